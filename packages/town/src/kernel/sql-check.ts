@@ -17,6 +17,7 @@ const bare = (text: string): string =>
 export function statementParameters(text: string): number {
   const sql = bare(text).trim();
   if (sql === "") throw new TypeError("empty SQL statement");
+  if (endsInComment(text.trimEnd())) throw new TypeError(`SQL must not end in a comment: ${text}`);
   if (text.length > MAX_STATEMENT_BYTES) throw new TypeError("SQL statement longer than 100 KB");
   if (/;\s*\S/.test(sql)) throw new TypeError(`more than one SQL statement: ${text}`);
   if (/^(?:begin|commit|end|rollback|savepoint|release|attach|vacuum)\b/i.test(sql))
@@ -38,9 +39,8 @@ export function checkParameters(text: string, expected: number, values: readonly
 
 /** Checks a script of many statements: it must end with a statement. */
 export function checkScript(script: string): void {
-  const last = script.trimEnd();
-  if (bare(last).trim() === "") throw new TypeError("empty SQL script");
-  if (endsInComment(last)) throw new TypeError("an SQL script must not end in a comment");
+  if (bare(script).trim() === "") throw new TypeError("empty SQL script");
+  if (endsInComment(script.trimEnd())) throw new TypeError("an SQL script must not end in a comment");
 }
 
 /** Throws when a transaction's function returned a promise: it would commit too early. */
