@@ -1,0 +1,249 @@
+/**
+ * A town's settings (spec/town.md §7, spec/api.md §3.13). One schema for the stored form, in which
+ * every key is optional; `DEFAULTS` gives what holds where neither rig nor town says anything.
+ * A setting exists here only if some code honours it.
+ */
+import { z } from "zod";
+import { convoyMode, mergeMethod } from "./states.ts";
+import { text } from "./text.ts";
+
+/** A check that runs on a head before its review and on the merged tree before its push. */
+export const gateSpec = z.strictObject({
+  name: text(1, 60),
+  command: text(1, 2_000),
+  timeout_seconds: z.int().min(1).max(7_200),
+  required: z.boolean(),
+});
+export type GateSpec = z.infer<typeof gateSpec>;
+
+const gateSetting = z.union([text(1, 2_000), gateSpec.partial({ timeout_seconds: true, required: true })]);
+
+export const setupSpec = z.strictObject({
+  command: text(1, 2_000),
+  required: z.boolean().optional(),
+  timeout_seconds: z.int().min(1).max(3_600).optional(),
+});
+export type SetupSpec = z.infer<typeof setupSpec>;
+
+const model = text(0, 200);
+const runtimeId = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/);
+const permission = z.enum(["allow_in_worktree", "deny"]);
+const instruction = text(0, 2_000);
+
+const RESERVED_ENV = /^(GASTOWN_|GIT_|LD_)|^(PATH|HOME|PWD|SHELL|TMPDIR)$/;
+export const envMap = z
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/).max(200), text(0, 8_192))
+  .refine((env) => Object.keys(env).length <= 100, "at most 100 variables")
+  .refine((env) => Object.keys(env).every((key) => !RESERVED_ENV.test(key)), "a reserved variable name");
+
+/** What a rig may override. */
+const rigLevel = {
+  runtime: runtimeId.optional(),
+  default_model: model.optional(),
+  convoy_merge_mode: convoyMode.optional(),
+  staged_convoys_default: z.boolean().optional(),
+  on_blocker_failure: z.enum(["hold", "skip"]).optional(),
+  git: z
+    .strictObject({
+      author_name: text(1, 100).optional(),
+      author_email: z.email().optional(),
+      ai_coauthor: z.boolean().optional(),
+    })
+    .optional(),
+  env: envMap.optional(),
+};
+
+const reviewSettings = z.strictObject({
+  code_review: z.boolean().optional(),
+  gates: z.array(gateSetting).max(20).optional(),
+  merge_method: mergeMethod.optional(),
+  auto_resolve_conflicts: z.boolean().optional(),
+  max_change_rounds: z.int().min(1).max(20).optional(),
+  parallel_reviews: z.int().min(1).max(8).optional(),
+  delete_branch: z.boolean().optional(),
+});
+
+export const rigConfig = z.strictObject({
+  ...rigLevel,
+  role_runtimes: z.strictObject({ polecat: runtimeId.optional(), refinery: runtimeId.optional() }).optional(),
+  role_models: z.strictObject({ polecat: model.optional(), refinery: model.optional() }).optional(),
+  review: reviewSettings.optional(),
+  limits: z
+    .strictObject({
+      max_polecats_per_rig: z.int().min(1).max(50).optional(),
+      max_attempts: z.int().min(1).max(20).optional(),
+    })
+    .optional(),
+  instructions: z.strictObject({ polecat: instruction.optional(), refinery: instruction.optional() }).optional(),
+  permissions: z.strictObject({ polecat: permission.optional(), refinery: permission.optional() }).optional(),
+  setup: z.array(setupSpec).max(20).optional(),
+});
+export type RigConfig = z.infer<typeof rigConfig>;
+
+export const townConfig = z.strictObject({
+  ...rigLevel,
+  role_runtimes: z
+    .strictObject({ mayor: runtimeId.optional(), polecat: runtimeId.optional(), refinery: runtimeId.optional() })
+    .optional(),
+  small_model: model.optional(),
+  role_models: z.strictObject({ mayor: model.optional(), polecat: model.optional(), refinery: model.optional() }).optional(),
+  review: reviewSettings.optional(),
+  limits: z
+    .strictObject({
+      max_polecats_per_rig: z.int().min(1).max(50).optional(),
+      max_agents: z.int().min(1).max(200).optional(),
+      max_attempts: z.int().min(1).max(20).optional(),
+      parallel_effects: z.int().min(1).max(64).optional(),
+      tick_batch: z.int().min(16).max(4_096).optional(),
+    })
+    .optional(),
+  instructions: z
+    .strictObject({ mayor: instruction.optional(), polecat: instruction.optional(), refinery: instruction.optional() })
+    .optional(),
+  permissions: z
+    .strictObject({ mayor: permission.optional(), polecat: permission.optional(), refinery: permission.optional() })
+    .optional(),
+  runner: z
+    .strictObject({
+      idle_stop_minutes: z.int().min(1).max(120).optional(),
+      sessions_per_process: z.int().min(1).max(32).optional(),
+      process_idle_minutes: z.int().min(1).max(120).optional(),
+      turn_idle_minutes: z
+        .strictObject({ polecat: z.int().min(1).max(60).optional(), refinery: z.int().min(1).max(60).optional() })
+        .optional(),
+    })
+    .optional(),
+  retention: z
+    .strictObject({ inbox_days: z.int().min(1).max(365).optional(), audit_days: z.int().min(1).max(365).optional() })
+    .optional(),
+});
+export type TownConfig = z.infer<typeof townConfig>;
+
+/** Every setting with a value: what the rest of the product reads. */
+export interface EffectiveConfig {
+  runtime: string;
+  role_runtimes: { mayor: string; polecat: string; refinery: string };
+  /** Empty: the runtime's own choice. */
+  models: { mayor: string; polecat: string; refinery: string; small: string };
+  convoy_merge_mode: "review-then-land" | "review-and-merge";
+  staged_convoys_default: boolean;
+  on_blocker_failure: "hold" | "skip";
+  review: {
+    code_review: boolean;
+    gates: GateSpec[];
+    merge_method: "merge" | "squash" | "rebase";
+    auto_resolve_conflicts: boolean;
+    max_change_rounds: number;
+    parallel_reviews: number;
+    delete_branch: boolean;
+  };
+  limits: {
+    max_polecats_per_rig: number;
+    max_agents: number;
+    max_attempts: number;
+    parallel_effects: number;
+    tick_batch: number;
+  };
+  git: { author_name: string | null; author_email: string; ai_coauthor: boolean };
+  env: Record<string, string>;
+  instructions: { mayor: string; polecat: string; refinery: string };
+  permissions: { mayor: Permission; polecat: Permission; refinery: Permission };
+  setup: SetupSpec[];
+  runner: {
+    idle_stop_minutes: number;
+    sessions_per_process: number;
+    process_idle_minutes: number;
+    turn_idle_minutes: { polecat: number; refinery: number };
+  };
+  retention: { inbox_days: number; audit_days: number };
+}
+export type Permission = z.infer<typeof permission>;
+
+/** The address that commits of agents carry where no other is set. */
+export const BOT_EMAIL = "agent@gastown.invalid";
+export const GATE_TIMEOUT_SECONDS = 1_800;
+
+/** A town made today starts with these (the *new town* column); older towns are never changed. */
+export const NEW_TOWN_CONFIG: TownConfig = {
+  staged_convoys_default: true,
+  review: { code_review: true, auto_resolve_conflicts: true },
+};
+
+function gate(setting: z.infer<typeof gateSetting>): GateSpec {
+  if (typeof setting === "string") {
+    return { name: setting.slice(0, 60), command: setting, timeout_seconds: GATE_TIMEOUT_SECONDS, required: true };
+  }
+  return { timeout_seconds: GATE_TIMEOUT_SECONDS, required: true, ...setting };
+}
+
+/**
+ * What holds for one rig (or, without one, for the town): rig override, else town, else default
+ * (spec/town.md §7). Pure; both arguments are parsed configs.
+ */
+export function effectiveConfig(town: TownConfig, rig: RigConfig = {}, fallbackRuntime = "scripted"): EffectiveConfig {
+  const runtime = rig.runtime ?? town.runtime ?? fallbackRuntime;
+  const model = (roleName: "polecat" | "refinery"): string =>
+    rig.role_models?.[roleName] || town.role_models?.[roleName] || rig.default_model || town.default_model || "";
+  const runtimeOf = (roleName: "polecat" | "refinery"): string =>
+    rig.role_runtimes?.[roleName] ?? (rig.runtime || town.role_runtimes?.[roleName]) ?? runtime;
+  const method = rig.review?.merge_method ?? town.review?.merge_method ?? "auto";
+  const townInstructions = town.instructions ?? {};
+  const both = (roleName: "polecat" | "refinery"): string =>
+    [townInstructions[roleName], rig.instructions?.[roleName]].filter(Boolean).join("\n\n");
+  return {
+    runtime,
+    role_runtimes: {
+      mayor: town.role_runtimes?.mayor ?? town.runtime ?? fallbackRuntime,
+      polecat: runtimeOf("polecat"),
+      refinery: runtimeOf("refinery"),
+    },
+    models: {
+      mayor: town.role_models?.mayor || town.default_model || "",
+      polecat: model("polecat"),
+      refinery: model("refinery"),
+      small: town.small_model ?? "",
+    },
+    convoy_merge_mode: rig.convoy_merge_mode ?? town.convoy_merge_mode ?? "review-then-land",
+    staged_convoys_default: rig.staged_convoys_default ?? town.staged_convoys_default ?? false,
+    on_blocker_failure: rig.on_blocker_failure ?? town.on_blocker_failure ?? "hold",
+    review: {
+      code_review: rig.review?.code_review ?? town.review?.code_review ?? true,
+      gates: (rig.review?.gates ?? town.review?.gates ?? []).map(gate),
+      merge_method: method === "auto" ? "merge" : method,
+      auto_resolve_conflicts: rig.review?.auto_resolve_conflicts ?? town.review?.auto_resolve_conflicts ?? true,
+      max_change_rounds: rig.review?.max_change_rounds ?? town.review?.max_change_rounds ?? 5,
+      parallel_reviews: rig.review?.parallel_reviews ?? town.review?.parallel_reviews ?? 1,
+      delete_branch: rig.review?.delete_branch ?? town.review?.delete_branch ?? true,
+    },
+    limits: {
+      max_polecats_per_rig: rig.limits?.max_polecats_per_rig ?? town.limits?.max_polecats_per_rig ?? 4,
+      max_agents: town.limits?.max_agents ?? 12,
+      max_attempts: rig.limits?.max_attempts ?? town.limits?.max_attempts ?? 5,
+      parallel_effects: town.limits?.parallel_effects ?? 8,
+      tick_batch: town.limits?.tick_batch ?? 256,
+    },
+    git: {
+      author_name: rig.git?.author_name ?? town.git?.author_name ?? null,
+      author_email: rig.git?.author_email ?? town.git?.author_email ?? BOT_EMAIL,
+      ai_coauthor: rig.git?.ai_coauthor ?? town.git?.ai_coauthor ?? true,
+    },
+    env: { ...town.env, ...rig.env },
+    instructions: { mayor: townInstructions.mayor ?? "", polecat: both("polecat"), refinery: both("refinery") },
+    permissions: {
+      mayor: town.permissions?.mayor ?? "allow_in_worktree",
+      polecat: rig.permissions?.polecat ?? town.permissions?.polecat ?? "allow_in_worktree",
+      refinery: rig.permissions?.refinery ?? town.permissions?.refinery ?? "allow_in_worktree",
+    },
+    setup: rig.setup ?? [],
+    runner: {
+      idle_stop_minutes: town.runner?.idle_stop_minutes ?? 5,
+      sessions_per_process: town.runner?.sessions_per_process ?? 8,
+      process_idle_minutes: town.runner?.process_idle_minutes ?? 5,
+      turn_idle_minutes: {
+        polecat: town.runner?.turn_idle_minutes?.polecat ?? 2,
+        refinery: town.runner?.turn_idle_minutes?.refinery ?? 10,
+      },
+    },
+    retention: { inbox_days: town.retention?.inbox_days ?? 7, audit_days: town.retention?.audit_days ?? 90 },
+  };
+}

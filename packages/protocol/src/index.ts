@@ -1,0 +1,12 @@
+export * from "./config.ts";
+export * from "./errors.ts";
+export * from "./ids.ts";
+export * as limits from "./text.ts";
+export * from "./live.ts";
+export * from "./prime.ts";
+export * from "./requests.ts";
+export * from "./runner-callbacks.ts";
+export * from "./runner-control.ts";
+export * from "./shapes.ts";
+export * from "./states.ts";
+export * from "./tools.ts";

@@ -1,0 +1,67 @@
+/** Bodies and queries of the routes (spec/api.md §3): `camelCase`, strict, without defaults. */
+import { z } from "zod";
+import { anyBeadId, idSchema } from "./ids.ts";
+import { beadKind, beadStatus, beadType, convoyMode, priority } from "./states.ts";
+import { body, branchName, labels, metadata, name, note, text, title } from "./text.ts";
+
+export const createTownBody = z.strictObject({ name });
+export const gitUrl = text(1, 2_000);
+export const checkRepositoryBody = z.strictObject({ gitUrl, defaultBranch: branchName.optional() });
+export const createRigBody = z.strictObject({ name, gitUrl, defaultBranch: branchName.optional() });
+export type CreateRigBody = z.infer<typeof createRigBody>;
+
+export const slingBody = z.strictObject({
+  title,
+  body: body.optional(),
+  priority: priority.optional(),
+  labels: labels.optional(),
+  metadata: metadata.optional(),
+  dependsOn: z.array(anyBeadId).max(50).optional(),
+});
+export type SlingBody = z.infer<typeof slingBody>;
+/** `start: false` (the default): the bead is held until a person or the mayor starts it. */
+export const createBeadBody = slingBody.extend({ start: z.boolean().optional() });
+export type CreateBeadBody = z.infer<typeof createBeadBody>;
+
+export const convoyTask = z.strictObject({
+  title,
+  body: body.optional(),
+  rigId: idSchema("rig").optional(),
+  dependsOn: z.array(z.int()).max(50).optional(),
+  priority: priority.optional(),
+  labels: labels.optional(),
+  metadata: metadata.optional(),
+});
+export const slingConvoyBody = z.strictObject({
+  title,
+  rigId: idSchema("rig"),
+  tasks: z.array(convoyTask).min(1).max(50),
+  mode: convoyMode.optional(),
+  staged: z.boolean().optional(),
+  parallel: z.boolean().optional(),
+  metadata: metadata.optional(),
+});
+export type SlingConvoyBody = z.infer<typeof slingConvoyBody>;
+
+export const closeBeadBody = z.strictObject({
+  reason: z.enum(["cancelled", "duplicate", "done_elsewhere", "waived"]),
+  note: note.optional(),
+});
+export const failBeadBody = z.strictObject({ note });
+export const retryBody = z.strictObject({ fresh: z.boolean().optional(), note: note.optional() });
+export const mayorMessageBody = z.strictObject({ message: text(1, 20_000) });
+export const stopSessionBody = z.strictObject({ mode: z.enum(["graceful", "now"]).optional(), note: note.optional() });
+export const resolveEscalationBody = z.strictObject({ choice: text(1, 40).optional(), answer: text(1, 20_000).optional() });
+export const noteBody = z.strictObject({ note: note.optional() });
+
+export const beadFilter = z.strictObject({
+  status: z.array(beadStatus).optional(),
+  type: z.array(beadType).optional(),
+  kind: z.array(beadKind).optional(),
+  rigId: idSchema("rig").optional(),
+  convoyId: idSchema("convoy").optional(),
+  held: z.boolean().optional(),
+  idEnding: z.string().max(40).optional(),
+  q: z.string().max(200).optional(),
+});
+export type BeadFilter = z.infer<typeof beadFilter>;

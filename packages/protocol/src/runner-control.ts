@@ -1,0 +1,186 @@
+/**
+ * What the town asks of its runner (spec/runner.md §1): bodies and answers of the control server.
+ * Names are `snake_case`. Unknown fields are refused. Errors are the shape of `ErrorBody`.
+ */
+import { z } from "zod";
+import { gateSpec, setupSpec } from "./config.ts";
+import { idSchema } from "./ids.ts";
+import { mergeMethod, role } from "./states.ts";
+import { branchName, sha, text } from "./text.ts";
+
+const sessionId = idSchema("session");
+const epoch = z.int().min(1);
+
+/** A repository as the runner needs it. `git_url` never contains credentials. */
+export const rigRef = z.strictObject({
+  id: idSchema("rig"),
+  name: text(1, 64),
+  git_url: text(1, 2_000),
+  default_branch: branchName,
+});
+export type RigRef = z.infer<typeof rigRef>;
+
+export const gitIdentity = z.strictObject({ name: text(1, 100), email: text(3, 320) });
+export type GitIdentity = z.infer<typeof gitIdentity>;
+
+/** Launch settings of one session: the runner's half of the launch spec (spec/runner.md §3). */
+export const launchSettings = z.strictObject({
+  config_version: z.int(),
+  env: z.record(z.string(), z.string()),
+  permission: z.enum(["allow_in_worktree", "deny"]),
+  setup: z.array(setupSpec),
+  sessions_per_process: z.int().min(1),
+  process_idle_minutes: z.int().min(1),
+  turn_idle_minutes: z.int().min(1),
+});
+
+/** `POST /agents/start`: everything one session needs. The same `session_id` again is harmless. */
+export const startRequest = z.strictObject({
+  session_id: sessionId,
+  /** Fencing token: a lower one than the slot's newest is refused as `session_fenced`. */
+  epoch,
+  /** The slot: one agent has one directory, and one live session in it. */
+  agent: z.strictObject({ id: idSchema("agent"), name: text(1, 64) }),
+  role,
+  /** Null for the mayor, which gets `checkouts` instead. */
+  rig: rigRef.nullable(),
+  checkouts: z.array(rigRef),
+  bead: z.strictObject({ id: idSchema("bead"), title: z.string() }).nullable(),
+  /** First turn. Null: the session opens and waits for a message (mayor). */
+  prompt: z.string().nullable(),
+  /** Role instructions. */
+  system: z.string(),
+  runtime: text(1, 60),
+  /** Null: the runtime's own choice. */
+  model: z.string().nullable(),
+  small_model: z.string().nullable(),
+  /** Branch to work on; null: detached at `start_point` (refinery). */
+  branch: branchName.nullable(),
+  /** A full ref name on the remote (`refs/heads/…`, `refs/gastown/wip/…`) or a commit id. */
+  start_point: z.string().nullable(),
+  /** Where the work is meant to land: settle wants commits that this branch lacks. */
+  target: branchName.nullable(),
+  /** For a fix bead: the remote head that it began from; settle wants commits beyond it. */
+  start_head: sha.nullable(),
+  /** Whether settle may replace the branch (a rebase), still by compare-and-swap. */
+  allow_rewrite: z.boolean(),
+  author: gitIdentity,
+  /** Trailer for the model's part in a commit; null: none. */
+  coauthor: z.string().nullable(),
+  mcp: z.strictObject({ name: text(1, 40), url: z.string(), token: z.string() }),
+  settings: launchSettings,
+  /** Set where the town asks for a session that an earlier runner instance had begun. */
+  resume: z.boolean(),
+  /** The agent's own conversation id, where one is known. */
+  resume_from: z.string().nullable(),
+});
+export type StartRequest = z.infer<typeof startRequest>;
+
+export const startAnswer = z.strictObject({
+  session_id: sessionId,
+  state: z.enum(["queued", "provisioning", "opening", "busy", "idle", "settling", "gone"]),
+  position: z.int(),
+});
+export type StartAnswer = z.infer<typeof startAnswer>;
+
+export const settleRequest = z.strictObject({
+  settle_id: idSchema("settle"),
+  epoch,
+  no_changes: z.boolean(),
+  /** Subject for a commit of what the agent left uncommitted. */
+  message: text(1, 300),
+});
+export type SettleRequest = z.infer<typeof settleRequest>;
+
+export const stopRequest = z.strictObject({
+  epoch,
+  /** `graceful` waits for the end of the running turn, `now` cancels it. Work is saved in both. */
+  mode: z.enum(["graceful", "now"]),
+});
+export type StopRequest = z.infer<typeof stopRequest>;
+
+export const messageRequest = z.strictObject({
+  message_id: text(1, 80),
+  epoch,
+  text: text(1, 64_000),
+  mode: z.enum(["when_idle", "now"]),
+});
+export type MessageRequest = z.infer<typeof messageRequest>;
+
+/** `POST /repos/check`: can this url be used at all? Answered at once, makes nothing. */
+export const repoCheckRequest = z.strictObject({ git_url: text(1, 2_000), branch: branchName.optional() });
+export const repoCheckAnswer = z.strictObject({
+  ok: z.boolean(),
+  /** `empty` is a repository without any commit. */
+  problem: z.enum(["unreachable", "auth", "empty", "missing_branch", "not_allowed"]).nullable(),
+  message: z.string(),
+  action: z.string(),
+  default_branch: z.string().nullable(),
+  head_sha: z.string().nullable(),
+});
+export type RepoCheckAnswer = z.infer<typeof repoCheckAnswer>;
+
+const effect = { effect_id: idSchema("effect"), attempt: z.int().min(1) };
+
+/** `POST /repos/setup`: clone or fetch. Result `setup_rig`. */
+export const setupRigRequest = z.strictObject({ ...effect, rig: rigRef });
+export type SetupRigRequest = z.infer<typeof setupRigRequest>;
+
+/** `POST /git/branch`. Create: already at or beyond `from` is success. Delete: only while at `expected_head`. */
+export const branchRequest = z.strictObject({
+  ...effect,
+  rig: rigRef,
+  operation: z.enum(["create", "delete"]),
+  branch: branchName,
+  /** Create: the ref or commit it begins at. */
+  from: z.string().nullable(),
+  /** Delete: the head that was recorded. */
+  expected_head: sha.nullable(),
+});
+export type BranchRequest = z.infer<typeof branchRequest>;
+
+/** `POST /gates/run` on one head. Result `run_gates`. */
+export const gatesRequest = z.strictObject({
+  ...effect,
+  rig: rigRef,
+  head_sha: sha,
+  gates: z.array(gateSpec),
+  env: z.record(z.string(), z.string()),
+  setup: z.array(setupSpec),
+});
+export type GatesRequest = z.infer<typeof gatesRequest>;
+
+/** `POST /git/merge` (spec/review.md §3). Result `merge`. */
+export const mergeRequest = z.strictObject({
+  ...effect,
+  rig: rigRef,
+  branch: branchName,
+  reviewed_sha: sha,
+  target: branchName,
+  method: mergeMethod.exclude(["auto"]),
+  message: z.strictObject({ subject: text(1, 300), body: z.string().max(20_000) }),
+  author: gitIdentity,
+  gates: z.array(gateSpec),
+  env: z.record(z.string(), z.string()),
+  setup: z.array(setupSpec),
+});
+export type MergeRequestBody = z.infer<typeof mergeRequest>;
+
+export const acceptedAnswer = z.strictObject({ accepted: z.literal(true) });
+
+export const healthAnswer = z.object({
+  status: z.literal("ok"),
+  instance_id: z.string(),
+  version: z.string(),
+  epoch: z.int(),
+  started_at: z.string(),
+  draining: z.boolean(),
+  sessions: z.int(),
+});
+export type HealthAnswer = z.infer<typeof healthAnswer>;
+
+export const drainRequest = z.strictObject({
+  reason: z.enum(["sigterm", "host", "request"]),
+  /** How long running turns may go on. */
+  wait_ms: z.int().min(0).max(300_000),
+});

@@ -1,0 +1,195 @@
+/**
+ * The agents' tools (spec/api.md §4): name, roles, arguments. The role in the session's token
+ * decides which exist for it. Arguments are strict; names are `snake_case`.
+ */
+import { z } from "zod";
+import { beadKind, beadStatus, beadType, convoyMode, priority, severity, type Role } from "./states.ts";
+import { body, labels, longText, metadata, text, title } from "./text.ts";
+
+export interface ToolSpec {
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly description: string;
+  readonly input: z.ZodObject;
+  /** Repeating the call with the same arguments within 10 minutes returns the first result. */
+  readonly makesSomething: boolean;
+}
+
+const ref = text(1, 64);
+const everyone: readonly Role[] = ["mayor", "polecat", "refinery", "triage"];
+
+const task = z.strictObject({
+  title,
+  body: body.optional(),
+  rig_id: ref.optional(),
+  depends_on: z.array(z.int()).max(50).optional(),
+  priority: priority.optional(),
+  labels: labels.optional(),
+});
+
+export const TOOLS = {
+  gt_prime: {
+    roles: everyone,
+    description: "Who you are and what to do: your bead, branch, target, work order, blockers' results, earlier attempts, gates and rules.",
+    input: z.strictObject({}),
+    makesSomething: false,
+  },
+  gt_status: {
+    roles: everyone,
+    description: "Show in one short line what you are doing now.",
+    input: z.strictObject({ message: text(1, 280) }),
+    makesSomething: false,
+  },
+  gt_checkpoint: {
+    roles: everyone,
+    description: "Keep a note or a small object for the next attempt at this bead, should this session be lost.",
+    input: z.strictObject({ data: metadata.optional(), note: text(1, 4_000).optional() }),
+    makesSomething: false,
+  },
+  gt_bead_status: {
+    roles: everyone,
+    description: "State of a bead (your own by default): status, reason, what it waits for.",
+    input: z.strictObject({ bead_id: ref.optional() }),
+    makesSomething: false,
+  },
+  gt_escalate: {
+    roles: everyone,
+    description: "Ask a person, when you cannot go on by yourself. Say what you need and why.",
+    input: z.strictObject({
+      title: text(1, 200),
+      body: text(0, 20_000).optional(),
+      severity: severity.optional(),
+      category: text(1, 60).optional(),
+      metadata: metadata.optional(),
+    }),
+    makesSomething: true,
+  },
+  gt_done: {
+    roles: ["polecat", "refinery"],
+    description:
+      "Polecat: you are finished; the town commits what is left, pushes your branch and hands it on. Use no_changes only when nothing had to change, and say why. Refinery: not needed, a review ends with a verdict.",
+    input: z.strictObject({ summary: longText.optional(), no_changes: z.boolean().optional() }),
+    makesSomething: false,
+  },
+  gt_approve: {
+    roles: ["refinery"],
+    description: "Verdict: this head may land. The town tests and merges it.",
+    input: z.strictObject({ summary: longText }),
+    makesSomething: false,
+  },
+  gt_request_changes: {
+    roles: ["refinery"],
+    description: "Verdict: this head must be changed first. Say exactly what is wrong and where.",
+    input: z.strictObject({
+      feedback: longText,
+      files: z
+        .array(z.strictObject({ path: text(1, 500), line: z.int().min(1).optional(), note: text(1, 2_000).optional() }))
+        .max(50)
+        .optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_sling: {
+    roles: ["mayor"],
+    description: "Make one bead (a unit of work); it is worked on as soon as a slot is free.",
+    input: z.strictObject({
+      rig_id: ref,
+      title,
+      body: body.optional(),
+      priority: priority.optional(),
+      labels: labels.optional(),
+      metadata: metadata.optional(),
+      depends_on: z.array(ref).max(50).optional(),
+      allow_duplicate: z.boolean().optional(),
+    }),
+    makesSomething: true,
+  },
+  gt_sling_batch: {
+    roles: ["mayor"],
+    description:
+      "Make a convoy: up to 50 tasks with their dependencies (depends_on holds indices of earlier or later tasks). Tasks without any dependency between them need parallel: true.",
+    input: z.strictObject({
+      rig_id: ref,
+      convoy_title: title,
+      tasks: z.array(task).min(1).max(50),
+      merge_mode: convoyMode.optional(),
+      parallel: z.boolean().optional(),
+      staged: z.boolean().optional(),
+      metadata: metadata.optional(),
+    }),
+    makesSomething: true,
+  },
+  gt_convoy_start: {
+    roles: ["mayor"],
+    description: "Start a staged convoy, once the person agrees.",
+    input: z.strictObject({ convoy_id: ref }),
+    makesSomething: false,
+  },
+  gt_convoy_status: {
+    roles: ["mayor"],
+    description: "Progress of a convoy: its beads, who works on what, landing.",
+    input: z.strictObject({ convoy_id: ref }),
+    makesSomething: false,
+  },
+  gt_list_rigs: {
+    roles: ["mayor"],
+    description: "The repositories of this town.",
+    input: z.strictObject({}),
+    makesSomething: false,
+  },
+  gt_list_beads: {
+    roles: ["mayor"],
+    description: "Beads with what each waits for.",
+    input: z.strictObject({
+      rig_id: ref.optional(),
+      status: beadStatus.optional(),
+      type: beadType.optional(),
+      kind: beadKind.optional(),
+      convoy_id: ref.optional(),
+      held: z.boolean().optional(),
+      q: text(1, 200).optional(),
+      limit: z.int().min(1).max(100).optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_list_agents: {
+    roles: ["mayor"],
+    description: "The agents and what each is doing.",
+    input: z.strictObject({ rig_id: ref.optional() }),
+    makesSomething: false,
+  },
+  gt_list_convoys: {
+    roles: ["mayor"],
+    description: "Convoys that are not finished, or those of one state.",
+    input: z.strictObject({ state: text(1, 20).optional() }),
+    makesSomething: false,
+  },
+  gt_list_merges: {
+    roles: ["mayor"],
+    description: "The merge queue.",
+    input: z.strictObject({ rig_id: ref.optional(), state: text(1, 20).optional() }),
+    makesSomething: false,
+  },
+  gt_list_escalations: {
+    roles: ["mayor"],
+    description: "What needs a person.",
+    input: z.strictObject({ open: z.boolean().optional() }),
+    makesSomething: false,
+  },
+  gt_bead_retry: {
+    roles: ["mayor"],
+    description: "Give a failed bead a new start.",
+    input: z.strictObject({ bead_id: ref, note: text(0, 2_000).optional() }),
+    makesSomething: false,
+  },
+} as const satisfies Record<string, Omit<ToolSpec, "name">>;
+
+export type ToolName = keyof typeof TOOLS;
+export type ToolInput<N extends ToolName> = z.infer<(typeof TOOLS)[N]["input"]>;
+
+/** The tools that exist for a role, in the order of the table. */
+export function toolsOf(role: Role): ToolSpec[] {
+  return Object.entries(TOOLS)
+    .filter(([, spec]) => (spec.roles as readonly Role[]).includes(role))
+    .map(([name, spec]) => ({ name, ...spec }));
+}
