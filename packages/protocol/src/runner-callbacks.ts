@@ -155,7 +155,9 @@ export const eventsAnswer = z.strictObject({
   fenced: z.array(sessionId),
 });
 
-const gateResult = z.strictObject({
+export type EventsAnswer = z.infer<typeof eventsAnswer>;
+
+export const gateResult = z.strictObject({
   name: z.string(),
   /** Null: it ran out of time or could not be started. */
   exit_code: z.int().nullable(),

@@ -1,0 +1,290 @@
+/**
+ * What a host sees of a town: commands, facts, effects, views and the tick (spec/town.md §3, §4).
+ * Everything is synchronous and runs in one transaction per call. Nothing here reads a clock, makes
+ * a random number or touches a network: those come in through `TownPorts`.
+ */
+import type {
+  Agent,
+  Bead,
+  BeadDetail,
+  BeadFilter,
+  BranchRequest,
+  ConversationEntry,
+  Convoy,
+  ConvoyDetail,
+  EffectiveConfig,
+  EffectOutcome,
+  Escalation,
+  EventsAnswer,
+  EventsRequest,
+  FailureReason,
+  FeedEntry,
+  GatesRequest,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  MayorStatus,
+  MergeRequest,
+  MergeRequestBody,
+  PrimeContext,
+  Rig,
+  RigConfig,
+  Role,
+  Session,
+  SessionEnded,
+  SettleRequest,
+  SettleResult,
+  SetupRigRequest,
+  SlingBody,
+  SlingConvoyBody,
+  StartRequest,
+  ToolInput,
+  TownConfig,
+  TownShape,
+  TownStatus,
+  TranscriptItem,
+  TurnEnded,
+} from "@gastown/protocol";
+import type { Sql } from "./kernel/sql.ts";
+
+export interface TownPorts {
+  sql: Sql;
+  /** Wall clock in epoch milliseconds. It may jump; the town's own time never runs backwards. */
+  now(): number;
+  /** 16 random bytes for each id (spec/api.md §1.1). */
+  random(): Uint8Array;
+  /** The runtime that is used where no setting names one. */
+  fallbackRuntime: string;
+}
+
+/** Who asks. It is taken from the credential, never from a body. */
+export interface Actor {
+  kind: "person" | "agent" | "town" | "runner";
+  id: string;
+  name: string;
+}
+
+/** What must be known of a town that does not exist yet. */
+export interface NewTown {
+  id: string;
+  name: string;
+}
+
+export interface TickResult {
+  /** Inbox rows applied and controllers run. */
+  applied: number;
+  ran: number;
+  /** Effects that may be claimed now. */
+  effectsDue: number;
+  /** When the next tick is wanted (epoch ms); null: nothing is scheduled, the town is asleep. */
+  nextWakeAt: number | null;
+}
+
+/** All of a start but what holds a secret or belongs to the server: prompt, system, MCP entry. */
+export type LaunchPlan = Omit<StartRequest, "prompt" | "system" | "mcp"> & {
+  /** What `gt_prime` gives, and what the first prompt is written from. */
+  prime: PrimeContext;
+};
+
+/** What an executor has to do, complete with everything but credentials. */
+export type EffectRequest =
+  | { kind: "start_session"; plan: LaunchPlan }
+  | { kind: "stop_session"; sessionId: string; epoch: number; mode: "graceful" | "now" }
+  | { kind: "message_session"; sessionId: string; epoch: number; messageId: string; text: string; mode: "when_idle" | "now" }
+  | { kind: "settle_session"; sessionId: string; body: SettleRequest }
+  | { kind: "setup_rig"; body: SetupRigRequest }
+  | { kind: "branch"; body: BranchRequest }
+  | { kind: "run_gates"; body: GatesRequest }
+  | { kind: "merge"; body: MergeRequestBody }
+  | { kind: "withdraw_merge"; effectId: string }
+  | { kind: "ensure_runner" }
+  | { kind: "stop_runner" };
+
+export interface ClaimedEffect {
+  id: string;
+  attempt: number;
+  /** Epoch ms by which the call must have been answered. */
+  deadline: number;
+  request: EffectRequest;
+}
+
+/** How a try ended. `accepted`: the result comes by callback (`effect_settled`, `session_settled`). */
+export type EffectAnswer =
+  | { type: "accepted" }
+  | { type: "done" }
+  | { type: "outcome"; outcome: EffectOutcome }
+  /** Not now: tried again with backoff. `counted: false` where no runner or network was there. */
+  | { type: "retry"; message: string; retryAfterMs?: number; counted: boolean }
+  /** Never: the effect is dead, and that is its failure to whoever waits for it. */
+  | { type: "refused"; reason: FailureReason };
+
+/** A fact that arrived from outside. Stored at once, applied by the next tick, in order. */
+export type Fact =
+  | { type: "effect_answered"; effectId: string; attempt: number; answer: EffectAnswer }
+  | { type: "effect_settled"; effectId: string; runnerEpoch: number; attempt: number; outcome: EffectOutcome }
+  | { type: "session_status"; sessionId: string; epoch: number; phase: string; text?: string | undefined; conversationId?: string | undefined }
+  | { type: "session_settled"; sessionId: string; result: SettleResult }
+  | { type: "session_ended"; sessionId: string; ended: SessionEnded }
+  | { type: "turn_ended"; sessionId: string; turn: TurnEnded }
+  | { type: "runner_draining"; epoch: number }
+  | { type: "runner_drained"; epoch: number }
+  | { type: "runner_lost"; epoch: number; reason: string };
+
+export interface SessionClaims {
+  sessionId: string;
+  epoch: number;
+  agentId: string;
+}
+
+/** The session behind a tool call, live or (for a repeated outcome call) ended. */
+export interface SessionContext {
+  sessionId: string;
+  epoch: number;
+  role: Role;
+  agent: { id: string; name: string };
+  rigId: string | null;
+  beadId: string | null;
+  live: boolean;
+}
+
+/** What `gt_done` may answer at once, or the settle that has to be awaited. */
+export type DoneRequest =
+  | { type: "settling"; settleId: string }
+  | { type: "recorded"; outcome: string; headSha: string | null; branch: string | null }
+  | { type: "verdict_recorded"; verdict: "approve" | "request_changes" };
+
+/** How a settle stands. `refused` leaves the agent working, with what to do in `message`. */
+export type SettleState =
+  | { type: "pending" }
+  | { type: "submitted"; headSha: string; branch: string; commits: number; additions: number; deletions: number }
+  | { type: "no_changes" }
+  | { type: "refused"; code: "nothing_to_submit" | "changes_present" | "push_failed" | "head_moved"; message: string }
+  | { type: "over"; message: string };
+
+export interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+export interface PageQuery {
+  limit?: number;
+  cursor?: string;
+}
+
+/** What an idempotent call answered (spec/api.md §1.5). */
+export interface StoredAnswer {
+  status: number;
+  body: string;
+}
+
+export interface Town {
+  readonly id: string;
+
+  // --- the loop ---------------------------------------------------------------------------------
+  /** Applies the inbox, runs what is due, says when to come back. Never throws for one bad row. */
+  tick(): TickResult;
+  /** The earliest time at which something is due, without running anything. */
+  nextWakeAt(): number | null;
+  post(fact: Fact): void;
+  /** The host (process or object) began: what was in flight is taken up again (spec/town.md §4). */
+  hostStarted(): void;
+  /** Marks due effects as running and returns them with their requests. Flush to disk before use. */
+  claimEffects(limit?: number): ClaimedEffect[];
+
+  // --- rigs and settings ------------------------------------------------------------------------
+  town(): TownShape;
+  addRig(input: { name: string; gitUrl: string; defaultBranch?: string | undefined }, actor: Actor): Rig;
+  rigs(): Rig[];
+  /** By id, id ending or name. Throws `not_found`. */
+  rig(ref: string): Rig;
+  removeRig(ref: string, options: { force: boolean }, actor: Actor): void;
+  verifyRig(ref: string, actor: Actor): Rig;
+  config(): { version: number; config: TownConfig; effective: EffectiveConfig };
+  rigConfig(ref: string): { version: number; config: RigConfig; effective: EffectiveConfig };
+  /** Replaces the stored config by an already merged and parsed one. */
+  setConfig(config: TownConfig, actor: Actor): void;
+  setRigConfig(ref: string, config: RigConfig, actor: Actor): void;
+  pause(reason: string, actor: Actor): void;
+  resume(actor: Actor): void;
+
+  // --- beads and convoys ------------------------------------------------------------------------
+  sling(rigRef: string, body: SlingBody, options: { held: boolean }, actor: Actor): Bead;
+  beads(filter: BeadFilter, page: PageQuery): Page<Bead>;
+  /** By id or unambiguous ending; convoys and escalations are beads too. */
+  bead(ref: string): BeadDetail;
+  holdBead(ref: string, actor: Actor): Bead;
+  startBead(ref: string, actor: Actor): Bead;
+  closeBead(ref: string, reason: "cancelled" | "duplicate" | "done_elsewhere" | "waived", note: string, actor: Actor): Bead;
+  failBead(ref: string, note: string, actor: Actor): Bead;
+  retryBead(ref: string, options: { fresh: boolean; note: string }, actor: Actor): Bead;
+  slingConvoy(body: SlingConvoyBody, actor: Actor): ConvoyDetail;
+  convoys(filter: { state?: string | undefined; rigId?: string | undefined }): Convoy[];
+  convoy(ref: string): ConvoyDetail;
+  startConvoy(ref: string, actor: Actor): ConvoyDetail;
+  waiveMember(convoyRef: string, beadRef: string, note: string, actor: Actor): ConvoyDetail;
+  retryConvoy(ref: string, actor: Actor): ConvoyDetail;
+  closeConvoy(ref: string, note: string, actor: Actor): ConvoyDetail;
+  merges(filter: { state?: string | undefined; rigId?: string | undefined }): MergeRequest[];
+  merge(ref: string): MergeRequest;
+  retryMerge(ref: string, actor: Actor): MergeRequest;
+
+  // --- agents, sessions, mayor, escalations -------------------------------------------------------
+  agents(): Agent[];
+  sessions(filter: { live?: boolean; beadId?: string; agentId?: string }): Session[];
+  session(ref: string): Session;
+  stopSession(ref: string, mode: "graceful" | "now", note: string, actor: Actor): Session;
+  transcript(sessionRef: string, after: number, limit: number): TranscriptItem[];
+  messageMayor(message: string, actor: Actor): { messageId: string; mayor: MayorStatus };
+  mayor(): MayorStatus;
+  conversation(limit: number): ConversationEntry[];
+  escalations(filter: { open?: boolean | undefined }): Escalation[];
+  escalation(ref: string): Escalation;
+  acknowledgeEscalation(ref: string, actor: Actor): Escalation;
+  resolveEscalation(ref: string, input: { choice?: string | undefined; answer?: string | undefined }, actor: Actor): Escalation;
+
+  // --- what agents do by their tools (spec/api.md §4) ---------------------------------------------
+  /** Throws `session_fenced` unless live; with `allowEnded` an ended one is returned as not live. */
+  authorizeSession(claims: SessionClaims, options?: { allowEnded?: boolean }): SessionContext;
+  prime(sessionId: string): PrimeContext;
+  toolsListed(sessionId: string): void;
+  hasListedTools(sessionId: string): boolean;
+  /** Every tool call: renews the session's activity. */
+  toolCalled(sessionId: string, tool: string, errorCode: string | null): void;
+  setStatusText(sessionId: string, text: string): void;
+  checkpoint(sessionId: string, data: unknown): void;
+  escalate(sessionId: string, input: ToolInput<"gt_escalate">): Escalation;
+  requestDone(sessionId: string, input: ToolInput<"gt_done">): DoneRequest;
+  settleState(sessionId: string, settleId: string): SettleState;
+  /** Throws `head_moved`, `outcome_recorded`. Returns the rework bead where one was made. */
+  giveVerdict(
+    sessionId: string,
+    verdict:
+      | { kind: "approve"; summary: string }
+      | { kind: "request_changes"; feedback: string; files: NonNullable<ToolInput<"gt_request_changes">["files"]> },
+  ): { headSha: string; reworkBeadId: string | null; repeated: boolean };
+
+  // --- the runner -------------------------------------------------------------------------------
+  /** A newer instance: raises the runner's epoch and every live session's. */
+  registerRunner(instanceId: string): { epoch: number; desired: LaunchPlan[] };
+  runnerEpoch(): number;
+  /** Renews leases. Throws `runner_fenced` for an older epoch. Token renewal is the server's. */
+  heartbeat(epoch: number, request: HeartbeatRequest): HeartbeatAnswer;
+  appendTranscript(epoch: number, request: EventsRequest): EventsAnswer;
+  launchPlan(sessionId: string): LaunchPlan | null;
+
+  // --- feed, status, idempotency ------------------------------------------------------------------
+  newestSeq(): number;
+  feed(query: { after?: number; before?: number; limit: number; kind?: string; beadId?: string; convoyId?: string }): FeedEntry[];
+  status(): TownStatus;
+  /**
+   * Runs `fn` once per (principal, key): a repeat of the same request returns the stored answer,
+   * another request with that key throws `idempotency_key_reused`. One transaction.
+   */
+  idempotent(
+    request: { principal: string; key: string; fingerprint: string },
+    fn: () => StoredAnswer,
+  ): StoredAnswer & { replayed: boolean };
+  /** The invariants of spec/town.md §8 that hold on stored state; empty when all hold. */
+  checkInvariants(): { id: number; title: string; subjects: string[] }[];
+}
+
+/** Opens a town on a database, migrating it where needed; `create` where it is empty. */
+export type OpenTown = (ports: TownPorts, create?: NewTown) => Town;
