@@ -27,7 +27,12 @@ function npm(...args) {
     .join(delimiter);
   const env = { ...process.env, PATH: path, npm_config_loglevel: "error" };
   const shell = process.platform === "win32";
-  const result = spawnSync("npm", [...args, "--no-audit", "--no-fund"], { cwd: root, env, shell, encoding: "utf8" });
+  const result = spawnSync("npm", [...args, "--no-audit", "--no-fund"], {
+    cwd: root,
+    env,
+    shell,
+    encoding: "utf8",
+  });
   const output = result.error ? String(result.error) : (result.stdout + result.stderr).trim();
   return { ok: result.status === 0, output };
 }
@@ -44,7 +49,10 @@ function install() {
 
 /** One installation at a time. Waits for another one that is alive. */
 function withLock(work) {
-  const lock = join(tmpdir(), `gastown-bootstrap-${createHash("sha256").update(root).digest("hex").slice(0, 16)}`);
+  const lock = join(
+    tmpdir(),
+    `gastown-bootstrap-${createHash("sha256").update(root).digest("hex").slice(0, 16)}`,
+  );
   const owner = join(lock, "pid");
   for (;;) {
     try {
@@ -79,9 +87,13 @@ function abandoned(lock, owner) {
 function bootstrap() {
   if (ready()) return;
   const started = performance.now();
-  console.error(`Installing dependencies (${existsSync(modules) ? "the lock file changed" : "first run, about 550 MB"}) …`);
+  console.error(
+    `Installing dependencies (${existsSync(modules) ? "the lock file changed" : "first run, about 550 MB"}) …`,
+  );
   const { ok, output } = install();
-  const version = ok ? spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim() : undefined;
+  const version = ok
+    ? spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim()
+    : undefined;
   if (!version) {
     console.error(output);
     console.error(
@@ -93,7 +105,9 @@ function bootstrap() {
     return;
   }
   writeFileSync(stamp, wanted);
-  console.error(`Installed in ${((performance.now() - started) / 1000).toFixed(0)} s, Node ${version}.`);
+  console.error(
+    `Installed in ${((performance.now() - started) / 1000).toFixed(0)} s, Node ${version}.`,
+  );
 }
 
 if (!ready()) withLock(bootstrap);

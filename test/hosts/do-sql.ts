@@ -27,7 +27,10 @@ export function doSql(storage: DurableObjectStorage): Sql {
   /** Always read to the end: a writing statement whose cursor is left half read kills the request. */
   const rows = (text: string, values: SqlValue[]): Row[] => {
     check(text, values);
-    return storage.sql.exec(text, ...values.map(toStorage)).toArray().map(fromStorage);
+    return storage.sql
+      .exec(text, ...values.map(toStorage))
+      .toArray()
+      .map(fromStorage);
   };
 
   return {
@@ -36,7 +39,8 @@ export function doSql(storage: DurableObjectStorage): Sql {
       storage.sql.exec(script);
     },
     all: <T extends Row>(text: string, ...values: SqlValue[]) => rows(text, values) as T[],
-    get: <T extends Row>(text: string, ...values: SqlValue[]) => rows(text, values)[0] as T | undefined,
+    get: <T extends Row>(text: string, ...values: SqlValue[]) =>
+      rows(text, values)[0] as T | undefined,
     run: (text, ...values) => {
       rows(text, values);
     },

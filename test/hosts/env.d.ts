@@ -1,5 +1,9 @@
-declare namespace Cloudflare {
-  interface Env {
-    SQL_HOST: DurableObjectNamespace<import("./worker.ts").SqlHost>;
+import type { SqlHost } from "./worker.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      SQL_HOST: DurableObjectNamespace<SqlHost>;
+    }
   }
 }

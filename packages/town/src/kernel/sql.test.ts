@@ -64,7 +64,10 @@ describe("statements", () => {
 
   it("uses one parameter twice", () =>
     withItems((sql) => {
-      expect(sql.get("select ?1 = ?1 as same, ?2 as other", "x", "y")).toEqual({ same: 1, other: "y" });
+      expect(sql.get("select ?1 = ?1 as same, ?2 as other", "x", "y")).toEqual({
+        same: 1,
+        other: "y",
+      });
     }));
 
   it("sees a table that was created after the statement failed", () =>
@@ -86,7 +89,9 @@ describe("statements", () => {
   it("enforces foreign keys", () =>
     withItems((sql) => {
       sql.exec("create table child (item integer not null references item (id)) strict");
-      expect(() => sql.run("insert into child values (?)", 9)).toThrow(/^FOREIGN KEY constraint failed/);
+      expect(() => sql.run("insert into child values (?)", 9)).toThrow(
+        /^FOREIGN KEY constraint failed/,
+      );
     }));
 });
 
@@ -95,7 +100,9 @@ describe("isUniqueViolation", () => {
     withItems((sql) => {
       add(sql, "a");
       expect(isUniqueViolation(thrown(() => add(sql, "a")))).toBe(true);
-      expect(isUniqueViolation(thrown(() => sql.run("insert into item (name) values (?)", null)))).toBe(false);
+      expect(
+        isUniqueViolation(thrown(() => sql.run("insert into item (name) values (?)", null))),
+      ).toBe(false);
       expect(isUniqueViolation("UNIQUE constraint failed")).toBe(false);
     }));
 });
@@ -245,7 +252,11 @@ describe("texts that the hosts would treat differently", () => {
     ["savepoint", "savepoint a", /not a statement of the port/],
     ["or rollback", "insert or rollback into item (name) values ('a')", /OR ROLLBACK/],
     ["named parameters", "select :a", /only \? parameters/],
-    ["more than 100 parameters", `select ${Array(101).fill("?").join(",")}`, /more than 100 parameters/],
+    [
+      "more than 100 parameters",
+      `select ${Array(101).fill("?").join(",")}`,
+      /more than 100 parameters/,
+    ],
     ["too long", `select '${"x".repeat(100_001)}'`, /longer than/],
   ])("refuses %s", (_name, text, message) =>
     withItems((sql) => {

@@ -35,5 +35,5 @@ export interface Sql {
 
 /** Whether a statement failed because a row with this key exists already. */
 export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && /^UNIQUE constraint failed/.test(error.message);
+  return error instanceof Error && error.message.startsWith("UNIQUE constraint failed");
 }
