@@ -3,56 +3,59 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const onNode = { alias: { "#host": at("./test/hosts/node.ts") } };
+const onWorkerd = { alias: { "#host": at("./test/hosts/workerd.ts") } };
 
 /** These packages run on Node and on Workers, and so do their tests. */
-const portable = ["packages/{protocol,town,server,simulation}/src/**/*.test.ts"];
+const portable = ["packages/{protocol,town,server}/src/**/*.test.ts"];
+/** Pure, and too much work to do it twice. */
+const simulation = ["packages/simulation/src/**/*.test.ts"];
+const realAgents = ["test/real-agents/**/*.test.ts"];
 
-/** Tests that start processes and repositories: a file each in its own process. */
-const processes = { pool: "forks" as const, testTimeout: 60_000, hookTimeout: 60_000 };
+const workers = cloudflareTest({
+  main: "./test/hosts/worker.ts",
+  miniflare: {
+    compatibilityDate: "2026-10-01",
+    durableObjects: { SQL_HOST: { className: "SqlHost", useSQLite: true } },
+  },
+});
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    passWithNoTests: true,
     projects: [
       {
-        resolve: { alias: { "#host": at("./test/hosts/node.ts") } },
-        test: { name: "node", include: portable, isolate: false },
+        resolve: onNode,
+        test: { name: "node", include: [...portable, ...simulation], isolate: false },
       },
       {
-        plugins: [
-          cloudflareTest({
-            main: "./test/hosts/worker.ts",
-            miniflare: {
-              compatibilityDate: "2026-10-01",
-              durableObjects: { SQL_HOST: { className: "SqlHost", useSQLite: true } },
-            },
-          }),
-        ],
-        resolve: { alias: { "#host": at("./test/hosts/workerd.ts") } },
+        plugins: [workers],
+        resolve: onWorkerd,
         test: { name: "workerd", include: portable, isolate: false },
       },
       {
-        resolve: { alias: { "#host": at("./test/hosts/node.ts") } },
+        // They start processes and repositories: each file in its own process.
+        resolve: onNode,
         test: {
           name: "processes",
-          include: [
-            "packages/runner/src/**/*.test.ts",
-            "apps/*/src/**/*.test.ts",
-            "test/**/*.test.ts",
-          ],
-          exclude: ["test/real-agents/**"],
-          ...processes,
+          include: ["{packages,apps}/*/src/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...portable, ...simulation, ...realAgents],
+          pool: "forks",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
+        // Last and one after another: they need the machine for themselves.
+        resolve: onNode,
         test: {
           name: "real-agents",
-          include: ["test/real-agents/**/*.test.ts"],
-          ...processes,
+          include: realAgents,
+          pool: "forks",
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -91,9 +91,7 @@ function bootstrap() {
     `Installing dependencies (${existsSync(modules) ? "the lock file changed" : "first run, about 550 MB"}) …`,
   );
   const { ok, output } = install();
-  const version = ok
-    ? spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim()
-    : undefined;
+  const version = ok ? spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim() : undefined;
   if (!version) {
     console.error(output);
     console.error(
@@ -105,9 +103,7 @@ function bootstrap() {
     return;
   }
   writeFileSync(stamp, wanted);
-  console.error(
-    `Installed in ${((performance.now() - started) / 1000).toFixed(0)} s, Node ${version}.`,
-  );
+  console.error(`Installed in ${((performance.now() - started) / 1000).toFixed(0)} s, Node ${version}.`);
 }
 
 if (!ready()) withLock(bootstrap);

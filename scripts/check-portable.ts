@@ -22,8 +22,6 @@ const left = output.flatMap((chunk) =>
   chunk.type === "chunk" ? [...chunk.imports, ...chunk.dynamicImports] : [],
 );
 if (left.length > 0) {
-  console.error(
-    `packages/server cannot run on Workers, it imports: ${[...new Set(left)].join(", ")}`,
-  );
+  console.error(`packages/server cannot run on Workers, it imports: ${[...new Set(left)].join(", ")}`);
   process.exitCode = 1;
 }

@@ -23,25 +23,12 @@ const OS = [
   "sunos",
   "win32",
 ];
-const CPU = [
-  "arm",
-  "arm64",
-  "ia32",
-  "loong64",
-  "mips64el",
-  "ppc64",
-  "riscv64",
-  "s390x",
-  "wasm32",
-  "x64",
-];
+const CPU = ["arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64"];
 
 /** The platform from the name: `@x/binding-linux-x64-musl`. */
 function platform(name) {
   const words = name.replace("darwin-64", "darwin-x64").split(/[^a-z0-9]+/);
-  const os = words.flatMap((word) =>
-    word === "windows" ? ["win32"] : OS.includes(word) ? [word] : [],
-  );
+  const os = words.flatMap((word) => (word === "windows" ? ["win32"] : OS.includes(word) ? [word] : []));
   const cpu = words.flatMap((word) => (word === "64" ? ["x64"] : CPU.includes(word) ? [word] : []));
   const libc = words.includes("musl") ? ["musl"] : words.includes("gnu") ? ["glibc"] : [];
   return {
@@ -79,9 +66,7 @@ const entries = missing(lock);
 if (process.argv.includes("--check")) {
   const wrong = [...entries.keys()].map((name) => `missing: ${name} (npm run complete-lock)`);
   if (/"resolved": "[a-z+]+:/.test(text)) wrong.push("an address in package-lock.json");
-  for (const manifest of Object.entries(lock.packages).filter(
-    ([at]) => !at.includes("node_modules"),
-  ))
+  for (const manifest of Object.entries(lock.packages).filter(([at]) => !at.includes("node_modules")))
     for (const field of ["dependencies", "devDependencies"])
       for (const [name, version] of Object.entries(manifest[1][field] ?? {}))
         if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))

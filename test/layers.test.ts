@@ -1,14 +1,6 @@
 /** The lint rules that hold the architecture do fire, and what lint cannot see is searched for here. */
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,8 +28,7 @@ function lint(sources: Record<string, string>): Map<string, string[]> {
     });
     const report = JSON.parse(result.stdout) as Report;
     const rules = new Map<string, string[]>(Object.keys(sources).map((path) => [path, []]));
-    for (const { code, filename } of report.diagnostics)
-      rules.get(posix.normalize(filename))?.push(code);
+    for (const { code, filename } of report.diagnostics) rules.get(posix.normalize(filename))?.push(code);
     return rules;
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -46,9 +37,7 @@ function lint(sources: Record<string, string>): Map<string, string[]> {
 
 /** A table of texts, each tried at its own path, linted in one go. */
 function each(cases: [folder: string, text: string][], expected: string | undefined): void {
-  const sources = cases.map(
-    ([folder, text], i) => [`${folder}/src/part/case-${i}.ts`, text] as const,
-  );
+  const sources = cases.map(([folder, text], i) => [`${folder}/src/part/case-${i}.ts`, text] as const);
   const found = lint(Object.fromEntries(sources));
   const wrong = sources.filter(([path]) => {
     const rules = (found.get(path) ?? []).filter((rule) => rule.includes("no-restricted"));
@@ -84,10 +73,7 @@ describe("imports run one way", () => {
         ["packages/protocol", load("node:crypto")],
         ["packages/server", load("fs/promises")],
         ["packages/server", load("cloudflare:workers")],
-        [
-          "packages/runner",
-          'import { setInterval } from "node:timers/promises";\nsetInterval();\n',
-        ],
+        ["packages/runner", 'import { setInterval } from "node:timers/promises";\nsetInterval();\n'],
       ],
       "no-restricted-imports",
     );
@@ -193,11 +179,9 @@ describe("sources", () => {
   it("give a reason where they switch a rule off", () => {
     const silent = globSync("{packages,apps,scripts,test,bench}/**/*.{ts,mjs}", {
       cwd: root,
-    }).filter((path) =>
-      /(?:ox|es)lint-disable(?!.* -- \S)/.test(readFileSync(join(root, path), "utf8")),
+    }).filter((path) => /(?:ox|es)lint-disable(?!.* -- \S)/.test(readFileSync(join(root, path), "utf8")));
+    expect(silent.filter((path) => !path.includes("node_modules") && path !== "test/layers.test.ts")).toEqual(
+      [],
     );
-    expect(
-      silent.filter((path) => !path.includes("node_modules") && path !== "test/layers.test.ts"),
-    ).toEqual([]);
   });
 });

@@ -39,8 +39,7 @@ export function doSql(storage: DurableObjectStorage): Sql {
       storage.sql.exec(script);
     },
     all: <T extends Row>(text: string, ...values: SqlValue[]) => rows(text, values) as T[],
-    get: <T extends Row>(text: string, ...values: SqlValue[]) =>
-      rows(text, values)[0] as T | undefined,
+    get: <T extends Row>(text: string, ...values: SqlValue[]) => rows(text, values)[0] as T | undefined,
     run: (text, ...values) => {
       rows(text, values);
     },

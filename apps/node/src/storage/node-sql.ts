@@ -44,12 +44,7 @@ export function nodeSql(db: DatabaseSync): Sql {
   const outermost = <T>(fn: () => T): T => within(fn, "begin immediate", "commit", "rollback");
   const inner = <T>(fn: () => T): T => {
     const name = `t${depth}`;
-    return within(
-      fn,
-      `savepoint ${name}`,
-      `release ${name}`,
-      `rollback to ${name}; release ${name}`,
-    );
+    return within(fn, `savepoint ${name}`, `release ${name}`, `rollback to ${name}; release ${name}`);
   };
   const within = <T>(fn: () => T, begin: string, commit: string, rollback: string): T => {
     db.exec(begin);
@@ -73,8 +68,7 @@ export function nodeSql(db: DatabaseSync): Sql {
       checkScript(script);
       db.exec(script);
     },
-    all: <T extends Row>(text: string, ...values: SqlValue[]) =>
-      bound(text, values).all(...values) as T[],
+    all: <T extends Row>(text: string, ...values: SqlValue[]) => bound(text, values).all(...values) as T[],
     get: <T extends Row>(text: string, ...values: SqlValue[]) =>
       bound(text, values).get(...values) as T | undefined,
     run: (text, ...values) => {

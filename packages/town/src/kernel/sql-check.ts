@@ -22,14 +22,12 @@ export function statementParameters(text: string): number {
   if (/;\s*\S/.test(sql)) throw new TypeError(`more than one SQL statement: ${text}`);
   if (/^(?:begin|commit|end|rollback|savepoint|release|attach|vacuum)\b/i.test(sql))
     throw new TypeError(`not a statement of the port: ${text}`);
-  if (/\bor\s+rollback\b/i.test(sql))
-    throw new TypeError(`OR ROLLBACK breaks transactions: ${text}`);
+  if (/\bor\s+rollback\b/i.test(sql)) throw new TypeError(`OR ROLLBACK breaks transactions: ${text}`);
   if (/[:@$][a-z_]/i.test(sql)) throw new TypeError(`only ? parameters: ${text}`);
   let highest = 0;
   for (const [, number] of sql.matchAll(/\?(\d*)/g))
     highest = number ? Math.max(highest, Number(number)) : highest + 1;
-  if (highest > MAX_PARAMETERS)
-    throw new TypeError(`more than ${MAX_PARAMETERS} parameters: ${text}`);
+  if (highest > MAX_PARAMETERS) throw new TypeError(`more than ${MAX_PARAMETERS} parameters: ${text}`);
   return highest;
 }
 
@@ -44,18 +42,12 @@ export function checkParameters(text: string, expected: number, values: readonly
 /** Checks a script of many statements: it must end with a statement. */
 export function checkScript(script: string): void {
   if (bare(script).trim() === "") throw new TypeError("empty SQL script");
-  if (endsInComment(script.trimEnd()))
-    throw new TypeError("an SQL script must not end in a comment");
+  if (endsInComment(script.trimEnd())) throw new TypeError("an SQL script must not end in a comment");
 }
 
 /** Throws when a transaction's function returned a promise: it would commit too early. */
 export function checkSynchronous(result: unknown): void {
-  if (
-    typeof result === "object" &&
-    result !== null &&
-    "then" in result &&
-    typeof result.then === "function"
-  )
+  if (typeof result === "object" && result !== null && "then" in result && typeof result.then === "function")
     throw new TypeError("a transaction must be synchronous");
 }
 
@@ -73,9 +65,5 @@ function isSqlValue(value: unknown): boolean {
 }
 
 function describe(value: unknown): string {
-  return value instanceof Date
-    ? "a Date"
-    : typeof value === "number"
-      ? `number ${value}`
-      : typeof value;
+  return value instanceof Date ? "a Date" : typeof value === "number" ? `number ${value}` : typeof value;
 }

@@ -89,9 +89,7 @@ describe("statements", () => {
   it("enforces foreign keys", () =>
     withItems((sql) => {
       sql.exec("create table child (item integer not null references item (id)) strict");
-      expect(() => sql.run("insert into child values (?)", 9)).toThrow(
-        /^FOREIGN KEY constraint failed/,
-      );
+      expect(() => sql.run("insert into child values (?)", 9)).toThrow(/^FOREIGN KEY constraint failed/);
     }));
 });
 
@@ -100,9 +98,9 @@ describe("isUniqueViolation", () => {
     withItems((sql) => {
       add(sql, "a");
       expect(isUniqueViolation(thrown(() => add(sql, "a")))).toBe(true);
-      expect(
-        isUniqueViolation(thrown(() => sql.run("insert into item (name) values (?)", null))),
-      ).toBe(false);
+      expect(isUniqueViolation(thrown(() => sql.run("insert into item (name) values (?)", null)))).toBe(
+        false,
+      );
       expect(isUniqueViolation("UNIQUE constraint failed")).toBe(false);
     }));
 });
@@ -252,11 +250,7 @@ describe("texts that the hosts would treat differently", () => {
     ["savepoint", "savepoint a", /not a statement of the port/],
     ["or rollback", "insert or rollback into item (name) values ('a')", /OR ROLLBACK/],
     ["named parameters", "select :a", /only \? parameters/],
-    [
-      "more than 100 parameters",
-      `select ${Array(101).fill("?").join(",")}`,
-      /more than 100 parameters/,
-    ],
+    ["more than 100 parameters", `select ${Array(101).fill("?").join(",")}`, /more than 100 parameters/],
     ["too long", `select '${"x".repeat(100_001)}'`, /longer than/],
   ])("refuses %s", (_name, text, message) =>
     withItems((sql) => {
