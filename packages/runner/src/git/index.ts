@@ -1,0 +1,13 @@
+export { GitFailure } from "./failure.ts";
+export type { GitFailureCode } from "./failure.ts";
+export type {
+  GitWorkspace,
+  GitWorkspaceOptions,
+  PreparedWorktree,
+  PrepareOptions,
+  SavedWork,
+  SaveOptions,
+  SettleOptions,
+  SettleOutcome,
+} from "./types.ts";
+export { createGitWorkspace } from "./workspace.ts";

@@ -1,0 +1,110 @@
+/**
+ * What the rest of the runner may ask of git (spec/runner.md §5, spec/review.md §1 and §3).
+ * Nothing outside this folder starts a git process.
+ */
+import type {
+  BranchRequest,
+  EffectOutcome,
+  GatesRequest,
+  GitIdentity,
+  MergeRequestBody,
+  RepoCheckAnswer,
+  RigRef,
+  SettleResult,
+} from "@gastown/protocol";
+
+export interface GitWorkspaceOptions {
+  /** Absolute directory of this town's git data. The caller holds an exclusive lock on it for its life. */
+  readonly root: string;
+  readonly log: (event: string, data: object) => void;
+  /**
+   * Added to the otherwise empty environment of every git process: credentials of the host
+   * (`HOME`, `SSH_AUTH_SOCK`, `GIT_CONFIG_*`), proxies, the marker of this runner instance.
+   */
+  readonly gitEnv: Readonly<Record<string, string>>;
+  /** Whether paths and `file://` urls are repositories too. */
+  readonly allowLocal: boolean;
+}
+
+export interface PrepareOptions {
+  /** Whose directory it is: an agent's id. */
+  readonly slot: string;
+  readonly rig: RigRef;
+  /** Null: a detached head. */
+  readonly branch: string | null;
+  /** A commit id or a full ref name on the remote. */
+  readonly startPoint: string;
+  /** Leave what is there: the same session goes on. Without a worktree one is made. */
+  readonly keep: boolean;
+  readonly author: GitIdentity;
+  readonly signal: AbortSignal;
+}
+
+export interface PreparedWorktree {
+  readonly dir: string;
+  /** The commit at which the session began. */
+  readonly baseSha: string;
+}
+
+export interface SettleOptions {
+  readonly dir: string;
+  readonly rig: RigRef;
+  readonly branch: string;
+  readonly target: string;
+  /** Fix bead: commits beyond this head are wanted, instead of commits that the target lacks. */
+  readonly startHead: string | null;
+  readonly allowRewrite: boolean;
+  readonly author: GitIdentity;
+  /** `Name <email>` for the trailer of our own commit; null: none. */
+  readonly coauthor: string | null;
+  /** Subject for the commit of what was left uncommitted. */
+  readonly message: string;
+  readonly noChanges: boolean;
+  /** Told once, as soon as everything is committed and before anything is pushed. */
+  readonly onCommitted?: (headSha: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** `head_sha` is the head that was or would be pushed; with `branch_moved` the remote's, to be merged. */
+export type SettleOutcome = Omit<SettleResult, "epoch" | "settle_id">;
+
+export interface SaveOptions {
+  readonly dir: string;
+  readonly rig: RigRef;
+  readonly sessionId: string;
+  readonly author: GitIdentity;
+  readonly signal: AbortSignal;
+}
+
+export interface SavedWork {
+  /** A full ref name on the remote; null when there was nothing to save or only a bundle holds it. */
+  readonly workRef: string | null;
+  /** Path of the bundle, where the remote refused the work for good: a person must be told. */
+  readonly bundle?: string;
+}
+
+/**
+ * Every call may be repeated after a crash or a lost answer. Aborting rejects with the signal's
+ * reason. `prepareWorktree` and `saveWork` throw `GitFailure`; the others answer with an outcome.
+ */
+export interface GitWorkspace {
+  /** Can this url be used? Reads the remote, makes nothing. Without `branch`: its default branch. */
+  check(url: string, branch: string | undefined, signal: AbortSignal): Promise<RepoCheckAnswer>;
+  /** Clones or fetches: `rig_ready`, `rig_broken`. */
+  setupRig(rig: RigRef, signal: AbortSignal): Promise<EffectOutcome>;
+  /** Makes or reuses the slot's worktree; never while it has commits that no remote ref has. */
+  prepareWorktree(options: PrepareOptions): Promise<PreparedWorktree>;
+  /** Commits, pushes, reads back. */
+  settle(options: SettleOptions): Promise<SettleOutcome>;
+  /**
+   * Commits what is dirty or unpushed to `refs/gastown/wip/<session>` and pushes it; the worktree
+   * itself is not touched. Throws `GitFailure` `network` or `auth` when it must be tried again.
+   */
+  saveWork(options: SaveOptions): Promise<SavedWork>;
+  /** `branch_done`, `missing_ref`, `rejected`, `auth`, `error`. */
+  branch(request: BranchRequest, signal: AbortSignal): Promise<EffectOutcome>;
+  /** `gates_done`, `missing_ref`, `auth`, `error`. */
+  runGates(request: GatesRequest, signal: AbortSignal): Promise<EffectOutcome>;
+  /** `canPush()` is asked right before each push; false: `withdrawn`. */
+  merge(request: MergeRequestBody, canPush: () => boolean, signal: AbortSignal): Promise<EffectOutcome>;
+}
