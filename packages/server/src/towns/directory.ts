@@ -1,0 +1,18 @@
+import type { TownActor } from "./actor.ts";
+
+/** What is known of a town without waking it. */
+export interface TownEntry {
+  id: string;
+  name: string;
+  /** ISO-8601. */
+  createdAt: string;
+}
+
+/** The host's towns: it opens, keeps and closes them. */
+export interface TownDirectory {
+  list(): TownEntry[];
+  /** Makes the town's storage and opens it. */
+  create(name: string): Promise<TownActor>;
+  /** The open town, opened where it was closed; undefined where there is none of this id. */
+  get(townId: string): Promise<TownActor | undefined>;
+}
