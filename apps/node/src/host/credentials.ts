@@ -1,0 +1,105 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { BootSecrets, SigningKey } from "@gastown/server";
+import { z } from "zod";
+import { GastownError } from "@gastown/protocol";
+import type { DataDir } from "./data-dir.ts";
+import { readPrivate, writePrivate } from "./private-file.ts";
+
+const BOOT_SECRET_MS = 5 * 60_000;
+
+/** A secret of 256 bits behind a prefix that log filters know. */
+function newSecret(prefix: string): string {
+  return prefix + randomBytes(32).toString("base64url");
+}
+
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The token of the local user, made at the first start (spec/api.md §2.1). */
+export function ensureLocalToken(dir: DataDir): void {
+  if (readPrivate(dir.localToken) === undefined) writePrivate(dir.localToken, `${newSecret("gtl_")}\n`);
+}
+
+/** Undefined where no host has ever started on this directory. */
+export function readLocalToken(dir: DataDir): string | undefined {
+  return readPrivate(dir.localToken)?.trim() || undefined;
+}
+
+/** The hash of whatever token the file holds at this moment, so that a rotation counts at once. */
+export function localTokenHash(dir: DataDir): () => string {
+  let known = { token: "", hash: "" };
+  return () => {
+    const token = readLocalToken(dir) ?? "";
+    // Without a token nothing may match, not even an empty credential.
+    if (token === "") return "-";
+    if (token !== known.token) known = { token, hash: sha256(token) };
+    return known.hash;
+  };
+}
+
+const keysFile = z.object({
+  keys: z.array(z.object({ kid: z.string().min(1), secret: z.string().min(40) })).min(1),
+});
+
+/** The keys that sign sessions' and runners' tokens, newest first; the first start makes one. */
+export function ensureSigningKeys(dir: DataDir): SigningKey[] {
+  const stored = readPrivate(dir.keys);
+  if (stored === undefined) {
+    const first = { kid: randomBytes(6).toString("hex"), secret: randomBytes(32).toString("base64") };
+    writePrivate(dir.keys, `${JSON.stringify({ keys: [first] }, null, 2)}\n`);
+    return [decode(first)];
+  }
+  return parseKeys(dir, stored).map(decode);
+}
+
+function parseKeys(dir: DataDir, text: string): z.infer<typeof keysFile>["keys"] {
+  try {
+    return keysFile.parse(JSON.parse(text)).keys;
+  } catch {
+    throw new GastownError(
+      "not_ready",
+      `${dir.keys} does not hold signing keys. Put back its last good copy, or delete it: then new keys are made and running agents have to start again.`,
+    );
+  }
+}
+
+function decode(key: { kid: string; secret: string }): SigningKey {
+  return { kid: key.kid, secret: new Uint8Array(Buffer.from(key.secret, "base64")) };
+}
+
+/** One-use secrets for the runners that this process starts; kept hashed, in memory only. */
+export class BootSecretStore implements BootSecrets {
+  readonly #secrets: { readonly townId: string; readonly hash: Buffer; readonly expiresAt: number }[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  issue(townId: string): string {
+    const secret = newSecret("gtb_");
+    this.#forgetExpired();
+    this.#secrets.push({ townId, hash: digest(secret), expiresAt: this.#now() + BOOT_SECRET_MS });
+    return secret;
+  }
+
+  consume(townId: string, secret: string): boolean {
+    this.#forgetExpired();
+    const hash = digest(secret);
+    const index = this.#secrets.findIndex((one) => one.townId === townId && timingSafeEqual(one.hash, hash));
+    if (index === -1) return false;
+    this.#secrets.splice(index, 1);
+    return true;
+  }
+
+  #forgetExpired(): void {
+    const now = this.#now();
+    const kept = this.#secrets.filter((one) => one.expiresAt > now);
+    this.#secrets.splice(0, this.#secrets.length, ...kept);
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
