@@ -16,3 +16,8 @@ export interface PeerState {
   /** Subscribed topic → last transcript `seq` that was sent. */
   topics: Record<string, number>;
 }
+
+/** What a new connection begins with. */
+export function newPeerState(townId: string, principal: string): PeerState {
+  return { townId, principal, cursor: 0, topics: {} };
+}

@@ -1,10 +1,10 @@
 /**
- * One open town in one host: the only way to it (spec/town.md §3). Commands run one at a time
- * because the engine is synchronous; everything that waits does so outside of it.
+ * One open town in one host, and the only way to it (spec/town.md §3). Commands run one after the
+ * other because the engine is synchronous; everything that waits does so outside of it.
  */
 import type { ClaimedEffect, EffectAnswer, Town } from "@gastown/town";
-import type { LiveFrame } from "@gastown/protocol";
-import type { Peer } from "../live/peer.ts";
+import type { TownFeed } from "../live/feed.ts";
+import type { Tickets } from "../live/tickets.ts";
 import type { ClockPorts, EventSink } from "../ports.ts";
 
 /** Carries one effect out; never rejects: what went wrong is an answer too. */
@@ -14,6 +14,9 @@ export interface TownActorOptions extends ClockPorts {
   town: Town;
   perform: PerformEffect;
   sink: EventSink;
+  randomBytes(count: number): Uint8Array;
+  /** The server's version, told to live pages. */
+  version: string;
   /** After each tick: when `wake()` is wanted next (epoch ms); null: never by itself. */
   onNextWake(at: number | null): void;
   /** Before the first commit since the last `onNextWake`: the host marks its wake index *now*. */
@@ -24,7 +27,10 @@ export interface TownActorOptions extends ClockPorts {
 
 export interface TownActor {
   readonly id: string;
-  /** Reads without a tick. */
+  /** Its live pages. */
+  readonly feed: TownFeed;
+  readonly tickets: Tickets;
+  /** Reads; no tick follows. */
   read<T>(fn: (town: Town) => T): T;
   /** Executes a command; a tick follows at once. Throws what the command throws. */
   run<T>(fn: (town: Town) => T): T;
@@ -32,17 +38,9 @@ export interface TownActor {
   wake(): void;
   /**
    * Resolves with the first value that `read` gives, tried now and after every change of the town;
-   * with undefined after `timeoutMs`, or when the town closes.
+   * with undefined after `timeoutMs`, when `signal` aborts, or when the town closes.
    */
   wait<T>(read: (town: Town) => T | undefined, timeoutMs: number, signal?: AbortSignal): Promise<T | undefined>;
-  /** Live pages of this town. */
-  join(peer: Peer): void;
-  leave(peer: Peer): void;
-  peers(): Iterable<Peer>;
-  /** Sends a frame that is not stored (`agent_status`) to every page. */
-  broadcast(frame: LiveFrame): void;
-  /** One-use tickets for the live feed (spec/api.md §2.8). */
-  readonly tickets: import("../live/tickets.ts").Tickets;
   /** Whether nobody watches or waits and nothing runs: the host may close it. */
   idle(): boolean;
   /** Takes no more work, waits for running effects, lets the pages go (1001). */

@@ -1,4 +1,114 @@
+/**
+ * The actor of one town: command → tick at once → pages, waiters, effects, next wake.
+ *
+ * A tick is scheduled in a microtask, so that commands that arrive together share one, and an
+ * answer is on its way before the tick runs. Effects are claimed by the same turn that ticked: a
+ * claim commits before its call leaves, and two turns never claim at once.
+ */
+import { CLOSE_CODES, GastownError } from "@gastown/protocol";
+import type { ClaimedEffect, EffectAnswer, Town } from "@gastown/town";
+import { createFeed } from "../live/feed.ts";
+import { createTickets } from "../live/tickets.ts";
 import type { TownActor, TownActorOptions } from "./actor.ts";
+import { createEffectRuns } from "./effect-runs.ts";
+import { createWaiters } from "./waiters.ts";
 
-/** An actor over an open town. Runs a first tick at once, so call it when the host is ready. */
-export declare function openTownActor(options: TownActorOptions): TownActor;
+/**
+ * Takes over an open town and runs a first tick at once. Call `town.hostStarted()` before it where
+ * the host process began.
+ */
+export function openTownActor(options: TownActorOptions): TownActor {
+  const { town } = options;
+  const durably = options.durably ?? (<T>(fn: () => T): T => fn());
+  const feed = createFeed({ town, now: options.now, setTimer: options.setTimer, version: options.version });
+  const waiters = createWaiters(town, options.setTimer);
+  let marked = false;
+  let tickScheduled = false;
+  let closing = false;
+  let closed = false;
+
+  const runs = createEffectRuns({
+    townId: town.id,
+    perform: options.perform,
+    sink: options.sink,
+    now: options.now,
+    setTimer: options.setTimer,
+    answered: (effect, answer) => post(effect, answer),
+  });
+
+  /** The wake index says *now* before anything is committed: a crash in between finds it there. */
+  const markWake = (): void => {
+    if (marked) return;
+    options.onBeforeWrite?.();
+    marked = true;
+  };
+
+  const post = (effect: ClaimedEffect, answer: EffectAnswer): void => {
+    if (closed) return;
+    markWake();
+    town.post({ type: "effect_answered", effectId: effect.id, attempt: effect.attempt, answer });
+    scheduleTick();
+  };
+
+  const scheduleTick = (): void => {
+    if (tickScheduled || closed) return;
+    tickScheduled = true;
+    queueMicrotask(() => {
+      tickScheduled = false;
+      if (!closed) turn();
+    });
+  };
+
+  const startEffects = (): void => {
+    if (closing) return;
+    const room = town.config().effective.limits.parallel_effects - runs.size;
+    if (room <= 0) return;
+    for (const effect of durably(() => town.claimEffects(room))) runs.start(effect);
+  };
+
+  const turn = (): void => {
+    markWake();
+    try {
+      const result = town.tick();
+      feed.changed();
+      waiters.changed();
+      if (result.effectsDue > 0) startEffects();
+    } catch (error) {
+      options.sink.log("error", "a tick failed", { townId: town.id, error });
+    }
+    marked = false;
+    options.onNextWake(town.nextWakeAt());
+  };
+
+  scheduleTick();
+  return {
+    id: town.id,
+    feed,
+    tickets: createTickets(options.now, options.randomBytes),
+    read: (fn) => fn(assertOpen(town, closed)),
+    run(fn) {
+      assertOpen(town, closing);
+      markWake();
+      try {
+        return fn(town);
+      } finally {
+        scheduleTick();
+      }
+    },
+    wake: scheduleTick,
+    wait: (read, timeoutMs, signal) => waiters.wait(read, timeoutMs, signal),
+    idle: () => feed.size === 0 && waiters.size === 0 && runs.size === 0 && !tickScheduled,
+    async close() {
+      closing = true;
+      feed.closeAll(CLOSE_CODES.goingAway, "The server is going; reconnect.");
+      waiters.close();
+      await runs.settled();
+      closed = true;
+    },
+  };
+}
+
+function assertOpen(town: Town, closed: boolean): Town {
+  if (closed) throw new GastownError("not_ready", "This town is being closed by its host. Try again in a moment.");
+  return town;
+}

@@ -1,5 +1,5 @@
-import type { ClockPorts, RunnerPort, SigningKey } from "../../ports.ts";
-import type { PerformEffect } from "../actor.ts";
+import type { ClockPorts, RunnerPort, SigningKey } from "../ports.ts";
+import type { PerformEffect } from "../towns/actor.ts";
 
 export interface EffectPorts extends ClockPorts {
   runners: RunnerPort;
