@@ -1,0 +1,50 @@
+import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
+import type { RunnerClient } from "../runner/client.ts";
+import type { RunnerAddress } from "../runner/port.ts";
+import type { EffectPorts } from "./effects.ts";
+
+/** What an executor works with. `signal` aborts at the effect's deadline. */
+export interface EffectContext extends EffectPorts {
+  client: RunnerClient;
+  townId: string;
+  effect: ClaimedEffect;
+  signal: AbortSignal;
+}
+
+/** One kind's request. */
+export type RequestOf<K extends EffectRequest["kind"]> = Extract<EffectRequest, { kind: K }>;
+
+const noRunner = (message: string): EffectAnswer => ({ type: "retry", message, counted: false });
+
+/** The runner that is there; an answer to give back where there is none. */
+export function currentRunner(context: EffectContext): RunnerAddress | EffectAnswer {
+  return context.runners.current(context.townId) ?? noRunner("The town has no runner now.");
+}
+
+/** The runner, started where there is none. Waits no longer than the effect's deadline. */
+export async function ensuredRunner(context: EffectContext): Promise<RunnerAddress | EffectAnswer> {
+  const there = context.runners.current(context.townId);
+  if (there !== null) return there;
+  try {
+    return await beforeDeadline(context.runners.ensure(context.townId), context.signal);
+  } catch (error) {
+    return noRunner(error instanceof Error ? error.message : "The runner could not be started.");
+  }
+}
+
+/** Rejects when the signal aborts first; what it waited for goes on by itself. */
+export async function beforeDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new Error("The runner did not come up in time."));
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+export function isRunner(found: RunnerAddress | EffectAnswer): found is RunnerAddress {
+  return "url" in found;
+}

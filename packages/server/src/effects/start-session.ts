@@ -1,0 +1,23 @@
+import type { EffectAnswer } from "@gastown/town";
+import { startRequestOf } from "../runner/start-request.ts";
+import { unreached } from "./answers.ts";
+import { ensuredRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
+
+/**
+ * A start has three answers (decision 2): taken, refused with a typed reason, or unknown. Unknown
+ * is tried again with the same session id, which the runner knows; the session's lease decides.
+ */
+export async function startSession(
+  context: EffectContext,
+  { plan }: RequestOf<"start_session">,
+): Promise<EffectAnswer> {
+  const runner = await ensuredRunner(context);
+  if (!isRunner(runner)) return runner;
+  const body = await startRequestOf(context, context.townId, plan, context.now());
+  const call = await context.client.call(runner, { method: "POST", path: "/agents/start", body, signal: context.signal });
+  if (call.type === "ok") return { type: "done" };
+  if (call.type !== "error") return unreached(call);
+  const untyped = call.status >= 500 && call.status !== 503;
+  if (untyped) return { type: "retry", message: call.message, counted: true };
+  return { type: "refused", reason: { code: call.code, message: call.message } };
+}

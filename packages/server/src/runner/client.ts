@@ -1,0 +1,92 @@
+/**
+ * Calls to a runner's control server (spec/runner.md §1): bearer, JSON, deadline, and an answer
+ * that says whether the call can have had an effect. Never throws.
+ */
+import { isErrorCode, type ErrorCode } from "@gastown/protocol";
+import { z } from "zod";
+import type { RunnerAddress } from "./port.ts";
+
+export type RunnerCall =
+  | { type: "ok"; status: number; body: unknown }
+  /** It answered with a typed error. */
+  | { type: "error"; status: number; code: ErrorCode; message: string; retryAfterMs: number | undefined }
+  /** Nobody listens at its address: the call cannot have had an effect. */
+  | { type: "absent"; message: string }
+  /** No answer in time, or a broken one: what happened is not known. */
+  | { type: "unknown"; message: string };
+
+export interface RunnerRequest {
+  method: "GET" | "POST" | "DELETE" | "PATCH";
+  /** With a leading slash. */
+  path: string;
+  body?: unknown;
+  signal: AbortSignal;
+}
+
+export interface RunnerClient {
+  call(address: RunnerAddress, request: RunnerRequest): Promise<RunnerCall>;
+}
+
+const errorBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+/** What systems say where nobody listens. */
+const NOBODY = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"]);
+
+export function createRunnerClient(fetcher: typeof fetch = globalThis.fetch.bind(globalThis)): RunnerClient {
+  return {
+    async call(address, request) {
+      try {
+        return await answerOf(await fetcher(`${address.url}${request.path}`, initOf(address, request)));
+      } catch (error) {
+        if (request.signal.aborted) return { type: "unknown", message: "The runner did not answer in time." };
+        return NOBODY.has(causeCode(error))
+          ? { type: "absent", message: "Nobody listens where the runner was." }
+          : { type: "unknown", message: "The connection to the runner broke." };
+      }
+    },
+  };
+}
+
+function initOf(address: RunnerAddress, request: RunnerRequest): RequestInit {
+  const headers: Record<string, string> = { authorization: `Bearer ${address.bearer}` };
+  if (request.body !== undefined) headers["content-type"] = "application/json";
+  return {
+    method: request.method,
+    headers,
+    signal: request.signal,
+    redirect: "manual",
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+  };
+}
+
+async function answerOf(response: Response): Promise<RunnerCall> {
+  const text = await response.text();
+  const body = parse(text);
+  if (response.ok) return { type: "ok", status: response.status, body };
+  const error = errorBody.safeParse(body).data?.error;
+  if (error === undefined || !isErrorCode(error.code)) {
+    return { type: "unknown", message: `The runner answered ${response.status} without an error that we know.` };
+  }
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  return {
+    type: "error",
+    status: response.status,
+    code: error.code,
+    message: error.message,
+    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+  };
+}
+
+function parse(text: string): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function causeCode(error: unknown): string {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  if (typeof cause !== "object" || cause === null || !("code" in cause)) return "";
+  return typeof cause.code === "string" ? cause.code : "";
+}
