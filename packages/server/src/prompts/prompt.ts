@@ -1,7 +1,7 @@
 /** The first prompt of a session, and the text of `gt_prime`: the work order, as text. */
 import type { PrimeContext } from "@gastown/protocol";
-import { dataBlock, joined } from "./text.ts";
-import { workOrder } from "./work-order.ts";
+import { compose, type DataSection } from "./text.ts";
+import { orderData, orderLead } from "./work-order.ts";
 
 /** Everything that one session needs to begin, from what the town knows. Pure. */
 export function renderPrompt(prime: PrimeContext): string {
@@ -11,42 +11,51 @@ export function renderPrompt(prime: PrimeContext): string {
     case "refinery":
       return refineryPrompt(prime);
     case "mayor":
-      return mayorPrompt(prime);
+      return compose(
+        [
+          identity(prime),
+          "You have no bead of your own. People's messages reach you as turns; gt_list_rigs shows the repositories.",
+        ],
+        [],
+      );
     case "triage":
-      return joined([identity(prime)]);
+      return identity(prime);
   }
 }
 
 function polecatPrompt(prime: PrimeContext): string {
-  return joined([
-    identity(prime),
-    place(prime),
-    workOrder(prime),
-    bead(prime),
-    blockers(prime),
-    attempts(prime),
-    gates(prime),
-    "When all of it is done and the gates pass, call gt_done with a summary.",
-  ]);
+  return compose(
+    [
+      identity(prime),
+      place(prime),
+      beadLine(prime),
+      orderLead(prime),
+      attemptsLine(prime),
+      gates(prime),
+      "Your work order follows as data. When all of it is done and the gates pass, call gt_done with a summary.",
+    ],
+    [
+      section("Bead", prime.bead),
+      orderData(prime),
+      section("What the change was made for", prime.source),
+      blockers(prime),
+      attempts(prime),
+    ],
+  );
 }
 
 function refineryPrompt(prime: PrimeContext): string {
   const { review } = prime;
-  return joined([
-    identity(prime),
-    review &&
-      `Review the change on branch ${review.branch}, head ${review.head_sha}, which is checked out here. It is meant for ${review.target}. This is round ${review.round}. See it with: git diff ${review.target}...HEAD`,
-    source(prime, "The change is for this bead."),
-    gateResults(prime),
-    "End with exactly one verdict: gt_approve or gt_request_changes.",
-  ]);
-}
-
-function mayorPrompt(prime: PrimeContext): string {
-  return joined([
-    identity(prime),
-    "You have no bead of your own. People's messages reach you as turns; gt_list_rigs shows the repositories.",
-  ]);
+  return compose(
+    [
+      identity(prime),
+      review &&
+        `Review the change on branch ${review.branch}, head ${review.head_sha}, which is checked out here. It is meant for ${review.target}. This is round ${review.round}. See it with: git diff origin/${review.target}...HEAD`,
+      gateResults(prime),
+      "The bead that the change is for follows as data. End with exactly one verdict: gt_approve or gt_request_changes.",
+    ],
+    [section("What the change was made for", prime.source ?? prime.bead), gateLogs(prime)],
+  );
 }
 
 function identity(prime: PrimeContext): string {
@@ -60,43 +69,43 @@ function place(prime: PrimeContext): string | null {
   return `You are in your own worktree, on branch ${prime.branch}.${target}`;
 }
 
-function bead(prime: PrimeContext): string | null {
+function beadLine(prime: PrimeContext): string | null {
   if (prime.bead === null) return null;
   const { id, kind, priority, attempt } = prime.bead;
   const again = attempt > 1 ? ` This is attempt ${attempt}.` : "";
-  const own = joined([`Your bead: ${id} (${kind}, priority ${priority}).${again}`, dataBlock(titled(prime.bead))]);
-  return prime.source === null ? own : joined([own, source(prime, "It belongs to a change that was made for this bead.")]);
+  return `Your bead: ${id} (${kind}, priority ${priority}).${again}`;
 }
 
-function source(prime: PrimeContext, lead: string): string | null {
-  return prime.source && joined([`${lead} ${prime.source.id}`, dataBlock(titled(prime.source))]);
+/** The title and text of a bead, which somebody else wrote. */
+function section(heading: string, thing: { id: string; title: string; body: string } | null): DataSection | null {
+  if (thing === null) return null;
+  const text = thing.body.trim() === "" ? thing.title : `${thing.title}\n\n${thing.body}`;
+  return { heading: `${heading} ${thing.id}`, text };
 }
 
-function blockers(prime: PrimeContext): string | null {
+function blockers(prime: PrimeContext): DataSection | null {
   if (prime.blockers.length === 0) return null;
   const lines = prime.blockers.map((blocker) => `- ${blocker.id} ${blocker.title}: ${blocker.summary}`);
-  return joined(["What your bead depended on is done.", dataBlock(lines.join("\n"))]);
+  return { heading: "What this bead depended on, now done", text: lines.join("\n") };
 }
 
-function attempts(prime: PrimeContext): string | null {
+function attemptsLine(prime: PrimeContext): string | null {
   if (prime.attempts.length === 0) return null;
   const saved = prime.attempts.findLast((attempt) => attempt.work_ref !== null)?.work_ref;
-  const lines = prime.attempts.map((attempt, i) =>
-    [
-      `${i + 1}. ended ${attempt.outcome}: ${attempt.reason}`,
-      attempt.status === null ? "" : `   last status: ${attempt.status}`,
-      attempt.checkpoint === null || attempt.checkpoint === undefined
-        ? ""
-        : `   checkpoint: ${JSON.stringify(attempt.checkpoint)}`,
-    ]
-      .filter((line) => line !== "")
-      .join("\n"),
-  );
-  return joined([
-    "Earlier attempts at this bead ended without a result.",
-    saved && `Their unfinished work was saved as ${saved}; look at it before you begin anew.`,
-    dataBlock(lines.join("\n")),
+  const where = saved ? ` Unfinished work was saved as ${saved}; look at it before you begin anew.` : "";
+  return `Earlier attempts at this bead ended without a result.${where}`;
+}
+
+function attempts(prime: PrimeContext): DataSection | null {
+  if (prime.attempts.length === 0) return null;
+  const lines = prime.attempts.flatMap((attempt, i) => [
+    `${i + 1}. ended ${attempt.outcome}: ${attempt.reason}`,
+    ...(attempt.status === null ? [] : [`   last status: ${attempt.status}`]),
+    ...(attempt.checkpoint === null || attempt.checkpoint === undefined
+      ? []
+      : [`   checkpoint: ${JSON.stringify(attempt.checkpoint)}`]),
   ]);
+  return { heading: "Earlier attempts", text: lines.join("\n") };
 }
 
 function gates(prime: PrimeContext): string | null {
@@ -105,18 +114,20 @@ function gates(prime: PrimeContext): string | null {
   return `Gates that must pass, on your branch and again on the merged result:\n${lines.join("\n")}`;
 }
 
-function gateResults(prime: PrimeContext): string | null {
+function gateResults(prime: PrimeContext): string {
   const results = prime.review?.gates ?? [];
-  if (results.length === 0) return "No gates are set for this rig.";
+  if (results.length === 0) return "No gates ran on this head.";
   const lines = results.map((gate) => `- ${gate.name}: ${outcomeOf(gate.exit_code)}`);
-  const logs = results.filter((gate) => gate.exit_code !== 0).map((gate) => `${gate.name}:\n${gate.log_tail}`);
-  return joined([`Gates on this head:\n${lines.join("\n")}`, logs.length > 0 && dataBlock(logs.join("\n\n"))]);
+  return `Gates on this head:\n${lines.join("\n")}`;
+}
+
+function gateLogs(prime: PrimeContext): DataSection | null {
+  const failed = (prime.review?.gates ?? []).filter((gate) => gate.exit_code !== 0);
+  if (failed.length === 0) return null;
+  return { heading: "Logs of gates that did not pass", text: failed.map((gate) => `${gate.name}:\n${gate.log_tail}`).join("\n\n") };
 }
 
 function outcomeOf(exitCode: number | null): string {
   if (exitCode === null) return "did not finish";
   return exitCode === 0 ? "passed" : `failed with exit code ${exitCode}`;
 }
-
-const titled = (thing: { title: string; body: string }): string =>
-  thing.body.trim() === "" ? thing.title : `${thing.title}\n\n${thing.body}`;

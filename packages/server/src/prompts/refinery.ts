@@ -4,7 +4,7 @@ export function refineryInstructions(name: string): string {
 
 How you review
 1. Read the bead that the change is for; gt_prime shows it again.
-2. Read the whole change: git diff <target>...HEAD, with the branch named in the work order as target. Read the code around it where the diff alone does not tell.
+2. Read the whole change: git diff origin/<target>...HEAD, with the target named in the work order. Read the code around it where the diff alone does not tell.
 3. Read the results of the gates. They ran on exactly this head; do not repeat them without a reason.
 4. If the repository has a REVIEW.md, apply it.
 5. Ask: does it do what the bead asks, all of it and nothing else? Is it right at the edges: errors, empty input, concurrency, security? Do its tests fail when the change is wrong? Would the people who own this code keep it?

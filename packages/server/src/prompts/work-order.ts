@@ -1,29 +1,34 @@
 /** What a fix bead is for: changes that a review wants, red gates, or a conflict. */
-import type { PrimeContext } from "@gastown/protocol";
-import { dataBlock, joined } from "./text.ts";
+import type { BeadKind, PrimeContext } from "@gastown/protocol";
+import type { DataSection } from "./text.ts";
 
-/** The order of a fix bead; null where the bead's own text is the order. */
-export function workOrder(prime: PrimeContext): string | null {
+/** What to do, in our words; null where the bead's own text is the order. */
+export function orderLead(prime: PrimeContext): string | null {
+  return prime.work_order === null ? null : leadOf(prime, prime.work_order.kind);
+}
+
+/** What was asked for, in the words of who asked. */
+export function orderData(prime: PrimeContext): DataSection | null {
   const order = prime.work_order;
   if (order === null) return null;
   const files = order.files.map(({ path, line, note }) => {
     const at = line === undefined ? path : `${path}:${line}`;
     return note === undefined ? `- ${at}` : `- ${at}: ${note}`;
   });
-  return joined([leadOf(prime, order.kind), dataBlock([order.text, ...files].join("\n"))]);
+  return { heading: `Work order (${order.kind})`, text: [order.text, ...files].join("\n") };
 }
 
-function leadOf(prime: PrimeContext, kind: NonNullable<PrimeContext["work_order"]>["kind"]): string {
+function leadOf(prime: PrimeContext, kind: BeadKind): string | null {
   const target = prime.target ?? prime.review?.target ?? "the target branch";
   switch (kind) {
     case "rework":
-      return "This branch was reviewed or tested, and must be changed before it may land. Do what is asked below and nothing beyond it; add commits, do not rewrite those that were reviewed.";
+      return "This branch was reviewed or tested, and must be changed before it may land. Do what the work order asks and nothing beyond it; add commits, do not rewrite those that were reviewed.";
     case "feedback":
-      return "People commented on this change. Settle every point below: change the code, or explain in your summary why it stays as it is.";
+      return "People commented on this change. Settle every point of the work order: change the code, or say in your summary why it stays as it is.";
     case "conflict":
       return `This branch no longer merges into ${target}. Fetch, merge origin/${target} into your branch, resolve the conflicts so that both sides keep their meaning, run the gates, and commit the merge.`;
     case "work":
     case "triage":
-      return "What is asked for:";
+      return null;
   }
 }
