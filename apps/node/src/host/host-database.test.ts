@@ -57,7 +57,13 @@ describe("the lock of a data directory", () => {
   it("is refused while another process holds it, and says where that one is", async () => {
     await otherHost();
     expect(refusal().message).toContain("is just starting");
-    writeHostRecord(dir, { pid: 4711, url: "http://127.0.0.1:9", version: "0", startedAt: "" });
+    writeHostRecord(dir, {
+      pid: 4711,
+      start: "",
+      url: "http://127.0.0.1:9",
+      version: "0",
+      startedAt: "",
+    });
     const error = refusal();
     expect(error.code).toBe("already_exists");
     expect(error.message).toContain("http://127.0.0.1:9");

@@ -9,6 +9,8 @@ import { readPrivate, writePrivate } from "./private-file.ts";
  */
 export const hostRecord = z.object({
   pid: z.int(),
+  /** When that process began (`process-identity.ts`). */
+  start: z.string(),
   url: z.string(),
   version: z.string(),
   startedAt: z.string(),

@@ -1,0 +1,197 @@
+import { randomBytes } from "node:crypto";
+import { GastownError } from "@gastown/protocol";
+import { idMaker } from "@gastown/town";
+import {
+  createEffects,
+  createServer,
+  sqlServerStore,
+  type RuntimeInfo,
+  type ServerPorts,
+} from "@gastown/server";
+import { BootSecretStore, ensureLocalToken, ensureSigningKeys, localTokenHash } from "./credentials.ts";
+import { prepareDataDir, type DataDir } from "./data-dir.ts";
+import { openHostDatabase, type HostDatabase } from "./host-database.ts";
+import { removeHostRecord, writeHostRecord } from "./host-record.ts";
+import { listen, upgradeWebSocket, type HttpServer } from "./http-server.ts";
+import { processStart } from "./process-identity.ts";
+import { Runners, type RunnersOptions } from "./runners.ts";
+import { isLoopback, loadSettings, type HostSettings, type SettingFlags } from "./settings.ts";
+import { createSink } from "./sink.ts";
+import type { SelfCommand, SetTimer } from "./runner-process.ts";
+import { Towns } from "./towns.ts";
+
+export interface HostOptions {
+  readonly dataDir: string;
+  readonly flags: SettingFlags;
+  readonly env: NodeJS.ProcessEnv;
+  /** Whether people read the log on a terminal. */
+  readonly terminal: boolean;
+  /** A line for the log. */
+  readonly writeLog: (line: string) => void;
+  readonly version: string;
+  readonly commit: string;
+  readonly self: SelfCommand;
+  /** Listening on more than this machine was asked for. */
+  readonly insecureListen?: boolean;
+  readonly drainWaitMs?: number;
+  readonly runnerTiming?: RunnersOptions["timing"];
+  readonly findRunner: RunnersOptions["find"];
+  readonly listRuntimes: () => Promise<RuntimeInfo[]>;
+  /** Which runtime towns get that name none, once it is known which are there. */
+  readonly chooseRuntime: (wanted: string | undefined) => Promise<string>;
+}
+
+export interface Host {
+  /** Where it listens, and where people reach it. */
+  readonly url: string;
+  readonly dir: DataDir;
+  readonly runtime: string;
+  createLoginLink(): Promise<{ url: string; expiresAt: string }>;
+  /** Stops taking work, lets runners drain (or keeps them), flushes, frees the lock. */
+  stop(options: { keepRunners: boolean }): Promise<void>;
+}
+
+/** Between a stop and the cutting of connections that are still open. */
+const CLOSE_MS = 2_000;
+const DRAIN_WAIT_MS = 10_000;
+
+/**
+ * Starts a host: lock, port, secrets, towns, runners, in this order, and takes back what it had
+ * when a later step fails. Throws `already_exists` where a host or another program is in the way.
+ */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const dir = prepareDataDir(options.dataDir);
+  const settings = loadSettings(dir, options.env, options.flags, options.terminal);
+  refuseOpenListen(settings, options.insecureListen === true);
+  const database = openHostDatabase(dir);
+  let http: HttpServer | undefined;
+  try {
+    const runtime = await options.chooseRuntime(settings.runtime);
+    http = await listen(settings.listen);
+    return run({ ...options, dir, settings, database, http, runtime });
+  } catch (error) {
+    await http?.close(0);
+    database.close();
+    throw error;
+  }
+}
+
+function refuseOpenListen(settings: HostSettings, insecure: boolean): void {
+  if (isLoopback(settings.listen.host) || insecure) return;
+  throw new GastownError(
+    "forbidden",
+    `Listening on ${settings.listen.host} lets other machines try the local token without encryption. Add --insecure-listen if that is what you want, or listen on 127.0.0.1.`,
+  );
+}
+
+interface Parts extends HostOptions {
+  readonly dir: DataDir;
+  readonly settings: HostSettings;
+  readonly database: HostDatabase;
+  readonly http: HttpServer;
+  readonly runtime: string;
+}
+
+const setTimer: SetTimer = (delayMs, fn) => {
+  const timer = setTimeout(fn, delayMs).unref();
+  return () => clearTimeout(timer);
+};
+
+function run(parts: Parts): Host {
+  const { dir, settings, database, http, version } = parts;
+  const startedAt = Date.now();
+  const sink = createSink({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    write: parts.writeLog,
+    now: Date.now,
+  });
+  ensureLocalToken(dir);
+  const clock = { now: Date.now, setTimer };
+  const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+  const makeId = idMaker(Date.now, () => bytes(16));
+  const keys = ensureSigningKeys(dir);
+  const publicUrl = settings.publicUrl ?? reachable(http.url);
+  const bootSecrets = new BootSecretStore(Date.now);
+  const runners = new Runners({
+    dir,
+    self: parts.self,
+    env: parts.env,
+    apiUrl: reachable(http.url),
+    version,
+    secrets: bootSecrets,
+    sink,
+    setTimer,
+    drainWaitMs: parts.drainWaitMs ?? DRAIN_WAIT_MS,
+    ...(parts.runnerTiming === undefined ? {} : { timing: parts.runnerTiming }),
+    find: parts.findRunner,
+    onLost: (townId, reason) => void reportLost(townId, reason),
+  });
+  const towns = new Towns({
+    ...clock,
+    dir,
+    database,
+    sink,
+    version,
+    randomBytes: bytes,
+    fallbackRuntime: parts.runtime,
+    newTownId: () => makeId("town"),
+    perform: createEffects({ ...clock, runners, keys, publicUrl: reachable(http.url) }),
+    beforeFirstOpen: (townId) => runners.adopt(townId),
+    hasRunner: (townId) => runners.current(townId) !== null,
+  });
+  const reportLost = async (townId: string, reason: string): Promise<void> => {
+    sink.log("warn", reason, { townId });
+    const actor = await towns.get(townId);
+    actor?.run((town) => town.post({ type: "runner_lost", epoch: town.runnerEpoch(), reason }));
+  };
+  const ports: ServerPorts = {
+    ...clock,
+    randomBytes: bytes,
+    sink,
+    keys,
+    localTokenHash: localTokenHash(dir),
+    serverId: database.meta("server_id", () => randomBytes(6).toString("hex")),
+    publicUrl,
+    allowedHosts: settings.allowedHosts,
+    version,
+    commit: parts.commit,
+    platform: "node",
+    development: settings.development,
+    startedAt,
+    store: sqlServerStore(database.sql),
+    towns,
+    runners,
+    bootSecrets,
+    runtimes: { list: parts.listRuntimes },
+    upgradeWebSocket,
+  };
+  const server = createServer(ports);
+  http.answer((request, env) => server.app.fetch(request, env));
+  writeHostRecord(dir, {
+    pid: process.pid,
+    start: processStart(process.pid) ?? "",
+    url: publicUrl,
+    version,
+    startedAt: new Date(startedAt).toISOString(),
+  });
+  towns.start();
+  return {
+    url: publicUrl,
+    dir,
+    runtime: parts.runtime,
+    createLoginLink: () => server.createLoginLink(),
+    stop: async ({ keepRunners }) => {
+      await runners.close(keepRunners);
+      await towns.close();
+      await http.close(CLOSE_MS);
+      removeHostRecord(dir);
+      database.close();
+    },
+  };
+}
+
+/** An address that can be called: a wildcard one listens on loopback too. */
+function reachable(url: string): string {
+  return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+}

@@ -1,0 +1,246 @@
+import type { ChildProcess } from "node:child_process";
+import { GastownError } from "@gastown/protocol";
+import type { EventSink, RunnerAddress, RunnerPort } from "@gastown/server";
+import type { RunnerInput } from "../runner/runner-input.ts";
+import type { BootSecretStore } from "./credentials.ts";
+import type { DataDir } from "./data-dir.ts";
+import { isRunning } from "./process-identity.ts";
+import {
+  askToDrain,
+  endProcess,
+  identify,
+  logTail,
+  runnerHealth,
+  spawnRunner,
+  waitGone,
+  whenGone,
+  type RunnerProcess,
+  type SelfCommand,
+  type SetTimer,
+} from "./runner-process.ts";
+
+/** From the start of the process to its registration. */
+const START_MS = 60_000;
+const HEALTH_MS = 5_000;
+/** Refused or unanswered this often in a row, a runner that still runs is replaced. */
+const HEALTH_TRIES = 3;
+/** What a runner may take beyond the time that its turns are given, before it is ended. */
+const DRAIN_MARGIN_MS = 30_000;
+
+/** A runner that an earlier host left, as its own file tells it. */
+export interface FoundRunner extends RunnerProcess {
+  readonly version: string;
+  /** Where it reports to. */
+  readonly apiUrl: string;
+}
+
+export interface RunnersOptions {
+  readonly dir: DataDir;
+  readonly self: SelfCommand;
+  readonly env: NodeJS.ProcessEnv;
+  readonly apiUrl: string;
+  readonly version: string;
+  readonly secrets: BootSecretStore;
+  readonly sink: EventSink;
+  readonly setTimer: SetTimer;
+  /** How long running turns may go on when a runner is asked to go, in milliseconds. */
+  readonly drainWaitMs: number;
+  /** Times of the runner that differ from its defaults (tests, demo). */
+  readonly timing?: Pick<RunnerInput, "heartbeatMs" | "minuteMs">;
+  /** Reads the runner's file in its work directory. */
+  find(root: string): FoundRunner | undefined;
+  /** A runner that was registered is gone without having been asked to. */
+  onLost(townId: string, reason: string): void;
+}
+
+interface Current extends RunnerProcess {
+  readonly unwatch: () => void;
+}
+
+/** The runner processes of this host: one per town, never two at once (spec/runner.md intro). */
+export class Runners implements RunnerPort {
+  readonly #options: RunnersOptions;
+  readonly #current = new Map<string, Current>();
+  readonly #starting = new Map<string, Promise<RunnerAddress>>();
+  readonly #registrations = new Map<string, (address: RunnerAddress) => void>();
+  readonly #stopping = new Map<string, Promise<void>>();
+  #closed = false;
+
+  constructor(options: RunnersOptions) {
+    this.#options = options;
+  }
+
+  current(townId: string): RunnerAddress | null {
+    return this.#current.get(townId)?.address ?? null;
+  }
+
+  /** Towns with a runner of this host. */
+  townIds(): string[] {
+    return [...this.#current.keys()];
+  }
+
+  ensure(townId: string): Promise<RunnerAddress> {
+    const running = this.#starting.get(townId);
+    if (running !== undefined) return running;
+    const starting = this.#ensure(townId).finally(() => this.#starting.delete(townId));
+    this.#starting.set(townId, starting);
+    return starting;
+  }
+
+  registered(townId: string, address: RunnerAddress): void {
+    this.#registrations.get(townId)?.(address);
+  }
+
+  /**
+   * Takes over the runner that an earlier host left, where it is alive, of this version and reports
+   * to this address. One that is not is told to go; the next `ensure` waits until it is gone.
+   */
+  async adopt(townId: string): Promise<void> {
+    const found = this.#options.find(this.#options.dir.runner(townId));
+    if (found === undefined || !isRunning(found) || this.#current.has(townId)) return;
+    const health = await runnerHealth(found.address, HEALTH_MS);
+    const ours = found.version === this.#options.version && found.apiUrl === this.#options.apiUrl;
+    if (health !== undefined && ours && !health.draining) {
+      this.#options.sink.log("info", "Found the runner of an earlier host.", { townId, pid: found.pid });
+      this.#keep(townId, found);
+    } else void this.#replaceLater(townId, found, ours);
+  }
+
+  async stop(townId: string, waitMs: number = this.#options.drainWaitMs): Promise<void> {
+    // One that is just starting must not be forgotten: it would live on without an owner.
+    await this.#starting.get(townId)?.catch(() => {});
+    const stopping = this.#stopping.get(townId);
+    if (stopping !== undefined) return stopping;
+    const current = this.#current.get(townId);
+    if (current === undefined) return;
+    this.#forget(townId);
+    return this.#stopOne(townId, current, waitMs);
+  }
+
+  /** Drains every runner (`keep`: leaves them to the next host) and starts no more. */
+  async close(keep: boolean): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#starting.values());
+    const ids = this.townIds();
+    if (keep) for (const id of ids) this.#forget(id);
+    else await Promise.all(ids.map((id) => this.stop(id)));
+    await Promise.all(this.#stopping.values());
+  }
+
+  async #ensure(townId: string): Promise<RunnerAddress> {
+    await this.#stopping.get(townId);
+    const living = await this.#healthy(townId);
+    if (living !== undefined) return living;
+    if (this.#closed) throw unavailable("This host is stopping and starts no runner.");
+    await this.adopt(townId);
+    await this.#stopping.get(townId);
+    return this.current(townId) ?? this.#start(townId);
+  }
+
+  /** The current runner when it answers; ends it when it runs and does not. */
+  async #healthy(townId: string): Promise<RunnerAddress | undefined> {
+    for (let attempt = 1; attempt <= HEALTH_TRIES; attempt += 1) {
+      const current = this.#current.get(townId);
+      if (current === undefined || !isRunning(current)) return undefined;
+      if ((await runnerHealth(current.address, HEALTH_MS)) !== undefined) return current.address;
+      await new Promise<void>((resolve) => {
+        this.#options.setTimer(500, resolve);
+      });
+    }
+    const dead = this.#current.get(townId);
+    if (dead === undefined) return undefined;
+    this.#options.sink.log("warn", "A runner does not answer and is replaced.", { townId, pid: dead.pid });
+    this.#forget(townId);
+    await endProcess(dead, 5_000, this.#options.setTimer);
+    return undefined;
+  }
+
+  async #start(townId: string): Promise<RunnerAddress> {
+    const { dir, self, env, apiUrl, version, secrets, drainWaitMs, timing } = this.#options;
+    const input: RunnerInput = {
+      root: dir.runner(townId),
+      apiUrl,
+      townId,
+      bootSecret: secrets.issue(townId),
+      version,
+      drainWaitMs,
+      ...timing,
+    };
+    const { child, logPath } = spawnRunner(self, input, env);
+    try {
+      const address = await this.#registration(townId, child, logPath);
+      this.#keep(townId, identify(child, address), child);
+      return address;
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw error;
+    }
+  }
+
+  #registration(townId: string, child: ChildProcess, logPath: string): Promise<RunnerAddress> {
+    const { promise, resolve, reject } = Promise.withResolvers<RunnerAddress>();
+    const cancel = this.#options.setTimer(START_MS, () =>
+      reject(unavailable(`The runner did not register within ${START_MS / 1000} s. Its log: ${logPath}`)),
+    );
+    const exited = (code: number | null, signal: string | null): void =>
+      reject(
+        unavailable(
+          `The runner ended (${signal ?? `exit code ${code}`}) before it was ready. Its log, ${logPath}, ends with:\n${logTail(logPath)}`,
+        ),
+      );
+    const failed = (error: Error): void => reject(unavailable(`The runner could not be started: ${error.message}`));
+    child.once("exit", exited).once("error", failed);
+    this.#registrations.set(townId, resolve);
+    return promise.finally(() => {
+      cancel();
+      child.off("exit", exited);
+      child.off("error", failed);
+      this.#registrations.delete(townId);
+    });
+  }
+
+  #keep(townId: string, one: RunnerProcess, child?: ChildProcess): void {
+    const gone = (): void => {
+      if (this.#current.get(townId) !== current) return;
+      this.#current.delete(townId);
+      this.#options.onLost(townId, `The runner (process ${one.pid}) ended by itself.`);
+    };
+    let unwatch: () => void;
+    if (child === undefined) unwatch = (): void => {};
+    else {
+      child.once("exit", gone);
+      unwatch = () => child.off("exit", gone);
+    }
+    const current: Current = { ...one, unwatch: () => unwatch() };
+    this.#current.set(townId, current);
+    if (child === undefined) unwatch = whenGone(one, this.#options.setTimer, gone);
+    else if (child.exitCode !== null || child.signalCode !== null) gone();
+  }
+
+  #forget(townId: string): void {
+    this.#current.get(townId)?.unwatch();
+    this.#current.delete(townId);
+  }
+
+  async #replaceLater(townId: string, found: FoundRunner, ours: boolean): Promise<void> {
+    const why = ours ? "it does not answer or is draining" : "it is of another version or reports elsewhere";
+    this.#options.sink.log("warn", `The runner of an earlier host is replaced: ${why}.`, { townId, pid: found.pid });
+    await this.#stopOne(townId, found, 0);
+  }
+
+  #stopOne(townId: string, one: RunnerProcess, waitMs: number): Promise<void> {
+    const { setTimer } = this.#options;
+    const work = async (): Promise<void> => {
+      const asked = await askToDrain(one.address, waitMs);
+      if (asked && (await waitGone(one, waitMs + DRAIN_MARGIN_MS, setTimer))) return;
+      await endProcess(one, 5_000, setTimer);
+    };
+    const stopping = work().finally(() => this.#stopping.delete(townId));
+    this.#stopping.set(townId, stopping);
+    return stopping;
+  }
+}
+
+function unavailable(message: string): GastownError {
+  return new GastownError("runner_unavailable", message);
+}

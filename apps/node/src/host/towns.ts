@@ -1,0 +1,251 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { openTown, type NewTown, type Town } from "@gastown/town";
+import {
+  openTownActor,
+  type ClockPorts,
+  type EventSink,
+  type PerformEffect,
+  type TownActor,
+  type TownDirectory,
+  type TownEntry,
+} from "@gastown/server";
+import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
+import type { DataDir } from "./data-dir.ts";
+import { flushed, type HostDatabase, type TownRow } from "./host-database.ts";
+import { WakeClock } from "./wake-clock.ts";
+
+/** A town that nobody used for so long is closed; opening it again takes under a millisecond. */
+const QUIET_MS = 60_000;
+/** Open databases at once; beyond it the one that was not used for longest goes first. */
+const MOST_OPEN = 128;
+/** Towns that want to run within this time after a start may have work in flight: wake them now. */
+const IN_FLIGHT_MS = 15 * 60_000;
+
+export interface TownsOptions extends ClockPorts {
+  readonly dir: DataDir;
+  readonly database: HostDatabase;
+  readonly sink: EventSink;
+  readonly perform: PerformEffect;
+  readonly fallbackRuntime: string;
+  readonly version: string;
+  randomBytes(count: number): Uint8Array;
+  newTownId(): string;
+  /** Before a town opens for the first time in this process: finds its living runner. */
+  beforeFirstOpen(townId: string): Promise<void>;
+  /** Whether a runner of that town is known to live. */
+  hasRunner(townId: string): boolean;
+}
+
+interface OpenTown {
+  readonly actor: TownActor;
+  readonly db: DatabaseSync;
+  usedAt: number;
+}
+
+/** The Node host's towns: one SQLite file each, opened when wanted, closed when quiet. */
+export class Towns implements TownDirectory {
+  readonly #options: TownsOptions;
+  readonly #clock: WakeClock;
+  readonly #open = new Map<string, OpenTown>();
+  /** Opening or closing, by town: the next one waits for it. */
+  readonly #changing = new Map<string, Promise<unknown>>();
+  readonly #seen = new Set<string>();
+  #closed = false;
+
+  constructor(options: TownsOptions) {
+    this.#options = options;
+    this.#clock = new WakeClock({ ...options, wake: (id) => this.#wake(id) });
+  }
+
+  /** Takes the stored wakes up. What may have been in flight when an earlier host ended runs now. */
+  start(): void {
+    const now = this.#options.now();
+    for (const { town, at } of this.#options.database.wakes())
+      this.#clock.set(town, at < now + IN_FLIGHT_MS ? now : at);
+  }
+
+  list(): TownEntry[] {
+    return this.#options.database.towns().map(entry);
+  }
+
+  async create(name: string): Promise<TownActor> {
+    const { database, newTownId, now } = this.#options;
+    const id = newTownId();
+    try {
+      // The record comes last: a crash before it leaves a file that no town has, never half a town.
+      const actor = await this.#opened(id, { id, name });
+      database.addTown({ id, name, createdAt: now() });
+      return actor;
+    } catch (error) {
+      await this.#close(id);
+      rmSync(this.#options.dir.town(id), { force: true });
+      throw error;
+    }
+  }
+
+  async get(townId: string): Promise<TownActor | undefined> {
+    const open = this.#open.get(townId);
+    if (open !== undefined) {
+      open.usedAt = this.#options.now();
+      return open.actor;
+    }
+    if (this.#closed || this.#options.database.town(townId) === undefined) return undefined;
+    return this.#opened(townId);
+  }
+
+  /** Those that are open now, for the host's own end. */
+  openTowns(): TownActor[] {
+    return [...this.#open.values()].map((open) => open.actor);
+  }
+
+  /** Takes no more work, lets running effects end, closes every database. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#clock.close();
+    await Promise.all([...this.#open.keys()].map((id) => this.#close(id)));
+  }
+
+  async #opened(id: string, create?: NewTown): Promise<TownActor> {
+    for (;;) {
+      const open = this.#open.get(id);
+      if (open !== undefined) return open.actor;
+      const changing = this.#changing.get(id);
+      if (changing === undefined) break;
+      await changing;
+    }
+    const opening = this.#openNow(id, create);
+    return this.#change(id, opening);
+  }
+
+  async #change<T>(id: string, work: Promise<T>): Promise<T> {
+    const settled = work.then(
+      () => {},
+      () => {},
+    );
+    this.#changing.set(id, settled);
+    try {
+      return await work;
+    } finally {
+      this.#changing.delete(id);
+    }
+  }
+
+  async #openNow(id: string, create: NewTown | undefined): Promise<TownActor> {
+    const first = !this.#seen.has(id);
+    if (first && create === undefined) await this.#options.beforeFirstOpen(id);
+    await this.#makeRoom();
+    const path = this.#options.dir.town(id);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const db = new DatabaseSync(path, sqlOptions);
+    try {
+      db.exec("pragma journal_mode = wal");
+      db.exec("pragma synchronous = normal");
+      const town = this.#openTown(db, create);
+      if (first) this.#begin(town);
+      const actor = this.#actor(id, db, town);
+      this.#open.set(id, { actor, db, usedAt: this.#options.now() });
+      return actor;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  #openTown(db: DatabaseSync, create: NewTown | undefined): Town {
+    const { now, randomBytes, fallbackRuntime } = this.#options;
+    const ports = { sql: nodeSql(db), now, random: () => randomBytes(16), fallbackRuntime };
+    return openTown(ports, create);
+  }
+
+  /** The first time in this process: takes up what an earlier host had in flight. */
+  #begin(town: Town): void {
+    town.hostStarted();
+    const epoch = town.runnerEpoch();
+    if (epoch > 0 && !this.#options.hasRunner(town.id))
+      town.post({ type: "runner_lost", epoch, reason: "No runner was alive when the host started." });
+    this.#seen.add(town.id);
+  }
+
+  #actor(id: string, db: DatabaseSync, town: Town): TownActor {
+    const { database, now, setTimer, perform, sink, randomBytes, version } = this.#options;
+    return openTownActor({
+      town,
+      now,
+      setTimer,
+      perform,
+      sink,
+      randomBytes,
+      version,
+      durably: (fn) => flushed(db, fn),
+      onBeforeWrite: () => database.setWake(id, now(), true),
+      onNextWake: (at) => {
+        database.setWake(id, at, false);
+        this.#clock.set(id, at);
+        this.#clock.set(quietId(id), now() + QUIET_MS);
+      },
+    });
+  }
+
+  #wake(id: string): void {
+    if (isQuietId(id)) {
+      this.#closeIfQuiet(townOfQuietId(id));
+      return;
+    }
+    const open = this.#open.get(id);
+    if (open !== undefined) {
+      open.actor.wake();
+      return;
+    }
+    void this.#wakeClosed(id);
+  }
+
+  async #wakeClosed(id: string): Promise<void> {
+    try {
+      const actor = await this.get(id);
+      actor?.wake();
+    } catch (error) {
+      this.#options.sink.log("error", "A town could not be opened.", { townId: id, error });
+      // A disk that is full now may not be in a minute.
+      this.#clock.set(id, this.#options.now() + QUIET_MS);
+    }
+  }
+
+  #closeIfQuiet(id: string): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    const quietAt = open.usedAt + QUIET_MS;
+    if (open.actor.idle() && quietAt <= this.#options.now()) void this.#close(id);
+    else if (open.actor.idle()) this.#clock.set(quietId(id), quietAt);
+    // Otherwise somebody uses it, and the tick that follows sets this anew.
+  }
+
+  async #makeRoom(): Promise<void> {
+    if (this.#open.size < MOST_OPEN) return;
+    const oldest = [...this.#open]
+      .filter(([, open]) => open.actor.idle())
+      .toSorted(([, a], [, b]) => a.usedAt - b.usedAt)[0];
+    if (oldest !== undefined) await this.#close(oldest[0]);
+  }
+
+  async #close(id: string): Promise<void> {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#open.delete(id);
+    this.#clock.set(quietId(id), null);
+    const closing = open.actor.close().finally(() => open.db.close());
+    await this.#change(id, closing).catch((error: unknown) => {
+      this.#options.sink.log("error", "A town did not close well.", { townId: id, error });
+    });
+  }
+}
+
+function entry(row: TownRow): TownEntry {
+  return { id: row.id, name: row.name, createdAt: new Date(row.createdAt).toISOString() };
+}
+
+const QUIET = "quiet:";
+const quietId = (townId: string): string => QUIET + townId;
+const isQuietId = (id: string): boolean => id.startsWith(QUIET);
+const townOfQuietId = (id: string): string => id.slice(QUIET.length);
