@@ -1,0 +1,73 @@
+/** The one launch spec (spec/runner.md §3): pure, and the key of the process pool. */
+import { createHash } from "node:crypto";
+import type { Role } from "@gastown/protocol";
+import { agentConfig } from "./agent-config.ts";
+import type { ResolvedRuntime } from "./resolve-runtime.ts";
+
+export interface LaunchInput {
+  readonly resolved: ResolvedRuntime;
+  readonly role: Role;
+  readonly system: string;
+  readonly smallModel: string | null;
+  readonly permission: "allow_in_worktree" | "deny";
+  /** The town's `env` settings. */
+  readonly townEnv: Readonly<Record<string, string>>;
+  readonly hostEnv: Readonly<Record<string, string | undefined>>;
+  readonly townId: string;
+  readonly apiUrl: string;
+  /** Directory of the process itself; sessions have their own. */
+  readonly cwd: string;
+}
+
+export interface LaunchSpec {
+  readonly runtime: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+const HOST_ENV = [
+  ...["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"],
+  ...["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"],
+  ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"],
+  ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"],
+];
+
+const RESERVED = /^(GASTOWN_|GIT_|LD_)|^(PATH|HOME|PWD|SHELL|TMPDIR)$/;
+
+function takeAllowed(hostEnv: LaunchInput["hostEnv"], allow: readonly string[]): Record<string, string> {
+  const taken: Record<string, string> = {};
+  for (const [name, value] of Object.entries(hostEnv)) {
+    const wanted = allow.some((rule) => (rule.endsWith("*") ? name.startsWith(rule.slice(0, -1)) : name === rule));
+    if (wanted && value !== undefined) taken[name] = value;
+  }
+  return taken;
+}
+
+/**
+ * The environment begins empty (spec/runner.md §3): host's allow-list, the runtime's own, the
+ * town's settings, fixed flags, and last what nobody may override.
+ */
+export function launchSpec(input: LaunchInput): LaunchSpec {
+  const { runtime, command, args, env: overrideEnv } = input.resolved;
+  const townEnv = Object.entries(input.townEnv).filter(([name]) => !RESERVED.test(name));
+  const env: Record<string, string> = {
+    ...takeAllowed(input.hostEnv, [...HOST_ENV, ...runtime.env]),
+    ...Object.fromEntries(townEnv),
+    ...runtime.flags,
+    ...overrideEnv,
+    GASTOWN_TOWN_ID: input.townId,
+    GASTOWN_API_URL: input.apiUrl,
+  };
+  if (runtime.configVariable !== null) {
+    env[runtime.configVariable] = agentConfig(input, env[runtime.configVariable]);
+  }
+  return { runtime: runtime.id, command, args: [...args], env, cwd: input.cwd };
+}
+
+/** Equal specs have equal keys, whatever the order in which their variables were set. */
+export function specKey(spec: LaunchSpec): string {
+  const env = Object.entries(spec.env).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify([spec.runtime, spec.command, spec.args, spec.cwd, env])).digest("hex");
+}

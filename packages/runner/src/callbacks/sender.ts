@@ -1,0 +1,187 @@
+/**
+ * Delivers the outbox (spec/runner.md §1): at least once, in order per lane, lanes side by side.
+ * Transcript items have one request under way at a time, so their order needs no further care.
+ */
+import { eventsAnswer, RetryableError } from "@gastown/protocol";
+import type { Log } from "../options.ts";
+import type { NewItem, Outbox, QueuedCall } from "./outbox.ts";
+import { anyAnswer } from "./town-client.ts";
+import type { TownClient } from "./town-client.ts";
+
+const PARALLEL_LANES = 8;
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 10_000;
+
+export class Sender {
+  readonly #outbox: Outbox;
+  readonly #town: TownClient;
+  readonly #log: Log;
+  readonly #busy = new Set<string>();
+  readonly #waiters = new Set<() => void>();
+  #shipping = false;
+  #failures = 0;
+  #retry: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(outbox: Outbox, town: TownClient, log: Log) {
+    this.#outbox = outbox;
+    this.#town = town;
+    this.#log = log;
+    void town.registered.then(() => this.wake());
+  }
+
+  /** Queues one call of a session; it goes out after the earlier ones of that session. */
+  session(sessionId: string, what: "status" | "settle" | "turn", body: object): void {
+    this.#add(sessionId, `sessions/${sessionId}/${what}`, body, null);
+  }
+
+  /** The last word about a session goes out when its transcript has. */
+  ended(sessionId: string, body: object): void {
+    this.#add(sessionId, `sessions/${sessionId}/ended`, body, sessionId);
+  }
+
+  effect(effectId: string, body: object): void {
+    this.#add(effectId, `runner/effects/${effectId}/settle`, body, null);
+  }
+
+  items(sessionId: string, epoch: number, items: readonly NewItem[]): void {
+    if (this.#stopped || items.length === 0) return;
+    this.#outbox.addItems(sessionId, epoch, items);
+    void this.#ship();
+  }
+
+  /** Tries everything now, for instance because the town has just answered something. */
+  wake(): void {
+    if (this.#stopped) return;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    void this.#ship();
+    this.#pump();
+  }
+
+  /** Resolves when everything is delivered, or with false after `timeoutMs`. */
+  async flush(timeoutMs: number): Promise<boolean> {
+    this.#failures = 0;
+    this.wake();
+    const deadline = Date.now() + timeoutMs;
+    while (!this.#outbox.empty) {
+      const left = deadline - Date.now();
+      if (left <= 0 || this.#stopped) return false;
+      await this.#change(left);
+    }
+    return true;
+  }
+
+  /** Nothing is sent after this; what is left stays on disk for the next instance. */
+  stop(): void {
+    this.#stopped = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#changed();
+  }
+
+  #add(lane: string, path: string, body: object, after: string | null): void {
+    if (this.#stopped) return;
+    this.#outbox.add({ lane, path, body: JSON.stringify(body), after });
+    this.#pump();
+  }
+
+  #change(timeoutMs: number): Promise<void> {
+    return new Promise((done) => {
+      const timer = setTimeout(() => finish(), timeoutMs);
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(finish);
+        done();
+      };
+      this.#waiters.add(finish);
+    });
+  }
+
+  #changed(): void {
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  #pump(): void {
+    if (this.#stopped || this.#retry !== null || this.#busy.size >= PARALLEL_LANES) return;
+    for (const call of this.#outbox.heads()) {
+      if (this.#busy.size >= PARALLEL_LANES) return;
+      if (this.#busy.has(call.lane)) continue;
+      if (call.after !== null && this.#outbox.hasItems(call.after)) continue;
+      this.#busy.add(call.lane);
+      void this.#deliver(call);
+    }
+  }
+
+  async #deliver(call: QueuedCall): Promise<void> {
+    try {
+      await this.#town.registered;
+      await this.#town.post(call.path, call.body, { answer: anyAnswer });
+      this.#done(call);
+    } catch (thrown) {
+      if (thrown instanceof RetryableError) this.#later(call.path, thrown);
+      else {
+        // The town has decided: it would say the same next time (a fenced epoch, a finished effect).
+        this.#log("callback.refused", { path: call.path, message: String(thrown) });
+        this.#done(call);
+      }
+    } finally {
+      this.#busy.delete(call.lane);
+      this.#changed();
+      this.#pump();
+    }
+  }
+
+  #done(call: QueuedCall): void {
+    this.#failures = 0;
+    if (!this.#stopped) this.#outbox.remove(call.seq);
+  }
+
+  #later(path: string, error: RetryableError): void {
+    if (this.#retry !== null || this.#stopped) return;
+    const delay = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LAST_RETRY_MS);
+    this.#failures = Math.min(this.#failures + 1, 10);
+    this.#log("callback.delayed", { path, delay_ms: delay, message: error.message });
+    this.#retry = setTimeout(() => this.wake(), delay);
+    this.#retry.unref();
+  }
+
+  async #ship(): Promise<void> {
+    if (this.#shipping || this.#stopped || this.#retry !== null) return;
+    this.#shipping = true;
+    try {
+      await this.#town.registered;
+      while (!this.#stopped && (await this.#shipOnce()));
+    } catch (thrown) {
+      if (thrown instanceof RetryableError) this.#later("runner/events", thrown);
+      else this.#dropBatch(thrown);
+    } finally {
+      this.#shipping = false;
+      this.#changed();
+      this.#pump();
+    }
+  }
+
+  async #shipOnce(): Promise<boolean> {
+    const batches = this.#outbox.nextItems();
+    if (batches.length === 0) return false;
+    const body = { batches: batches.map(({ sessionId, epoch, items }) => ({ session_id: sessionId, epoch, items })) };
+    const answer = await this.#town.post("runner/events", JSON.stringify(body), { answer: eventsAnswer });
+    if (this.#stopped) return false;
+    for (const { session_id, seq_to } of answer.accepted) this.#outbox.removeItems(session_id, seq_to);
+    for (const sessionId of answer.fenced) this.#outbox.dropItems(sessionId);
+    this.#failures = 0;
+    const answered = new Set([...answer.accepted.map(({ session_id }) => session_id), ...answer.fenced]);
+    // A session that is in neither list would be sent for ever.
+    for (const { sessionId } of batches) if (!answered.has(sessionId)) this.#outbox.dropItems(sessionId);
+    return true;
+  }
+
+  /** Refused for good: without this the same request would stand before every later one. */
+  #dropBatch(thrown: unknown): void {
+    this.#log("callback.events_refused", { message: String(thrown) });
+    if (this.#stopped) return;
+    for (const { sessionId, items } of this.#outbox.nextItems()) {
+      this.#outbox.removeItems(sessionId, items.at(-1)?.seq ?? 0);
+    }
+  }
+}

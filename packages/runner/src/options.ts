@@ -1,0 +1,59 @@
+import type { RuntimeOverride } from "./agents/runtimes.ts";
+
+/** Where the runner writes what happened. `data` never holds a secret. */
+export type Log = (event: string, data: object) => void;
+
+export interface RunnerOptions {
+  /** Absolute work directory of this town; the runner holds an exclusive lock on it for its life. */
+  readonly root: string;
+  /** Origin of the server, without a trailing slash, e.g. `http://127.0.0.1:7331`. */
+  readonly apiUrl: string;
+  readonly townId: string;
+  /** Proves to the town that its host started this process; forgotten after registration. */
+  readonly bootSecret: string;
+  readonly version: string;
+  /** Whether paths and `file://` urls are repositories too. */
+  readonly allowLocal: boolean;
+  /** Environment of git processes (credentials of the host, proxies); the marker is added. */
+  readonly gitEnv: Readonly<Record<string, string>>;
+  /** The host's environment, from which allow-lists take (spec/runner.md §3). */
+  readonly hostEnv: Readonly<Record<string, string | undefined>>;
+  /** How to run the scripted agent: this same program. */
+  readonly scripted: { readonly command: string; readonly args: readonly string[] };
+  /** Other places of a runtime's program, by runtime id. */
+  readonly runtimeOverrides?: Readonly<Record<string, RuntimeOverride>>;
+  /** Time between heartbeats in milliseconds; 30 000 by default. */
+  readonly heartbeatMs?: number;
+  /** Silence of a turn without a running tool, in milliseconds, after which it is cancelled; 120 000. */
+  readonly quietMs?: number;
+  /** How long a cancelled turn may take to end before its process is killed, in milliseconds; 10 000. */
+  readonly cancelMs?: number;
+  /** How long the tools may take to be listed, in milliseconds; 60 000. */
+  readonly toolsMs?: number;
+  /** Length of a "minute" of the launch settings, in milliseconds; 60 000. */
+  readonly minuteMs?: number;
+  /** How long SIGTERM waits for running turns, in milliseconds; 300 000. */
+  readonly drainWaitMs?: number;
+  readonly log: Log;
+}
+
+/** Every time of the runner in milliseconds, defaults filled in. */
+export interface Timing {
+  readonly heartbeatMs: number;
+  readonly quietMs: number;
+  readonly cancelMs: number;
+  readonly toolsMs: number;
+  readonly minuteMs: number;
+  readonly drainWaitMs: number;
+}
+
+export function timingOf(options: Partial<Timing>): Timing {
+  return {
+    heartbeatMs: options.heartbeatMs ?? 30_000,
+    quietMs: options.quietMs ?? 120_000,
+    cancelMs: options.cancelMs ?? 10_000,
+    toolsMs: options.toolsMs ?? 60_000,
+    minuteMs: options.minuteMs ?? 60_000,
+    drainWaitMs: options.drainWaitMs ?? 300_000,
+  };
+}

@@ -1,0 +1,34 @@
+import type { HeartbeatAnswer } from "@gastown/protocol";
+import type { Pool } from "../agents/pool.ts";
+import type { Redactor } from "../agents/redact.ts";
+import type { RuntimePlaces } from "../agents/resolve-runtime.ts";
+import type { Outbox } from "../callbacks/outbox.ts";
+import type { Sender } from "../callbacks/sender.ts";
+import type { TownClient } from "../callbacks/town-client.ts";
+import type { GitWorkspace } from "../git/index.ts";
+import type { RunnerOptions, Timing } from "../options.ts";
+import type { SlotRecords } from "./slot-record.ts";
+
+export type Verdict = HeartbeatAnswer["sessions"][number]["verdict"];
+
+/** What sessions ask of heartbeats. */
+export interface Pulse {
+  readonly mayBeginTurns: boolean;
+  now(): Promise<void>;
+  freshVerdict(sessionId: string, signal: AbortSignal): Promise<Verdict | null>;
+}
+
+/** What every session of a runner shares. */
+export interface SessionDeps {
+  readonly options: Pick<RunnerOptions, "root" | "hostEnv" | "townId" | "apiUrl" | "log">;
+  readonly timing: Timing;
+  readonly places: RuntimePlaces;
+  readonly git: GitWorkspace;
+  readonly pool: Pool;
+  readonly redactor: Redactor;
+  readonly outbox: Outbox;
+  readonly sender: Sender;
+  readonly town: TownClient;
+  readonly pulse: Pulse;
+  readonly slots: SlotRecords;
+}

@@ -1,0 +1,95 @@
+/** The directory of a session: a rig's worktree, or the mayor's own with a checkout per rig. */
+import { mkdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { RigRef, StartRequest } from "@gastown/protocol";
+import type { SessionDeps } from "./deps.ts";
+import { StartRefusal } from "./refusal.ts";
+import { saveAll } from "./save-work.ts";
+import type { SlotRecord } from "./slot-record.ts";
+
+export interface Directories {
+  /** Real path in which the agent works; it is the session's identity (spec/runner.md §4). */
+  readonly cwd: string;
+  readonly worktrees: readonly { readonly dir: string; readonly rig: RigRef }[];
+}
+
+export interface DirectoryOptions {
+  readonly request: StartRequest;
+  readonly deps: SessionDeps;
+  readonly previous: SlotRecord | null;
+  readonly notice: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Prepares the slot's directory. What an earlier session left unsaved goes first: a worktree is
+ * never given on before (spec/runner.md §5).
+ */
+export async function prepareDirectories(options: DirectoryOptions): Promise<Directories> {
+  const { request, previous } = options;
+  if (previous !== null && !previous.saved && previous.session_id !== request.session_id) await saveBefore(options, previous);
+  return request.rig === null ? prepareOwn(options) : prepareWorktree(options, request.rig);
+}
+
+async function saveBefore({ deps }: DirectoryOptions, previous: SlotRecord): Promise<void> {
+  const { session_id: sessionId, author, worktrees } = previous;
+  const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log);
+  if (saved.problem !== null && saved.workRef === null) {
+    throw new StartRefusal({
+      code: "work_unsaved",
+      phase: "worktree",
+      message: `The work of session ${sessionId} in this directory is not saved yet. ${saved.problem}`,
+      action: "Make the remote reachable for pushes; the start is repeated by itself.",
+    });
+  }
+  deps.slots.write({ ...previous, saved: true });
+}
+
+async function prepareWorktree({ request, deps, signal }: DirectoryOptions, rig: RigRef): Promise<Directories> {
+  const { dir } = await deps.git.prepareWorktree({
+    slot: request.agent.id,
+    rig,
+    branch: request.branch,
+    startPoint: request.start_point ?? `refs/heads/${rig.default_branch}`,
+    keep: request.resume,
+    author: request.author,
+    signal,
+  });
+  const cwd = realpathSync(dir);
+  return { cwd, worktrees: [{ dir: cwd, rig }] };
+}
+
+/** A rig that cannot be checked out is told, and does not keep the mayor from working. */
+async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
+  const { request, deps, notice, signal } = options;
+  const own = join(deps.options.root, request.role, request.agent.id);
+  mkdirSync(join(own, "checkouts"), { recursive: true, mode: 0o700 });
+  const cwd = realpathSync(own);
+  const prepared = await Promise.all(
+    request.checkouts.map(async (rig) => {
+      try {
+        const { dir } = await deps.git.prepareWorktree({
+          slot: `${request.agent.id}-${rig.id}`,
+          rig,
+          branch: null,
+          startPoint: `refs/heads/${rig.default_branch}`,
+          keep: request.resume,
+          author: request.author,
+          signal,
+        });
+        link(dir, join(cwd, "checkouts", rig.name.replaceAll(/[^\w.-]/g, "_")));
+        return { dir: realpathSync(dir), rig };
+      } catch (thrown) {
+        signal.throwIfAborted();
+        notice(`The checkout of ${rig.name} failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+        return null;
+      }
+    }),
+  );
+  return { cwd, worktrees: prepared.filter((worktree) => worktree !== null) };
+}
+
+function link(target: string, path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  symlinkSync(target, path, "dir");
+}

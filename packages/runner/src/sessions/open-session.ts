@@ -1,0 +1,223 @@
+/**
+ * The one pipeline of a start, a resume and a prewarm (spec/runner.md §2, §3): worktree, process,
+ * handshake, tools. The process is asked for first, so that a cold one starts while git works.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { RequestError } from "@agentclientprotocol/sdk";
+import { RetryableError, sessionStatusAnswer } from "@gastown/protocol";
+import type { SessionStatus, StartPhase, StartRequest } from "@gastown/protocol";
+import type { AcpAgent, OpenedConversation, SessionHandlers, ToolServer } from "../agents/acp-agent.ts";
+import { launchSpec } from "../agents/launch-spec.ts";
+import type { Lease } from "../agents/pool.ts";
+import { resolveRuntime } from "../agents/resolve-runtime.ts";
+import type { Runtime } from "../agents/runtimes.ts";
+import type { SessionDeps } from "./deps.ts";
+import { prepareDirectories } from "./directories.ts";
+import type { Directories } from "./directories.ts";
+import { StartRefusal } from "./refusal.ts";
+import type { SlotRecord } from "./slot-record.ts";
+import { abortable, delay } from "./wait.ts";
+
+export interface OpenOptions {
+  readonly request: StartRequest;
+  readonly deps: SessionDeps;
+  readonly previous: SlotRecord | null;
+  readonly handlers: SessionHandlers;
+  readonly signal: AbortSignal;
+  readonly phase: (phase: StartPhase) => void;
+  readonly notice: (text: string) => void;
+  /** Told as soon as each exists, so that a start that fails later can be undone. */
+  readonly onLease: (lease: Lease) => void;
+  readonly onDirectories: (directories: Directories) => void;
+}
+
+export interface Opened {
+  readonly runtime: Runtime;
+  readonly lease: Lease;
+  readonly agent: AcpAgent;
+  readonly cwd: string;
+  readonly conversationId: string;
+  /** Whether an earlier conversation goes on. */
+  readonly loaded: boolean;
+  /** Whether the role's instructions must stand before the first prompt. */
+  readonly systemInPrompt: boolean;
+}
+
+const CONNECT_RETRY_MS = 250;
+const TOOLS_WAIT_MS = 20_000;
+const AUTH_REQUIRED = -32_000;
+
+export async function openSession(options: OpenOptions): Promise<Opened> {
+  const { request, deps, signal, phase } = options;
+  const resolved = resolveRuntime(request.runtime, deps.places);
+  const lease = acquire(options, resolved);
+  phase("repository");
+  const directories = await prepareDirectories(options);
+  signal.throwIfAborted();
+  options.onDirectories(directories);
+  phase("process");
+  const agent = await alive(lease.process.agent, options, lease, "process");
+  phase("handshake");
+  const conversation = await alive(converse(options, agent, resolved.runtime, directories.cwd), options, lease, "handshake");
+  agent.bind(conversation.conversationId, options.handlers);
+  const configured = alive(configure(options, agent, resolved.runtime, conversation), options, lease, "handshake");
+  await Promise.all([configured, alive(awaitTools(options, conversation.conversationId), options, lease, "tools")]);
+  return {
+    runtime: resolved.runtime,
+    lease,
+    agent,
+    cwd: directories.cwd,
+    conversationId: conversation.conversationId,
+    loaded: conversation.loaded,
+    systemInPrompt: (await configured) && !conversation.loaded,
+  };
+}
+
+function acquire({ request, deps, onLease }: OpenOptions, resolved: ReturnType<typeof resolveRuntime>): Lease {
+  const { root, hostEnv, townId, apiUrl } = deps.options;
+  const cwd = join(root, "agents");
+  mkdirSync(cwd, { recursive: true, mode: 0o700 });
+  const { settings } = request;
+  const spec = launchSpec({
+    resolved,
+    role: request.role,
+    system: request.system,
+    smallModel: request.small_model,
+    permission: settings.permission,
+    townEnv: settings.env,
+    hostEnv,
+    townId,
+    apiUrl,
+    cwd,
+  });
+  deps.redactor.add(request.mcp.token);
+  const lease = deps.pool.acquire(spec, {
+    sessionsPerProcess: settings.sessions_per_process,
+    idleMs: settings.process_idle_minutes * deps.timing.minuteMs,
+  });
+  onLease(lease);
+  return lease;
+}
+
+/** Waits no longer than the process lives, the session is wanted and the handshake may take. */
+async function alive<T>(wanted: Promise<T>, { signal, deps, request }: OpenOptions, lease: Lease, phase: StartPhase): Promise<T> {
+  const timer = new AbortController();
+  const dead = lease.process.dead.then((death) => {
+    throw new StartRefusal({
+      code: death.cause === "killed" ? "agent_killed" : "agent_exited",
+      phase,
+      message: death.message,
+      action: `Start "${request.runtime}" by hand on this machine and see what it says.`,
+      stderr_tail: lease.process.stderrTail(),
+    });
+  });
+  const late = delay(deps.timing.toolsMs + TOOLS_WAIT_MS, timer.signal).then(() => {
+    if (timer.signal.aborted) return new Promise<never>(() => undefined);
+    throw new StartRefusal({
+      code: "handshake_timeout",
+      phase,
+      message: `The agent "${request.runtime}" did not answer during ${phase}.`,
+      action: "See its stderr; a login or a download may be waiting for a person.",
+      stderr_tail: lease.process.stderrTail(),
+    });
+  });
+  try {
+    return await abortable(Promise.race([wanted, dead, late]), signal);
+  } catch (thrown) {
+    throw withLogin(thrown, request.runtime, lease.process.stderrTail());
+  } finally {
+    timer.abort();
+    wanted.catch(() => undefined);
+    dead.catch(() => undefined);
+  }
+}
+
+function withLogin(thrown: unknown, runtime: string, stderrTail: string): unknown {
+  if (!(thrown instanceof RequestError)) return thrown;
+  const login = thrown.code === AUTH_REQUIRED;
+  return new StartRefusal({
+    code: login ? "runtime_missing" : "handshake_failed",
+    phase: "handshake",
+    message: login ? `The agent "${runtime}" is not logged in.` : `The agent "${runtime}" refused: ${thrown.message}`,
+    action: login ? "Log it in on this machine; `gastown doctor` says how." : "See its stderr and its own manual.",
+    ...(stderrTail === "" ? {} : { stderr_tail: stderrTail }),
+  });
+}
+
+async function converse(
+  { request, notice }: OpenOptions,
+  agent: AcpAgent,
+  runtime: Runtime,
+  cwd: string,
+): Promise<OpenedConversation & { loaded: boolean }> {
+  const server: ToolServer = request.mcp;
+  const { load, resume } = agent.capabilities;
+  if (request.resume_from !== null && runtime.supportsLoad && (load || resume)) {
+    try {
+      return { ...(await agent.reopen(request.resume_from, cwd, server)), loaded: true };
+    } catch (thrown) {
+      if (!(thrown instanceof RequestError)) throw thrown;
+      notice(`The earlier conversation could not be taken up (${thrown.message}); a new one begins.`);
+    }
+  }
+  return { ...(await agent.open(cwd, server)), loaded: false };
+}
+
+/** Role and model of this conversation. Answers whether the role must go into the first prompt. */
+async function configure(
+  { request, notice }: OpenOptions,
+  agent: AcpAgent,
+  runtime: Runtime,
+  { conversationId, options }: OpenedConversation,
+): Promise<boolean> {
+  const byMode = runtime.rolePrompt === "agent_mode" && options.includes("mode");
+  if (byMode) await agent.setOption(conversationId, "mode", request.role);
+  if (request.model !== null) {
+    if (options.includes("model")) await chooseModel(request, agent, conversationId, request.model);
+    else notice(`"${request.runtime}" offers no choice of model here; it uses its own instead of ${request.model}.`);
+  }
+  return runtime.rolePrompt !== "none" && !byMode;
+}
+
+async function chooseModel(request: StartRequest, agent: AcpAgent, conversationId: string, model: string): Promise<void> {
+  try {
+    await agent.setOption(conversationId, "model", model);
+  } catch (thrown) {
+    if (!(thrown instanceof RequestError)) throw thrown;
+    throw new StartRefusal({
+      code: "model_unavailable",
+      phase: "handshake",
+      message: `"${request.runtime}" does not offer the model ${model}: ${thrown.message}`,
+      action: "Choose another model in the settings, or log the agent in with that provider.",
+    });
+  }
+}
+
+/** No agent works without its tools: the server must have seen them listed (spec/runner.md §3). */
+async function awaitTools({ request, deps, signal }: OpenOptions, conversationId: string): Promise<void> {
+  const deadline = performance.now() + deps.timing.toolsMs;
+  for (;;) {
+    const left = Math.floor(deadline - performance.now());
+    if (left <= 0) break;
+    const wait_ms = Math.min(TOOLS_WAIT_MS, left);
+    const body: SessionStatus = { epoch: request.epoch, phase: "tools", wait_ms, conversation_id: conversationId };
+    try {
+      const path = `sessions/${request.session_id}/status`;
+      const timeoutMs = wait_ms + 10_000;
+      const answer = await deps.town.post(path, JSON.stringify(body), { answer: sessionStatusAnswer, signal, timeoutMs });
+      if (answer.tools_listed) return;
+    } catch (thrown) {
+      if (!(thrown instanceof RetryableError)) throw thrown;
+    }
+    // The answer waits by itself; one that came at once must not be asked for in a tight loop.
+    await delay(CONNECT_RETRY_MS, signal);
+    signal.throwIfAborted();
+  }
+  throw new StartRefusal({
+    code: "tools_missing",
+    phase: "tools",
+    message: `The agent "${request.runtime}" did not list the town's tools within ${deps.timing.toolsMs / 1_000} s.`,
+    action: `Check that the agent can reach ${request.mcp.url} and speaks MCP over HTTP.`,
+  });
+}

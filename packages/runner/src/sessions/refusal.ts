@@ -1,0 +1,36 @@
+import { GastownError } from "@gastown/protocol";
+import type { FailureReason } from "@gastown/protocol";
+import { GitFailure } from "../git/index.ts";
+
+/** A start that cannot be done, with what a person reads (spec/runner.md §7). */
+export class StartRefusal extends Error {
+  override readonly name = "StartRefusal";
+  readonly reason: FailureReason;
+
+  constructor(reason: FailureReason) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+/** Any failure as the reason of a session, cut to what the contract takes. */
+export function reasonOf(thrown: unknown, phase: FailureReason["phase"], stderrTail = ""): FailureReason {
+  const reason = plainReason(thrown, phase);
+  return {
+    ...reason,
+    message: reason.message.slice(0, 4_000),
+    ...(stderrTail === "" || reason.stderr_tail !== undefined ? {} : { stderr_tail: stderrTail.slice(-16_000) }),
+  };
+}
+
+function plainReason(thrown: unknown, phase: FailureReason["phase"]): FailureReason {
+  if (thrown instanceof StartRefusal) return thrown.reason;
+  if (thrown instanceof GitFailure) return thrown.failure;
+  if (thrown instanceof GastownError) {
+    const action = thrown.details?.["action"];
+    const told = typeof action === "string" ? { action: action.slice(0, 1_000) } : {};
+    return { code: thrown.code, ...(phase === undefined ? {} : { phase }), message: thrown.message, ...told };
+  }
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return { code: "runner_error", ...(phase === undefined ? {} : { phase }), message };
+}

@@ -1,0 +1,183 @@
+/**
+ * The turn queue of one session (spec/runner.md §4): one prompt outstanding, the rest waits here,
+ * because agents disagree about a second prompt (spec/agents-facts.md §4) and cancel takes a
+ * queue of theirs with it.
+ */
+import type { RequestPermissionRequest, RequestPermissionResponse, SessionUpdate } from "@agentclientprotocol/sdk";
+import type { TurnReply } from "../agents/acp-agent.ts";
+import { answerPermission } from "./permissions.ts";
+import { QuietClock } from "./quiet-clock.ts";
+import type { Transcript } from "./transcript.ts";
+import type { UsageMeter } from "./usage-meter.ts";
+import { within } from "./wait.ts";
+
+export interface Prompt {
+  readonly text: string;
+  readonly source: "start" | "message" | "continue";
+  readonly messageId: string | null;
+}
+
+export interface TurnEnd {
+  readonly prompt: Prompt;
+  /** Null when the agent answered with an error. */
+  readonly reply: TurnReply | null;
+  readonly error: unknown;
+  /** Cancelled by our own clock. */
+  readonly stalled: boolean;
+}
+
+/** The agent's side of a turn. */
+export interface TurnAgent {
+  prompt(text: string): Promise<TurnReply>;
+  cancel(): Promise<void>;
+  /** Ends the whole process: the last resort for a turn that does not end. */
+  kill(): void;
+}
+
+export interface TurnOptions {
+  readonly transcript: Transcript;
+  readonly usage: UsageMeter;
+  readonly permission: "allow_in_worktree" | "deny";
+  readonly quietMs: number;
+  readonly cancelMs: number;
+  readonly onEnd: (end: TurnEnd) => void;
+}
+
+interface Running {
+  readonly prompt: Prompt;
+  readonly over: Promise<void>;
+  cancelled: boolean;
+  stalled: boolean;
+}
+
+export class Turns {
+  readonly #options: TurnOptions;
+  readonly #quiet: QuietClock;
+  readonly #queue: Prompt[] = [];
+  #running: Running | null = null;
+  #agent: TurnAgent | null = null;
+  #lastEventAt: number | null = null;
+  #taken = 0;
+
+  constructor(options: TurnOptions) {
+    this.#options = options;
+    this.#quiet = new QuietClock(options.quietMs, () => this.#onQuiet());
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** How many turns have begun. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  get activeTools(): string[] {
+    return this.#quiet.tools;
+  }
+
+  get lastEventAt(): number | null {
+    return this.#lastEventAt;
+  }
+
+  useAgent(agent: TurnAgent): void {
+    this.#agent = agent;
+  }
+
+  /** `first`: before what waits already. */
+  add(prompt: Prompt, first = false): void {
+    if (first) this.#queue.unshift(prompt);
+    else this.#queue.push(prompt);
+  }
+
+  clear(): void {
+    this.#queue.length = 0;
+  }
+
+  /** Begins the next turn, if there is one and none is running. */
+  next(): boolean {
+    const agent = this.#agent;
+    if (agent === null || this.#running !== null) return false;
+    const prompt = this.#queue.shift();
+    if (prompt === undefined) return false;
+    this.#taken += 1;
+    const started = Promise.withResolvers<void>();
+    const running: Running = { prompt, over: started.promise, cancelled: false, stalled: false };
+    this.#running = running;
+    void this.#take(agent, running).then((end) => {
+      this.#running = null;
+      started.resolve();
+      this.#options.onEnd(end);
+    });
+    return true;
+  }
+
+  update(update: SessionUpdate): void {
+    this.#lastEventAt = Date.now();
+    this.#options.usage.update(update);
+    this.#options.transcript.update(update);
+    if (update.sessionUpdate !== "tool_call" && update.sessionUpdate !== "tool_call_update") return this.#quiet.heard();
+    // An update that comes after its turn must not leave a tool open for ever.
+    if (this.#running === null) return undefined;
+    return this.#quiet.tool(update.toolCallId, update.title ?? undefined, update.status);
+  }
+
+  permission(request: RequestPermissionRequest): RequestPermissionResponse {
+    this.#quiet.heard();
+    const cancelled = this.#running === null || this.#running.cancelled;
+    return answerPermission(request, this.#options.permission, cancelled);
+  }
+
+  /** Asks the running turn to end; what waits begins after it. */
+  cancel(): void {
+    if (this.#running === null || this.#running.cancelled) return;
+    this.#running.cancelled = true;
+    this.#agent?.cancel().catch(() => undefined);
+  }
+
+  /**
+   * Resolves when the running turn is over for certain: by itself within `graceMs`, by cancelling
+   * it, or because its process was killed. Only then may its directory be given on.
+   */
+  async end(graceMs: number): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    if (graceMs > 0 && (await within(running.over, graceMs))) return;
+    this.cancel();
+    if (await within(running.over, this.#options.cancelMs)) return;
+    this.#agent?.kill();
+    await running.over;
+  }
+
+  async #take(agent: TurnAgent, running: Running): Promise<TurnEnd> {
+    const { transcript, usage } = this.#options;
+    const { prompt } = running;
+    transcript.turnStarted(prompt.source, prompt.text);
+    this.#quiet.start();
+    let reply: TurnReply | null = null;
+    let error: unknown = null;
+    try {
+      reply = await agent.prompt(prompt.text);
+      usage.turn(reply);
+    } catch (thrown) {
+      error = thrown;
+    }
+    this.#quiet.stop();
+    const stopReason = running.stalled ? "stalled" : (reply?.stopReason ?? "error");
+    transcript.turnEnded(stopReason);
+    return { prompt, reply, error, stalled: running.stalled };
+  }
+
+  #onQuiet(): void {
+    const running = this.#running;
+    if (running === null) return;
+    running.stalled = true;
+    this.#options.transcript.notice("warning", "Nothing came from the agent for too long; its turn is cancelled.");
+    void this.end(0);
+  }
+}
