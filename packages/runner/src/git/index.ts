@@ -10,4 +10,6 @@ export type {
   SettleOptions,
   SettleOutcome,
 } from "./types.ts";
+export { checkGit } from "./version.ts";
+export type { GitVersion } from "./version.ts";
 export { createGitWorkspace } from "./workspace.ts";

@@ -1,6 +1,78 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import type { EffectOutcome, GatesRequest } from "@gastown/protocol";
+import { branch } from "./branches.ts";
+import type { GitContext } from "./context.ts";
+import { runGateList } from "./gates.ts";
+import { createGit } from "./git.ts";
+import { merge, TargetGates } from "./merge.ts";
+import { Mirrors } from "./mirrors.ts";
+import { effectFailure } from "./outcomes.ts";
+import { prepareWorktree } from "./prepare.ts";
+import { recover } from "./recover.ts";
+import { Remotes } from "./remotes.ts";
+import { saveWork } from "./save.ts";
+import { withScratch } from "./scratch.ts";
+import { settle } from "./settle.ts";
+import { check, setupRig } from "./setup.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "./types.ts";
+import { KeyedLock, Semaphore } from "./waiting.ts";
 
-/** Git for one town (spec/runner.md §5). Makes its directories on first use; starts nothing. */
-export function createGitWorkspace(_options: GitWorkspaceOptions): GitWorkspace {
-  throw new Error("The git workspace is being written.");
+const GATE_RUNS_AT_ONCE = 2;
+
+function createContext(options: GitWorkspaceOptions): GitContext {
+  mkdirSync(options.root, { recursive: true, mode: 0o700 });
+  const root = realpathSync(options.root);
+  const git = createGit({ root, gitEnv: options.gitEnv, allowLocal: options.allowLocal });
+  return {
+    root,
+    git,
+    log: options.log,
+    mirrors: new Mirrors({ root, allowLocal: options.allowLocal, git }),
+    remotes: new Remotes(git),
+    gateSlots: new Semaphore(GATE_RUNS_AT_ONCE),
+  };
+}
+
+async function runGates(context: GitContext, request: GatesRequest, signal: AbortSignal): Promise<EffectOutcome> {
+  try {
+    const of = await context.mirrors.of(request.rig);
+    const commit = request.head_sha;
+    const known = (await context.remotes.hasCommit(of, commit, signal)) || (await context.remotes.fetchCommit(of, commit, signal));
+    if (!known) return { outcome: "missing_ref", ref: commit };
+    const { gates, setup, env } = request;
+    const results = await withScratch(context, of.mirror, commit, signal, (tree) =>
+      runGateList(context, { dir: tree.dir, gates, setup, env, signal }),
+    );
+    return { outcome: "gates_done", gates: results };
+  } catch (error) {
+    return effectFailure(error);
+  }
+}
+
+/**
+ * Git for one town (spec/runner.md §5). The caller holds the exclusive lock on `root` and has ended
+ * what an earlier instance left running. Clears half-done things before its first call.
+ */
+export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
+  const context = createContext(options);
+  const targetGates = new TargetGates();
+  const slots = new KeyedLock();
+  const lanes = new KeyedLock();
+  const ready = recover(context.root);
+  ready.catch((error: unknown) => options.log("git_recover_failed", { message: String(error) }));
+  const after = async <T>(work: () => Promise<T>): Promise<T> => {
+    await ready;
+    return work();
+  };
+  return {
+    check: (url, branchName, signal) => after(() => check(context, options.allowLocal, url, branchName, signal)),
+    setupRig: (rig, signal) => after(() => setupRig(context, options.allowLocal, rig, signal)),
+    prepareWorktree: (o) => after(() => slots.run(`${o.slot} ${o.rig.id}`, o.signal, () => prepareWorktree(context, o))),
+    settle: (o) => after(() => settle(context, o)),
+    saveWork: (o) => after(() => saveWork(context, o)),
+    branch: (request, signal) => after(() => branch(context, request, signal)),
+    runGates: (request, signal) => after(() => runGates(context, request, signal)),
+    merge: (request, canPush, signal) =>
+      after(() => lanes.run(`${request.rig.id} ${request.target}`, signal, () => merge(context, targetGates, request, canPush, signal))),
+  };
 }

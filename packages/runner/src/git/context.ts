@@ -1,0 +1,16 @@
+/** What the parts of one workspace share. */
+import type { Git } from "./git.ts";
+import type { Mirrors } from "./mirrors.ts";
+import type { Remotes } from "./remotes.ts";
+import type { Semaphore } from "./waiting.ts";
+
+export interface GitContext {
+  /** Real path, without symbolic links: git stores real paths in its worktrees. */
+  readonly root: string;
+  readonly git: Git;
+  readonly log: (event: string, data: object) => void;
+  readonly mirrors: Mirrors;
+  readonly remotes: Remotes;
+  /** Gate runs, at most two at once (spec/runner.md §5). */
+  readonly gateSlots: Semaphore;
+}

@@ -1,0 +1,148 @@
+/** Giving a session its worktree (spec/runner.md §5): reset to the start point, caches kept. */
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { GitContext } from "./context.ts";
+import { GitFailure } from "./failure.ts";
+import { isCommitId, isFullRef } from "./refs.ts";
+import { gitWords } from "./remote-errors.ts";
+import type { RemoteOf } from "./remotes.ts";
+import type { PreparedWorktree, PrepareOptions } from "./types.ts";
+import * as worktrees from "./worktrees.ts";
+import type { Worktree } from "./worktrees.ts";
+
+const SLOT = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,100}$/;
+
+/** One real directory per slot and rig: agents take the directory for the identity. */
+export function slotDirectory(root: string, slot: string, rigId: string): string {
+  if (!SLOT.test(slot)) throw new RangeError(`${JSON.stringify(slot)} is not the name of a slot`);
+  return join(root, "slots", slot, rigId);
+}
+
+function missingStart(startPoint: string): GitFailure {
+  return new GitFailure({
+    phase: "repository",
+    code: "missing_start_point",
+    message: `The start point ${startPoint} is not on the remote.`,
+    action: "Restore it there, or start the bead afresh from the default branch.",
+  });
+}
+
+function worktreeFailure(message: string): GitFailure {
+  const action = "Look at the disk and the permissions of the data directory; it is tried again by itself.";
+  return new GitFailure({ phase: "worktree", code: "git_failed", message, action });
+}
+
+/** A commit id is taken as it is: whether the mirror has it shows when it is checked out. */
+async function resolveStart(context: GitContext, of: RemoteOf, o: PrepareOptions): Promise<string> {
+  if (isCommitId(o.startPoint)) return o.startPoint;
+  if (!isFullRef(o.startPoint)) throw missingStart(JSON.stringify(o.startPoint));
+  const head = (await context.remotes.fetch(of, [o.startPoint], o.signal)).get(o.startPoint) ?? null;
+  if (head === null) throw missingStart(o.startPoint);
+  return head;
+}
+
+/** Invariant 12: no commit of the last session is lost with its worktree. */
+async function refuseUnsaved(context: GitContext, tree: Worktree, signal: AbortSignal): Promise<void> {
+  const saved = (await worktrees.readRecord(tree.admin))?.saved ?? [];
+  const found = await context.git({
+    at: worktrees.inWorktree(tree),
+    args: ["rev-list", "--ignore-missing", "--max-count=1", "HEAD", "--not", "--remotes", ...saved, "--"],
+    signal,
+  });
+  // Status 128: the head names no commit, so there is nothing that could be lost.
+  if (found.code === 128 || (found.ok && found.stdout.trim() === "")) return;
+  throw new GitFailure({
+    phase: "worktree",
+    code: "unsaved_commits",
+    message: `The worktree has commits that are on no remote ref, the newest ${found.stdout.trim() || "unknown"}.`,
+    action: "Save its work first; it is tried again by itself.",
+  });
+}
+
+/**
+ * A branch lives in one worktree: another that still has it checked out keeps its commit, without the
+ * branch. Otherwise a new commit here would look like unsaved work there.
+ */
+async function detachOthers(context: GitContext, of: RemoteOf, mine: string, branch: string, signal: AbortSignal): Promise<void> {
+  const trees = await worktrees.listWorktrees(of.mirror);
+  const holders = await Promise.all(
+    trees.map(async (tree) => {
+      const head = await readFile(join(tree.admin, "HEAD"), "utf8").catch(() => "");
+      return tree.dir !== mine && head.trim() === `ref: refs/heads/${branch}` ? [tree.admin] : [];
+    }),
+  );
+  for (const admin of holders.flat()) {
+    const head = await context.git({ at: { gitDir: of.mirror }, args: ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`], signal });
+    if (head.ok) await writeFile(join(admin, "HEAD"), head.stdout);
+  }
+}
+
+/** Runs `checkout(commit)` and, where the mirror turns out to lack the commit, once more with it. */
+async function withCommit(
+  context: GitContext,
+  of: RemoteOf,
+  o: PrepareOptions,
+  commit: string,
+  checkout: () => ReturnType<GitContext["git"]>,
+): Promise<void> {
+  const first = await checkout();
+  if (first.ok) return;
+  if (await context.remotes.hasCommit(of, commit, o.signal)) throw worktreeFailure(`The worktree could not be made: ${gitWords(first)}`);
+  if (!(await context.remotes.fetchCommit(of, commit, o.signal))) throw missingStart(commit);
+  const second = await checkout();
+  if (!second.ok) throw worktreeFailure(`The worktree could not be made: ${gitWords(second)}`);
+}
+
+async function reuse(context: GitContext, of: RemoteOf, tree: Worktree, o: PrepareOptions): Promise<string> {
+  await worktrees.clearLocks(tree.admin);
+  const [commit] = await Promise.all([resolveStart(context, of, o), refuseUnsaved(context, tree, o.signal)]);
+  await worktrees.clearOperations(tree.admin);
+  const place = o.branch === null ? ["--detach"] : ["--no-track", "-B", o.branch];
+  const at = worktrees.inWorktree(tree);
+  await withCommit(context, of, o, commit, () =>
+    context.git({ at, args: ["checkout", "--quiet", "--force", ...place, commit, "--"], signal: o.signal }),
+  );
+  // Ignored files (caches, installed dependencies) stay; nested repositories do not.
+  const cleaned = await context.git({ at, args: ["clean", "-ffd", "--quiet"], signal: o.signal });
+  if (!cleaned.ok) throw worktreeFailure(`The worktree could not be cleaned: ${gitWords(cleaned)}`);
+  return commit;
+}
+
+async function make(context: GitContext, of: RemoteOf, dir: string, o: PrepareOptions): Promise<string> {
+  const commit = await resolveStart(context, of, o);
+  const place = o.branch === null ? ["--detach"] : ["-B", o.branch];
+  await withCommit(context, of, o, commit, async () => {
+    // What a killed attempt left here belongs to no worktree that the mirror knows.
+    await worktrees.removeWorktree(of.mirror, dir);
+    await mkdir(join(dir, ".."), { recursive: true, mode: 0o700 });
+    const args = ["worktree", "add", "--quiet", "--force", ...place, dir, commit];
+    return context.git({ at: { gitDir: of.mirror }, args, signal: o.signal });
+  });
+  return commit;
+}
+
+async function resume(context: GitContext, tree: Worktree, o: PrepareOptions): Promise<PreparedWorktree> {
+  await worktrees.clearLocks(tree.admin);
+  await worktrees.setIdentity(tree.admin, o.author);
+  const head = await context.git({ at: worktrees.inWorktree(tree), args: ["rev-parse", "--verify", "HEAD^{commit}"], signal: o.signal });
+  if (!head.ok) throw worktreeFailure(`The worktree of the session has no commit: ${gitWords(head)}`);
+  return { dir: tree.dir, baseSha: (await worktrees.readRecord(tree.admin))?.base ?? head.stdout.trim() };
+}
+
+/** See `GitWorkspace.prepareWorktree`. The caller holds the slot's lock. */
+export async function prepareWorktree(context: GitContext, o: PrepareOptions): Promise<PreparedWorktree> {
+  const dir = slotDirectory(context.root, o.slot, o.rig.id);
+  const of = await context.mirrors.of(o.rig);
+  const tree = await worktrees.openWorktree(of.mirror, dir);
+  if (tree !== null && o.keep) return resume(context, tree, o);
+  if (o.branch !== null) {
+    await detachOthers(context, of, dir, o.branch, o.signal);
+    await rm(join(of.mirror, "refs", "heads", `${o.branch}.lock`), { force: true });
+  }
+  const baseSha = tree === null ? await make(context, of, dir, o) : await reuse(context, of, tree, o);
+  const made = tree ?? (await worktrees.openWorktree(of.mirror, dir));
+  if (made === null) throw worktreeFailure("The worktree vanished while it was made.");
+  await worktrees.setIdentity(made.admin, o.author);
+  await worktrees.writeRecord(made.admin, { base: baseSha, saved: [baseSha] });
+  return { dir, baseSha };
+}

@@ -1,0 +1,186 @@
+/**
+ * WIP safety (spec/runner.md §5): unfinished work goes to a ref of its own before anything else
+ * happens to its worktree. The worktree stays as it is, its index too: the work is committed through a
+ * copy of the index, so a session that goes on notices nothing.
+ */
+import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { GitContext } from "./context.ts";
+import { GitFailure } from "./failure.ts";
+import { push } from "./push.ts";
+import { trackingRef, wipBranchRef, wipRef } from "./refs.ts";
+import { gitWords } from "./remote-errors.ts";
+import type { RemoteOf } from "./remotes.ts";
+import { readStatus } from "./status.ts";
+import type { SavedWork, SaveOptions } from "./types.ts";
+import { headHistory, inWorktree, noteSaved, openWorktree, readRecord } from "./worktrees.ts";
+import type { Worktree } from "./worktrees.ts";
+
+interface Saving {
+  readonly context: GitContext;
+  readonly of: RemoteOf;
+  readonly tree: Worktree;
+  readonly o: SaveOptions;
+}
+
+function saveFailure(code: "git_failed" | "network" | "auth", what: string): GitFailure {
+  const action = "The worktree is kept as it is and saving is tried again.";
+  return new GitFailure({ phase: "worktree", code, message: `Unfinished work could not be saved: ${what}`, action });
+}
+
+async function must(s: Saving, args: readonly string[], more: { input?: string; index?: string } = {}): Promise<string> {
+  const result = await s.context.git({
+    at: inWorktree(s.tree),
+    args,
+    signal: s.o.signal,
+    identity: s.o.author,
+    ...(more.input === undefined ? {} : { input: more.input }),
+    ...(more.index === undefined ? {} : { env: { GIT_INDEX_FILE: more.index } }),
+  });
+  if (!result.ok) throw saveFailure("git_failed", gitWords(result));
+  return result.stdout.trim();
+}
+
+/** The tree of everything in the worktree but ignored files. */
+async function snapshot(s: Saving): Promise<string> {
+  const index = join(s.tree.admin, `index.gastown-${randomUUID()}`);
+  try {
+    // No index yet (a killed checkout): git starts an empty one.
+    await copyFile(join(s.tree.admin, "index"), index).catch(() => undefined);
+    await must(s, ["add", "--all"], { index });
+    return await must(s, ["write-tree"], { index });
+  } finally {
+    await rm(index, { force: true });
+    await rm(`${index}.lock`, { force: true });
+  }
+}
+
+function bundledRef(name: string): string {
+  return `refs/gastown/bundled/${name}`;
+}
+
+/** The commit at a ref of the mirror. */
+async function lastSaved(s: Saving, ref: string): Promise<{ commit: string; tree: string; parent: string } | null> {
+  const args = ["log", "-1", "--format=%H %T %P", ref, "--"];
+  const result = await s.context.git({ at: { gitDir: s.of.mirror }, args, signal: s.o.signal });
+  const [commit, tree, parent] = result.ok ? result.stdout.trim().split(" ") : [];
+  return commit === undefined || tree === undefined ? null : { commit, tree, parent: parent ?? "" };
+}
+
+/** A clean head that needs saving; null when a branch of the remote holds it, or held it once. */
+async function headToSave(s: Saving, head: string): Promise<string | null> {
+  const args = ["rev-list", "--max-count=1", head, "--not", "--exclude=origin/gastown-wip/*", "--remotes=origin", "--"];
+  if ((await must(s, args)) === "") return null;
+  // Saved by this session, perhaps with its answer lost: the same answer again.
+  for (const name of ownRefs(s)) {
+    if ((await lastSaved(s, name))?.commit === head) return head;
+  }
+  const saved = (await readRecord(s.tree.admin))?.saved ?? [];
+  return saved.includes(head) ? null : head;
+}
+
+/** Where the mirror notes what this session saved. */
+function ownRefs(s: Saving): string[] {
+  const id = s.o.sessionId;
+  return [trackingRef(wipRef(id)), trackingRef(wipBranchRef(id)), bundledRef(id)];
+}
+
+/** The commit that holds all of the work; null when there is nothing to save. */
+async function workCommit(s: Saving): Promise<string | null> {
+  const status = await readStatus(s.context, s.tree, s.o.signal);
+  if ("ended" in status) throw saveFailure("git_failed", gitWords(status));
+  if (status.head === null) return null;
+  if (!status.dirty) return headToSave(s, status.head);
+  const tree = await snapshot(s);
+  for (const name of ownRefs(s)) {
+    const last = await lastSaved(s, name);
+    if (last?.tree === tree && last.parent === status.head) return last.commit;
+  }
+  const input = `Save unfinished work of ${s.o.sessionId}\n`;
+  return must(s, ["commit-tree", tree, "-p", status.head], { input });
+}
+
+/** Local branches on which this session's head has been, and that nothing else holds. */
+async function otherTips(s: Saving, saved: string | null): Promise<string[]> {
+  const been = await headHistory(s.tree.admin);
+  const branches = (await must(s, ["for-each-ref", "--format=%(objectname)", "refs/heads/"])).split("\n");
+  const candidates = [...new Set(branches.filter((commit) => been.has(commit)))];
+  const tips: string[] = [];
+  for (const commit of candidates) {
+    const args = ["rev-list", "--max-count=1", commit, "--not", "--remotes", ...(saved === null ? ["HEAD"] : [saved]), "--"];
+    if ((await must(s, args)) !== "") tips.push(commit);
+  }
+  return tips;
+}
+
+type Stored = { readonly ref: string } | { readonly refused: string };
+
+async function pushTo(s: Saving, commit: string, ref: string): Promise<Stored> {
+  const known = await lastSaved(s, trackingRef(ref));
+  if (known?.commit === commit) return { ref };
+  let expected = (await s.context.remotes.heads(s.of.url, [ref], s.o.signal)).get(ref) ?? null;
+  // The ref is this session's own: whatever stands there is an earlier save of it.
+  for (;;) {
+    if (expected === commit) return { ref };
+    const pushed = await push(s.context.git, s.context.remotes, s.of, { ref, to: commit, expected }, s.o.signal);
+    if (pushed.kind === "done") return { ref };
+    if (pushed.kind === "rejected") return { refused: pushed.reason };
+    if (pushed.kind !== "moved") throw saveFailure(pushed.kind, pushed.reason);
+    expected = pushed.head;
+  }
+}
+
+/** Remotes that take no refs but branches and tags, by url; known for the life of the process. */
+const branchesOnly = new Set<string>();
+
+async function store(s: Saving, commit: string, name: string): Promise<Stored> {
+  if (!branchesOnly.has(s.of.url)) {
+    const own = await pushTo(s, commit, wipRef(name));
+    if ("ref" in own) return own;
+    const branch = await pushTo(s, commit, wipBranchRef(name));
+    if ("ref" in branch) branchesOnly.add(s.of.url);
+    return branch;
+  }
+  return pushTo(s, commit, wipBranchRef(name));
+}
+
+/** Writes the commits that no remote ref has into a file, complete or not at all. */
+async function bundle(s: Saving, commit: string, name: string): Promise<string> {
+  const folder = join(s.context.root, "bundles");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, `${name}.bundle`);
+  const ref = bundledRef(name);
+  await must(s, ["update-ref", ref, commit]);
+  await must(s, ["bundle", "create", "--quiet", `${path}.new`, ref, "--not", "--remotes"]);
+  await rename(`${path}.new`, path);
+  return path;
+}
+
+async function saveOne(s: Saving, commit: string, name: string): Promise<SavedWork> {
+  const stored = await store(s, commit, name);
+  if ("ref" in stored) {
+    await noteSaved(s.tree.admin, commit);
+    return { workRef: stored.ref };
+  }
+  const path = await bundle(s, commit, name);
+  await noteSaved(s.tree.admin, commit);
+  s.context.log("work_bundled", { session_id: s.o.sessionId, commit, path, reason: stored.refused });
+  return { workRef: null, bundle: path };
+}
+
+/** See `GitWorkspace.saveWork`. */
+export async function saveWork(context: GitContext, o: SaveOptions): Promise<SavedWork> {
+  const of = await context.mirrors.of(o.rig);
+  const tree = await openWorktree(of.mirror, o.dir);
+  if (tree === null) return { workRef: null };
+  const s: Saving = { context, of, tree, o };
+  const commit = await workCommit(s);
+  const saved: SavedWork = commit === null ? { workRef: null } : await saveOne(s, commit, o.sessionId);
+  let more: SavedWork = { workRef: null };
+  for (const [index, tip] of (await otherTips(s, commit)).entries()) {
+    more = await saveOne(s, tip, `${o.sessionId}-${index + 2}`);
+  }
+  const path = saved.bundle ?? more.bundle;
+  return { workRef: saved.workRef ?? more.workRef, ...(path === undefined ? {} : { bundle: path }) };
+}

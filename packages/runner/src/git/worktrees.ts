@@ -1,0 +1,161 @@
+/**
+ * A worktree as two directories: the one that the agent works in, and git's administrative one inside
+ * the mirror. Calls name both, so nothing that an agent writes into its `.git` file redirects us.
+ */
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { GitIdentity } from "@gastown/protocol";
+import type { Repository } from "./git.ts";
+import { configValue } from "./mirrors.ts";
+
+export interface Worktree {
+  readonly dir: string;
+  /** `<mirror>/worktrees/<name>`. */
+  readonly admin: string;
+}
+
+export function inWorktree(tree: Worktree): Repository {
+  return { gitDir: tree.admin, worktree: tree.dir };
+}
+
+async function readText(path: string): Promise<string | null> {
+  return readFile(path, "utf8").then(
+    (text) => text.trim(),
+    () => null,
+  );
+}
+
+/** All administrative directories of a mirror with the directory that each belongs to. */
+export async function listWorktrees(mirror: string): Promise<Worktree[]> {
+  const names = await readdir(join(mirror, "worktrees")).catch(() => []);
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const admin = join(mirror, "worktrees", name);
+      const gitFile = await readText(join(admin, "gitdir"));
+      return gitFile === null || !gitFile.endsWith("/.git") ? null : { dir: gitFile.slice(0, -"/.git".length), admin };
+    }),
+  );
+  return found.filter((tree) => tree !== null);
+}
+
+async function isWhole(admin: string): Promise<boolean> {
+  const [head, common] = await Promise.all([readText(join(admin, "HEAD")), readText(join(admin, "commondir"))]);
+  return head !== null && head !== "" && common !== null;
+}
+
+/**
+ * The worktree at `dir`, mended where its `.git` file was lost or replaced; null when the mirror knows
+ * of none there. Its commits live in the mirror, so they survive whatever happened to the directory.
+ */
+export async function openWorktree(mirror: string, dir: string): Promise<Worktree | null> {
+  const gitFile = join(dir, ".git");
+  const pointer = await readText(gitFile);
+  const admin = pointer?.startsWith(`gitdir: ${mirror}/worktrees/`) === true ? pointer.slice("gitdir: ".length) : null;
+  if (admin !== null && (await readText(join(admin, "gitdir"))) === gitFile && (await isWhole(admin))) return { dir, admin };
+  const known = (await listWorktrees(mirror)).find((tree) => tree.dir === dir);
+  if (known === undefined || !(await isWhole(known.admin))) return null;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await rm(gitFile, { recursive: true, force: true });
+  await writeFile(gitFile, `gitdir: ${known.admin}\n`);
+  return known;
+}
+
+/** Removes both directories of a worktree; half a worktree is fine. */
+export async function removeWorktree(mirror: string, dir: string): Promise<void> {
+  const trees = (await listWorktrees(mirror)).filter((tree) => tree.dir === dir);
+  await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+  await Promise.all(trees.map((tree) => rm(tree.admin, { recursive: true, force: true })));
+}
+
+const LOCKS = ["index.lock", "HEAD.lock", "config.worktree.lock", "locked"];
+/** What a merge, rebase or bisect that was cut off leaves; a forced checkout removes only some of it. */
+const OPERATIONS = [
+  "rebase-merge",
+  "rebase-apply",
+  "sequencer",
+  "MERGE_HEAD",
+  "MERGE_MODE",
+  "MERGE_MSG",
+  "AUTO_MERGE",
+  "CHERRY_PICK_HEAD",
+  "REVERT_HEAD",
+  "SQUASH_MSG",
+  "BISECT_START",
+  "BISECT_LOG",
+];
+
+function removeAll(admin: string, names: readonly string[]): Promise<unknown> {
+  return Promise.all(names.map((name) => rm(join(admin, name), { recursive: true, force: true })));
+}
+
+/** For a worktree in which nothing runs any more: locks that a killed git left behind. */
+export async function clearLocks(admin: string): Promise<void> {
+  await removeAll(admin, LOCKS);
+}
+
+/** Ends a merge, rebase and the like, and forgets where the last session's head has been. */
+export async function clearOperations(admin: string): Promise<void> {
+  await removeAll(admin, [...OPERATIONS, "logs/HEAD"]);
+}
+
+/** Names a rebase or other operation that stands half way in the worktree; null when there is none. */
+export async function operationUnderWay(admin: string): Promise<string | null> {
+  for (const [name, what] of [
+    ["rebase-merge", "rebase"],
+    ["rebase-apply", "rebase"],
+    ["CHERRY_PICK_HEAD", "cherry-pick"],
+    ["REVERT_HEAD", "revert"],
+  ] as const) {
+    if (await exists(join(admin, name))) return what;
+  }
+  return null;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Who commits in this worktree, for the agent's own `git commit` too. */
+export async function setIdentity(admin: string, author: GitIdentity): Promise<void> {
+  const config = `[user]\n\tname = ${configValue(author.name)}\n\temail = ${configValue(author.email)}\n[push]\n\tdefault = nothing\n`;
+  await writeFile(join(admin, "config.worktree"), config);
+}
+
+/** Every commit that this worktree's head has pointed at since it was prepared. */
+export async function headHistory(admin: string): Promise<ReadonlySet<string>> {
+  const log = (await readText(join(admin, "logs", "HEAD"))) ?? "";
+  return new Set(log.split("\n").flatMap((line) => line.split(" ", 2).filter((id) => /^[0-9a-f]{40,64}$/.test(id))));
+}
+
+const slotRecord = z.object({
+  base: z.string(),
+  /** Commits that were on the remote once: deleting their branch later does not make them unsaved. */
+  saved: z.array(z.string()),
+});
+export type SlotRecord = z.infer<typeof slotRecord>;
+
+/** Our note beside git's own files; a lost one costs nothing but a look at the remote's refs. */
+export async function readRecord(admin: string): Promise<SlotRecord | null> {
+  const text = await readText(join(admin, "gastown.json"));
+  if (text === null) return null;
+  try {
+    return slotRecord.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+export async function writeRecord(admin: string, record: SlotRecord): Promise<void> {
+  await writeFile(join(admin, "gastown.json"), JSON.stringify(record));
+}
+
+/** Notes that `commit` is on the remote (or in a bundle), whatever becomes of its ref there. */
+export async function noteSaved(admin: string, commit: string): Promise<void> {
+  const record = (await readRecord(admin)) ?? { base: commit, saved: [] };
+  if (record.saved.includes(commit)) return;
+  await writeRecord(admin, { ...record, saved: [...record.saved, commit].slice(-50) });
+}
