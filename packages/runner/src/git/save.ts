@@ -71,7 +71,10 @@ async function lastSaved(s: Saving, ref: string): Promise<{ commit: string; tree
 /** A clean head that needs saving; null when a branch of the remote holds it, or held it once. */
 async function headToSave(s: Saving, head: string): Promise<string | null> {
   const args = ["rev-list", "--max-count=1", head, "--not", "--exclude=origin/gastown-wip/*", "--remotes=origin", "--"];
-  if ((await must(s, args)) === "") return null;
+  if ((await must(s, args)) === "") {
+    await noteSaved(s.tree.admin, head);
+    return null;
+  }
   // Saved by this session, perhaps with its answer lost: the same answer again.
   for (const name of ownRefs(s)) {
     if ((await lastSaved(s, name))?.commit === head) return head;
