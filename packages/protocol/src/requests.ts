@@ -6,7 +6,12 @@ import { body, branchName, labels, metadata, name, note, text, title } from "./t
 
 export const createTownBody = z.strictObject({ name });
 export const gitUrl = text(1, 2_000);
-export const checkRepositoryBody = z.strictObject({ gitUrl, defaultBranch: branchName.optional() });
+/** `townId`: whose runner looks; any town's where it is left out. */
+export const checkRepositoryBody = z.strictObject({
+  gitUrl,
+  defaultBranch: branchName.optional(),
+  townId: idSchema("town").optional(),
+});
 export const createRigBody = z.strictObject({ name, gitUrl, defaultBranch: branchName.optional() });
 export type CreateRigBody = z.infer<typeof createRigBody>;
 

@@ -59,6 +59,8 @@ function finish(c: AppContext): void {
   c.header("X-Request-Id", c.get("requestId"));
   c.header("X-Content-Type-Options", "nosniff");
   c.header("Referrer-Policy", "no-referrer");
+  const cookie = c.get("setCookie");
+  if (cookie !== undefined) c.header("Set-Cookie", cookie, { append: true });
   if (c.req.path.startsWith("/api")) c.header("Cache-Control", "no-store");
 }
 

@@ -25,6 +25,8 @@ export interface AppVariables {
   requestBytes: number;
   responseBytes: number;
   replayed: boolean;
+  /** Set by signing in and out. */
+  setCookie: string | undefined;
 }
 
 export interface AppEnv {

@@ -1,0 +1,65 @@
+/** Convoys: a goal as a graph of beads (spec/api.md §3.7). */
+import { anyBeadId, convoyDetail, convoyShape, convoyState, idSchema, limits, noteBody, slingConvoyBody } from "@gastown/protocol";
+import { z } from "zod";
+import type { Endpoints } from "../http/endpoint.ts";
+import { complete, listOf, noBody } from "../http/query.ts";
+
+const convoys = "/api/towns/{townId}/convoys";
+const convoy = `${convoys}/{convoyId}` as const;
+const etag = ({ version }: { version: number }): string => `"convoy-${version}"`;
+
+export function convoyRoutes(on: Endpoints): void {
+  on.command(
+    {
+      method: "post",
+      path: convoys,
+      operation: "convoys.sling",
+      summary: "Makes a convoy with all its beads, or nothing.",
+      who: "member",
+      body: slingConvoyBody,
+      status: 201,
+      answer: convoyDetail,
+    },
+    (town, { body, actor }) => town.slingConvoy(body, actor),
+  );
+  on.read(
+    {
+      method: "get",
+      path: convoys,
+      operation: "convoys.list",
+      summary: "Convoys; without a state, those that are not finished.",
+      who: "viewer",
+      query: z.strictObject({ state: convoyState.optional(), rigId: idSchema("rig").optional() }),
+      answer: listOf(convoyShape),
+    },
+    (town, { query }) => complete(town.convoys(query)),
+  );
+  on.read(
+    { method: "get", path: convoy, operation: "convoys.get", summary: "One convoy with its graph.", who: "viewer", answer: convoyDetail, etag },
+    (town, { params }) => town.convoy(params.convoyId),
+  );
+
+  const change = { method: "post", who: "member", answer: convoyDetail, etag } as const;
+  on.command(
+    { ...change, path: `${convoy}/start`, operation: "convoys.start", summary: "Starts a staged convoy.", body: noBody },
+    (town, { params, actor }) => town.startConvoy(params.convoyId, actor),
+  );
+  on.command(
+    {
+      ...change,
+      path: `${convoy}/waive`,
+      operation: "convoys.waive",
+      summary: "Lets a failed or open member count as done.",
+      body: z.strictObject({ beadId: anyBeadId, note: limits.note }),
+    },
+    (town, { params, body, actor }) => town.waiveMember(params.convoyId, body.beadId, body.note, actor),
+  );
+  on.command(
+    { ...change, path: `${convoy}/retry`, operation: "convoys.retry", summary: "Retries failed members, or the landing.", body: noBody },
+    (town, { params, actor }) => town.retryConvoy(params.convoyId, actor),
+  );
+  on.command(
+    { ...change, path: `${convoy}/close`, operation: "convoys.close", summary: "Ends it; members' sessions are stopped, their work saved.", body: noteBody },
+    (town, { params, body, actor }) => town.closeConvoy(params.convoyId, body.note ?? "", actor),
+  );
+}

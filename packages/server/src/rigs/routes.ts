@@ -1,0 +1,69 @@
+/** Rigs: the repositories of a town (spec/api.md §3.4). */
+import { createRigBody, rigShape } from "@gastown/protocol";
+import { z } from "zod";
+import type { Endpoints } from "../http/endpoint.ts";
+import { complete, flag, listOf, noBody } from "../http/query.ts";
+
+const rigs = "/api/towns/{townId}/rigs";
+const rig = `${rigs}/{rigId}` as const;
+
+export function rigRoutes(on: Endpoints): void {
+  on.read(
+    { method: "get", path: rigs, operation: "rigs.list", summary: "The town's rigs.", who: "viewer", answer: listOf(rigShape) },
+    (town) => complete(town.rigs()),
+  );
+  on.command(
+    {
+      method: "post",
+      path: rigs,
+      operation: "rigs.create",
+      summary: "Adds a repository; it is cloned and tried in the background.",
+      who: "owner",
+      body: createRigBody,
+      status: 201,
+      answer: rigShape,
+      location: ({ townId, id }) => `/api/towns/${townId}/rigs/${id}`,
+    },
+    (town, { body, actor }) => town.addRig(body, actor),
+  );
+  on.read(
+    {
+      method: "get",
+      path: rig,
+      operation: "rigs.get",
+      summary: "One rig.",
+      who: "viewer",
+      answer: rigShape,
+      etag: ({ version }) => `"rig-${version}"`,
+    },
+    (town, { params }) => town.rig(params.rigId),
+  );
+  on.command(
+    {
+      method: "delete",
+      path: rig,
+      operation: "rigs.delete",
+      summary: "Removes a rig; with live work only when forced.",
+      who: "owner",
+      query: z.strictObject({ force: flag.optional() }),
+      answer: z.object({ deleted: z.int() }),
+    },
+    (town, { params, query, actor }) => {
+      town.removeRig(params.rigId, { force: query.force ?? false }, actor);
+      return { deleted: 1 };
+    },
+  );
+  on.command(
+    {
+      method: "post",
+      path: `${rig}/verify`,
+      operation: "rigs.verify",
+      summary: "Tries the repository again; the result comes as an event.",
+      who: "member",
+      body: noBody,
+      status: 202,
+      answer: rigShape,
+    },
+    (town, { params, actor }) => town.verifyRig(params.rigId, actor),
+  );
+}

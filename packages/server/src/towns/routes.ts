@@ -1,0 +1,115 @@
+/** Towns: making, finding, pausing (spec/api.md §3.3). */
+import { createTownBody, limits, townShape, townStatus } from "@gastown/protocol";
+import type { Town } from "@gastown/town";
+import { z } from "zod";
+import { LOCAL_USER } from "../auth/users.ts";
+import type { Endpoints } from "../http/endpoint.ts";
+import { complete, listOf, noBody } from "../http/query.ts";
+import type { ServerPorts, TownEntry } from "../ports.ts";
+
+const owned = { ownerType: z.enum(["user", "org"]), ownerId: z.string(), createdBy: z.string() };
+const townAnswer = townShape.extend(owned);
+/** A town as it is told without waking it. */
+const townEntry = z.object({ id: z.string(), name: z.string(), createdAt: z.string(), ...owned });
+const pauseBody = z.strictObject({ reason: limits.note.optional(), stopSessions: z.boolean().optional() });
+
+const owner = { ownerType: "user", ownerId: LOCAL_USER.userId, createdBy: LOCAL_USER.userId } as const;
+const shown = (town: Town): z.input<typeof townAnswer> => ({ ...town.town(), ...owner });
+const entryOf = ({ id, name, createdAt }: TownEntry): z.input<typeof townEntry> => ({ id, name, createdAt, ...owner });
+
+export function townRoutes(on: Endpoints, ports: ServerPorts): void {
+  const list = () => complete(ports.towns.list().map(entryOf));
+
+  on.plain(
+    {
+      method: "post",
+      path: "/api/users/{userId}/towns",
+      operation: "towns.create",
+      summary: "Makes a town.",
+      who: "user",
+      body: createTownBody,
+      status: 201,
+      answer: townAnswer,
+      location: ({ id }) => `/api/towns/${id}`,
+    },
+    async ({ body }) => (await ports.towns.create(body.name)).read(shown),
+  );
+  on.plain(
+    {
+      method: "get",
+      path: "/api/users/{userId}/towns",
+      operation: "towns.listOwned",
+      summary: "The towns of one user. Wakes none.",
+      who: "user",
+      answer: listOf(townEntry),
+    },
+    list,
+  );
+  on.plain(
+    {
+      method: "get",
+      path: "/api/towns",
+      operation: "towns.list",
+      summary: "All towns that the caller may see. Wakes none.",
+      who: "user",
+      answer: listOf(townEntry),
+    },
+    list,
+  );
+  on.read(
+    {
+      method: "get",
+      path: "/api/towns/{townId}",
+      operation: "towns.get",
+      summary: "One town.",
+      who: "viewer",
+      answer: townAnswer,
+    },
+    shown,
+  );
+  on.read(
+    {
+      method: "get",
+      path: "/api/towns/{townId}/status",
+      operation: "towns.status",
+      summary: "The town at a glance; the same object as the live snapshot.",
+      who: "viewer",
+      answer: townStatus,
+    },
+    (town) => town.status(),
+  );
+  on.command(
+    {
+      method: "post",
+      path: "/api/towns/{townId}/pause",
+      operation: "towns.pause",
+      summary: "Starts nothing new; with stopSessions live sessions are stopped and their work saved.",
+      who: "member",
+      body: pauseBody,
+      answer: townAnswer,
+    },
+    (town, { body, actor }) => {
+      const reason = body.reason ?? "";
+      town.pause(reason, actor);
+      if (body.stopSessions) {
+        for (const { id } of town.sessions({ live: true })) town.stopSession(id, "now", reason, actor);
+      }
+      return shown(town);
+    },
+  );
+  on.command(
+    {
+      method: "post",
+      path: "/api/towns/{townId}/resume",
+      operation: "towns.resume",
+      summary: "Starts work again.",
+      who: "member",
+      body: noBody,
+      answer: townAnswer,
+    },
+    (town, { actor }) => {
+      town.resume(actor);
+      return shown(town);
+    },
+  );
+}
