@@ -6,7 +6,8 @@ const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 function base32(value: bigint, length: number): string {
   let text = "";
-  for (let rest = value, i = 0; i < length; i += 1, rest >>= 5n) text = (ALPHABET[Number(rest & 31n)] ?? "0") + text;
+  for (let rest = value, i = 0; i < length; i += 1, rest >>= 5n)
+    text = (ALPHABET[Number(rest & 31n)] ?? "0") + text;
   return text;
 }
 

@@ -78,7 +78,9 @@ export class AcpAgent {
     const stream = ndJsonStream(Writable.toWeb(stdin), Readable.toWeb(stdout));
     return new AcpAgent((self) =>
       client({ name: "gastown" })
-        .onNotification(methods.client.session.update, ({ params }) => self.#update(params.sessionId, params.update))
+        .onNotification(methods.client.session.update, ({ params }) =>
+          self.#update(params.sessionId, params.update),
+        )
         .onRequest(methods.client.session.requestPermission, ({ params }) => {
           return self.#handlers.get(params.sessionId)?.permission(params) ?? CANCELLED;
         })
@@ -110,7 +112,10 @@ export class AcpAgent {
   }
 
   async open(cwd: string, server: ToolServer): Promise<OpenedConversation> {
-    const answer = await this.#connection.agent.request(methods.agent.session.new, { cwd, mcpServers: mcpServers(server) });
+    const answer = await this.#connection.agent.request(methods.agent.session.new, {
+      cwd,
+      mcpServers: mcpServers(server),
+    });
     return { conversationId: answer.sessionId, options: optionIds(answer) };
   }
 
@@ -148,7 +153,11 @@ export class AcpAgent {
   }
 
   async setOption(conversationId: string, configId: string, value: string): Promise<void> {
-    await this.#connection.agent.request(methods.agent.session.setConfigOption, { sessionId: conversationId, configId, value });
+    await this.#connection.agent.request(methods.agent.session.setConfigOption, {
+      sessionId: conversationId,
+      configId,
+      value,
+    });
   }
 
   async prompt(conversationId: string, text: string): Promise<TurnReply> {
@@ -161,7 +170,10 @@ export class AcpAgent {
     const { usage } = reply;
     return {
       stopReason: reply.stopReason,
-      usage: usage == null ? null : { input: usage.inputTokens, output: usage.outputTokens, total: usage.totalTokens },
+      usage:
+        usage == null
+          ? null
+          : { input: usage.inputTokens, output: usage.outputTokens, total: usage.totalTokens },
     };
   }
 

@@ -17,14 +17,20 @@ function parseObject(json: string | undefined): Json {
  * mode with its own prompt, so that nothing is written into the worktree. What the host or an
  * override had put there (providers, say) stays below it.
  */
-export function agentConfig(input: Pick<LaunchInput, "role" | "system" | "smallModel" | "permission">, base: string | undefined): string {
+export function agentConfig(
+  input: Pick<LaunchInput, "role" | "system" | "smallModel" | "permission">,
+  base: string | undefined,
+): string {
   const given = parseObject(base);
   const agents = parseObject(JSON.stringify(given["agent"] ?? {}));
   const config: Json = {
     ...given,
     autoupdate: false,
     share: "disabled",
-    agent: { ...agents, [input.role]: { mode: "primary", description: `The town's ${input.role}.`, prompt: input.system } },
+    agent: {
+      ...agents,
+      [input.role]: { mode: "primary", description: `The town's ${input.role}.`, prompt: input.system },
+    },
   };
   // Without this rule the agent asks, and every question is answered with a refusal.
   if (input.permission === "allow_in_worktree") config["permission"] = "allow";

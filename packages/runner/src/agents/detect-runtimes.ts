@@ -25,16 +25,28 @@ export interface DetectOptions {
   readonly timeoutMs?: number;
 }
 
-function probe(resolved: ResolvedRuntime, options: DetectOptions): Promise<{ version: string | null; problem: string | null }> {
+function probe(
+  resolved: ResolvedRuntime,
+  options: DetectOptions,
+): Promise<{ version: string | null; problem: string | null }> {
   const { versionArgs } = resolved.runtime;
   if (versionArgs === null) return Promise.resolve({ version: null, problem: null });
   const env = { HOME: options.env["HOME"], PATH: options.path, ...resolved.runtime.flags };
   return new Promise((done) => {
-    execFile(resolved.command, [...versionArgs], { env, timeout: options.timeoutMs ?? 15_000 }, (error, stdout) => {
-      const version = /\d+\.\d+[\w.+-]*/.exec(stdout)?.[0] ?? null;
-      if (error === null) done({ version, problem: null });
-      else done({ version, problem: `"${resolved.command} ${versionArgs.join(" ")}" failed. Install it again.` });
-    });
+    execFile(
+      resolved.command,
+      [...versionArgs],
+      { env, timeout: options.timeoutMs ?? 15_000 },
+      (error, stdout) => {
+        const version = /\d+\.\d+[\w.+-]*/.exec(stdout)?.[0] ?? null;
+        if (error === null) done({ version, problem: null });
+        else
+          done({
+            version,
+            problem: `"${resolved.command} ${versionArgs.join(" ")}" failed. Install it again.`,
+          });
+      },
+    );
   });
 }
 
@@ -42,7 +54,11 @@ async function detect(runtime: Runtime, options: DetectOptions): Promise<Detecte
   const base = { id: runtime.id, title: runtime.title, install: runtime.install, login: runtime.login };
   const scripted = options.scripted ?? { command: process.execPath, args: [] };
   try {
-    const resolved = resolveRuntime(runtime.id, { path: options.path, scripted, overrides: options.overrides ?? {} });
+    const resolved = resolveRuntime(runtime.id, {
+      path: options.path,
+      scripted,
+      overrides: options.overrides ?? {},
+    });
     return { ...base, installed: true, ...(await probe(resolved, options)) };
   } catch (thrown) {
     return { ...base, installed: false, version: null, problem: ensureError(thrown).message };

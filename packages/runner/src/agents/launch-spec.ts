@@ -30,7 +30,16 @@ export interface LaunchSpec {
 const HOST_ENV = [
   ...["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"],
   ...["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"],
-  ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"],
+  ...[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+  ],
   ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"],
 ];
 
@@ -39,7 +48,9 @@ const RESERVED = /^(GASTOWN_|GIT_|LD_)|^(PATH|HOME|PWD|SHELL|TMPDIR)$/;
 function takeAllowed(hostEnv: LaunchInput["hostEnv"], allow: readonly string[]): Record<string, string> {
   const taken: Record<string, string> = {};
   for (const [name, value] of Object.entries(hostEnv)) {
-    const wanted = allow.some((rule) => (rule.endsWith("*") ? name.startsWith(rule.slice(0, -1)) : name === rule));
+    const wanted = allow.some((rule) =>
+      rule.endsWith("*") ? name.startsWith(rule.slice(0, -1)) : name === rule,
+    );
     if (wanted && value !== undefined) taken[name] = value;
   }
   return taken;
@@ -69,5 +80,7 @@ export function launchSpec(input: LaunchInput): LaunchSpec {
 /** Equal specs have equal keys, whatever the order in which their variables were set. */
 export function specKey(spec: LaunchSpec): string {
   const env = Object.entries(spec.env).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256").update(JSON.stringify([spec.runtime, spec.command, spec.args, spec.cwd, env])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([spec.runtime, spec.command, spec.args, spec.cwd, env]))
+    .digest("hex");
 }

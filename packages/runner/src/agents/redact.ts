@@ -1,6 +1,7 @@
 const HIDDEN = "[secret]";
 const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
-const KNOWN_TOKENS = /\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|glpat-[A-Za-z0-9_-]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)/g;
+const KNOWN_TOKENS =
+  /\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|glpat-[A-Za-z0-9_-]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)/g;
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/i;
 
 /** Takes known secrets, and what looks like one, out of text that leaves the runner. */
@@ -13,7 +14,8 @@ export class Redactor {
   }
 
   addEnv(env: Readonly<Record<string, string | undefined>>): void {
-    for (const [name, value] of Object.entries(env)) if (value !== undefined && SECRET_NAME.test(name)) this.add(value);
+    for (const [name, value] of Object.entries(env))
+      if (value !== undefined && SECRET_NAME.test(name)) this.add(value);
   }
 
   clean(text: string): string {

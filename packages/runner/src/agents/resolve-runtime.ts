@@ -29,10 +29,15 @@ function missing(message: string, action: string, runtime: string): TerminalErro
 export function resolveRuntime(id: string, places: RuntimePlaces): ResolvedRuntime {
   const runtime = Object.hasOwn(RUNTIMES, id) ? RUNTIMES[id] : undefined;
   if (runtime === undefined) {
-    throw missing(`There is no agent runtime "${id}".`, `Choose one of: ${Object.keys(RUNTIMES).join(", ")}.`, id);
+    throw missing(
+      `There is no agent runtime "${id}".`,
+      `Choose one of: ${Object.keys(RUNTIMES).join(", ")}.`,
+      id,
+    );
   }
   const override = places.overrides[id];
-  const wanted = override ?? (id === "scripted" ? places.scripted : undefined) ?? { command: runtime.command, args: runtime.args };
+  const wanted = override ??
+    (id === "scripted" ? places.scripted : undefined) ?? { command: runtime.command, args: runtime.args };
   if (wanted.command === null) {
     throw missing(`The runtime "${id}" has no command on this host.`, `To use it, ${runtime.install}.`, id);
   }

@@ -36,7 +36,15 @@ export interface RuntimeOverride {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const QUIET = ["MODELS_FETCH", "AUTOUPDATE", "LSP_DOWNLOAD", "SHARE", "DEFAULT_PLUGINS", "EXTERNAL_SKILLS", "CLAUDE_CODE"];
+const QUIET = [
+  "MODELS_FETCH",
+  "AUTOUPDATE",
+  "LSP_DOWNLOAD",
+  "SHARE",
+  "DEFAULT_PLUGINS",
+  "EXTERNAL_SKILLS",
+  "CLAUDE_CODE",
+];
 
 function quietFlags(prefix: string): Record<string, string> {
   return Object.fromEntries(QUIET.map((name) => [`${prefix}_DISABLE_${name}`, "1"]));

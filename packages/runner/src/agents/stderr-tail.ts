@@ -14,6 +14,9 @@ export class StderrTail {
   }
 
   text(): string {
-    return [...this.#lines, this.#rest].filter((line) => line !== "").slice(-LINES).join("\n");
+    return [...this.#lines, this.#rest]
+      .filter((line) => line !== "")
+      .slice(-LINES)
+      .join("\n");
   }
 }

@@ -95,7 +95,10 @@ export class Heartbeats {
     const waiting = [...this.#fresh];
     const body = JSON.stringify({ instance_id: instanceId, draining: draining(), sessions: sessions() });
     try {
-      const answer = await town.post("runner/heartbeat", body, { answer: heartbeatAnswer, timeoutMs: TIMEOUT_MS });
+      const answer = await town.post("runner/heartbeat", body, {
+        answer: heartbeatAnswer,
+        timeoutMs: TIMEOUT_MS,
+      });
       this.#answered(answer, waiting);
     } catch (thrown) {
       this.#failed(thrown);
@@ -112,7 +115,8 @@ export class Heartbeats {
   #answered(answer: HeartbeatAnswer, waiting: readonly ((answer: HeartbeatAnswer) => void)[]): void {
     this.#failures = 0;
     if (answer.token !== undefined) this.#options.town.useToken(answer.token);
-    for (const { session_id, verdict, token } of answer.sessions) this.#options.onVerdict(session_id, verdict, token);
+    for (const { session_id, verdict, token } of answer.sessions)
+      this.#options.onVerdict(session_id, verdict, token);
     for (const tell of waiting) tell(answer);
     this.#options.onAnswered();
   }

@@ -35,7 +35,13 @@ const SCHEMA = `
   create table if not exists cursor (session text primary key, seq integer not null) strict, without rowid;
 `;
 
-const callRow = z.object({ seq: z.number(), lane: z.string(), path: z.string(), body: z.string(), after: z.string().nullable() });
+const callRow = z.object({
+  seq: z.number(),
+  lane: z.string(),
+  path: z.string(),
+  body: z.string(),
+  after: z.string().nullable(),
+});
 const itemRow = z.object({ session: z.string(), seq: z.number(), epoch: z.number(), body: z.string() });
 const seqRow = z.object({ seq: z.number() });
 
@@ -75,7 +81,9 @@ export class Outbox {
   /** The oldest call of each lane. */
   heads(): QueuedCall[] {
     const sql = "select * from call where seq in (select min(seq) from call group by lane) order by seq";
-    return this.#prepare(sql).all().map((row) => callRow.parse(row));
+    return this.#prepare(sql)
+      .all()
+      .map((row) => callRow.parse(row));
   }
 
   remove(seq: number): void {
@@ -93,7 +101,9 @@ export class Outbox {
         seq += 1;
         insert.run(sessionId, seq, epoch, JSON.stringify({ seq, ...item }));
       }
-      this.#prepare("insert into cursor values (?, ?) on conflict (session) do update set seq = excluded.seq").run(sessionId, seq);
+      this.#prepare(
+        "insert into cursor values (?, ?) on conflict (session) do update set seq = excluded.seq",
+      ).run(sessionId, seq);
       this.#db.exec("commit");
     } catch (thrown) {
       this.#db.exec("rollback");
@@ -105,7 +115,9 @@ export class Outbox {
   nextItems(): ItemBatch[] {
     const batches = new Map<string, { sessionId: string; epoch: number; items: TranscriptItem[] }>();
     let bytes = 0;
-    for (const raw of this.#prepare("select * from item order by session, seq limit ?").iterate(MAX_BATCH_ITEMS)) {
+    for (const raw of this.#prepare("select * from item order by session, seq limit ?").iterate(
+      MAX_BATCH_ITEMS,
+    )) {
       const row = itemRow.parse(raw);
       bytes += row.body.length;
       if (bytes > MAX_BATCH_BYTES && batches.size > 0) break;
@@ -137,7 +149,9 @@ export class Outbox {
   }
 
   get empty(): boolean {
-    const row = this.#prepare("select exists (select 1 from call) or exists (select 1 from item) as seq").get();
+    const row = this.#prepare(
+      "select exists (select 1 from call) or exists (select 1 from item) as seq",
+    ).get();
     return seqRow.parse(row).seq === 0;
   }
 }

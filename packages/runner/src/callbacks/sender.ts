@@ -164,7 +164,9 @@ export class Sender {
   async #shipOnce(): Promise<boolean> {
     const batches = this.#outbox.nextItems();
     if (batches.length === 0) return false;
-    const body = { batches: batches.map(({ sessionId, epoch, items }) => ({ session_id: sessionId, epoch, items })) };
+    const body = {
+      batches: batches.map(({ sessionId, epoch, items }) => ({ session_id: sessionId, epoch, items })),
+    };
     const answer = await this.#town.post("runner/events", JSON.stringify(body), { answer: eventsAnswer });
     if (this.#stopped) return false;
     for (const { session_id, seq_to } of answer.accepted) this.#outbox.removeItems(session_id, seq_to);

@@ -55,14 +55,20 @@ export class TownClient {
     if (!response.ok) throw this.#refusal(response.status, text, path);
     const parsed = options.answer.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
-    throw new GastownError("runner_error", `The town's answer to ${path} is not what this version expects. Update both.`);
+    throw new GastownError(
+      "runner_error",
+      `The town's answer to ${path} is not what this version expects. Update both.`,
+    );
   }
 
   async #send<T>(path: string, body: string, options: CallOptions<T>): Promise<Response> {
     const token = options.token ?? this.#token;
     const timeout = AbortSignal.timeout(options.timeoutMs ?? 30_000);
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
-    const headers = { "content-type": "application/json", ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
+    const headers = {
+      "content-type": "application/json",
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    };
     try {
       return await fetch(this.#base + path, { method: "POST", headers, body, signal, redirect: "error" });
     } catch (error) {
@@ -86,7 +92,10 @@ export class TownClient {
 function unreachable(error: unknown): RetryableError {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new RetryableError("runner_unavailable", `The town could not be reached (${detail}). It is tried again.`);
+  return new RetryableError(
+    "runner_unavailable",
+    `The town could not be reached (${detail}). It is tried again.`,
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -21,7 +21,10 @@ function kill(pid: number): void {
 }
 
 /** Kills until nothing that `wanted` accepts is left; what was forked meanwhile is found next round. */
-function killAll(prefix: string, wanted: (process: { marker: string; cwd: string | null; pid: number }) => boolean): number {
+function killAll(
+  prefix: string,
+  wanted: (process: { marker: string; cwd: string | null; pid: number }) => boolean,
+): number {
   let killed = 0;
   for (let round = 0; round < 20; round += 1) {
     const left = markedProcesses(prefix).filter(wanted);

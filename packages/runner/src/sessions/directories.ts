@@ -27,7 +27,8 @@ export interface DirectoryOptions {
  */
 export async function prepareDirectories(options: DirectoryOptions): Promise<Directories> {
   const { request, previous } = options;
-  if (previous !== null && !previous.saved && previous.session_id !== request.session_id) await saveBefore(options, previous);
+  if (previous !== null && !previous.saved && previous.session_id !== request.session_id)
+    await saveBefore(options, previous);
   return request.rig === null ? prepareOwn(options) : prepareWorktree(options, request.rig);
 }
 
@@ -45,7 +46,10 @@ async function saveBefore({ deps }: DirectoryOptions, previous: SlotRecord): Pro
   deps.slots.write({ ...previous, saved: true });
 }
 
-async function prepareWorktree({ request, deps, signal }: DirectoryOptions, rig: RigRef): Promise<Directories> {
+async function prepareWorktree(
+  { request, deps, signal }: DirectoryOptions,
+  rig: RigRef,
+): Promise<Directories> {
   const { dir } = await deps.git.prepareWorktree({
     slot: request.agent.id,
     rig,
@@ -81,7 +85,9 @@ async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
         return { dir: realpathSync(dir), rig };
       } catch (thrown) {
         signal.throwIfAborted();
-        notice(`The checkout of ${rig.name} failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+        notice(
+          `The checkout of ${rig.name} failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+        );
         return null;
       }
     }),

@@ -59,10 +59,23 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   phase("process");
   const agent = await alive(lease.process.agent, options, lease, "process");
   phase("handshake");
-  const conversation = await alive(converse(options, agent, resolved.runtime, directories.cwd), options, lease, "handshake");
+  const conversation = await alive(
+    converse(options, agent, resolved.runtime, directories.cwd),
+    options,
+    lease,
+    "handshake",
+  );
   agent.bind(conversation.conversationId, options.handlers);
-  const configured = alive(configure(options, agent, resolved.runtime, conversation), options, lease, "handshake");
-  await Promise.all([configured, alive(awaitTools(options, conversation.conversationId), options, lease, "tools")]);
+  const configured = alive(
+    configure(options, agent, resolved.runtime, conversation),
+    options,
+    lease,
+    "handshake",
+  );
+  await Promise.all([
+    configured,
+    alive(awaitTools(options, conversation.conversationId), options, lease, "tools"),
+  ]);
   return {
     runtime: resolved.runtime,
     lease,
@@ -74,7 +87,10 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   };
 }
 
-function acquire({ request, deps, onLease }: OpenOptions, resolved: ReturnType<typeof resolveRuntime>): Lease {
+function acquire(
+  { request, deps, onLease }: OpenOptions,
+  resolved: ReturnType<typeof resolveRuntime>,
+): Lease {
   const { root, hostEnv, townId, apiUrl } = deps.options;
   const cwd = join(root, "agents");
   mkdirSync(cwd, { recursive: true, mode: 0o700 });
@@ -101,7 +117,12 @@ function acquire({ request, deps, onLease }: OpenOptions, resolved: ReturnType<t
 }
 
 /** Waits no longer than the process lives, the session is wanted and the handshake may take. */
-async function alive<T>(wanted: Promise<T>, { signal, deps, request }: OpenOptions, lease: Lease, phase: StartPhase): Promise<T> {
+async function alive<T>(
+  wanted: Promise<T>,
+  { signal, deps, request }: OpenOptions,
+  lease: Lease,
+  phase: StartPhase,
+): Promise<T> {
   const timer = new AbortController();
   const dead = lease.process.dead.then((death) => {
     throw new StartRefusal({
@@ -139,8 +160,12 @@ function withLogin(thrown: unknown, runtime: string, stderrTail: string): unknow
   return new StartRefusal({
     code: login ? "runtime_missing" : "handshake_failed",
     phase: "handshake",
-    message: login ? `The agent "${runtime}" is not logged in.` : `The agent "${runtime}" refused: ${thrown.message}`,
-    action: login ? "Log it in on this machine; `gastown doctor` says how." : "See its stderr and its own manual.",
+    message: login
+      ? `The agent "${runtime}" is not logged in.`
+      : `The agent "${runtime}" refused: ${thrown.message}`,
+    action: login
+      ? "Log it in on this machine; `gastown doctor` says how."
+      : "See its stderr and its own manual.",
     ...(stderrTail === "" ? {} : { stderr_tail: stderrTail }),
   });
 }
@@ -175,12 +200,20 @@ async function configure(
   if (byMode) await agent.setOption(conversationId, "mode", request.role);
   if (request.model !== null) {
     if (options.includes("model")) await chooseModel(request, agent, conversationId, request.model);
-    else notice(`"${request.runtime}" offers no choice of model here; it uses its own instead of ${request.model}.`);
+    else
+      notice(
+        `"${request.runtime}" offers no choice of model here; it uses its own instead of ${request.model}.`,
+      );
   }
   return runtime.rolePrompt !== "none" && !byMode;
 }
 
-async function chooseModel(request: StartRequest, agent: AcpAgent, conversationId: string, model: string): Promise<void> {
+async function chooseModel(
+  request: StartRequest,
+  agent: AcpAgent,
+  conversationId: string,
+  model: string,
+): Promise<void> {
   try {
     await agent.setOption(conversationId, "model", model);
   } catch (thrown) {
@@ -201,11 +234,20 @@ async function awaitTools({ request, deps, signal }: OpenOptions, conversationId
     const left = Math.floor(deadline - performance.now());
     if (left <= 0) break;
     const wait_ms = Math.min(TOOLS_WAIT_MS, left);
-    const body: SessionStatus = { epoch: request.epoch, phase: "tools", wait_ms, conversation_id: conversationId };
+    const body: SessionStatus = {
+      epoch: request.epoch,
+      phase: "tools",
+      wait_ms,
+      conversation_id: conversationId,
+    };
     try {
       const path = `sessions/${request.session_id}/status`;
       const timeoutMs = wait_ms + 10_000;
-      const answer = await deps.town.post(path, JSON.stringify(body), { answer: sessionStatusAnswer, signal, timeoutMs });
+      const answer = await deps.town.post(path, JSON.stringify(body), {
+        answer: sessionStatusAnswer,
+        signal,
+        timeoutMs,
+      });
       if (answer.tools_listed) return;
     } catch (thrown) {
       if (!(thrown instanceof RetryableError)) throw thrown;

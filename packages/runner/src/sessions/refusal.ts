@@ -19,7 +19,9 @@ export function reasonOf(thrown: unknown, phase: FailureReason["phase"], stderrT
   return {
     ...reason,
     message: reason.message.slice(0, 4_000),
-    ...(stderrTail === "" || reason.stderr_tail !== undefined ? {} : { stderr_tail: stderrTail.slice(-16_000) }),
+    ...(stderrTail === "" || reason.stderr_tail !== undefined
+      ? {}
+      : { stderr_tail: stderrTail.slice(-16_000) }),
   };
 }
 

@@ -34,18 +34,27 @@ export async function saveAll(git: GitWorkspace, left: Unsaved, log: Log): Promi
   return { workRef, problem };
 }
 
-async function saveOne(git: GitWorkspace, left: Unsaved, where: { dir: string; rig: RigRef }, log: Log): Promise<Saved> {
+async function saveOne(
+  git: GitWorkspace,
+  left: Unsaved,
+  where: { dir: string; rig: RigRef },
+  log: Log,
+): Promise<Saved> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       const signal = AbortSignal.timeout(LIMIT_MS);
       const saved = await git.saveWork({ ...where, sessionId: left.sessionId, author: left.author, signal });
-      const bundle = saved.bundle === undefined ? null : `The remote refused it for good; a bundle holds it: ${saved.bundle}.`;
+      const bundle =
+        saved.bundle === undefined
+          ? null
+          : `The remote refused it for good; a bundle holds it: ${saved.bundle}.`;
       return { workRef: saved.workRef, problem: bundle };
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : String(thrown);
       log("session.save_failed", { session_id: left.sessionId, attempt: attempt + 1, message });
       const pause = PAUSES_MS[attempt];
-      const passing = thrown instanceof GitFailure && (thrown.failure.code === "network" || thrown.failure.code === "auth");
+      const passing =
+        thrown instanceof GitFailure && (thrown.failure.code === "network" || thrown.failure.code === "auth");
       if (pause === undefined || !passing) return { workRef: null, problem: message };
       await delay(pause);
     }

@@ -16,7 +16,16 @@
  * its work, report, and only then is the directory free.
  */
 import { GastownError } from "@gastown/protocol";
-import type { FailureReason, HeartbeatSession, MessageRequest, SessionEnded, SettleRequest, StartAnswer, StartPhase, StartRequest } from "@gastown/protocol";
+import type {
+  FailureReason,
+  HeartbeatSession,
+  MessageRequest,
+  SessionEnded,
+  SettleRequest,
+  StartAnswer,
+  StartPhase,
+  StartRequest,
+} from "@gastown/protocol";
 import type { Death } from "../agents/agent-process.ts";
 import type { Lease } from "../agents/pool.ts";
 import { reapDirectory } from "../processes/reap.ts";
@@ -104,6 +113,11 @@ export class Session {
     return this.request.epoch;
   }
 
+  /** Resolves when its start is over, whatever came of it. */
+  get opened(): Promise<void> {
+    return this.#opening;
+  }
+
   get isGone(): boolean {
     return this.#state === "gone";
   }
@@ -167,7 +181,11 @@ export class Session {
   /** A newer session wants this directory (spec/runner.md §1). */
   supersede(by: string): void {
     const grace = this.#settles.settled ? OUTCOME_GRACE_MS : 0;
-    this.#finish("stopped", { code: "superseded", message: `Session ${by} took over this directory.` }, grace);
+    this.#finish(
+      "stopped",
+      { code: "superseded", message: `Session ${by} took over this directory.` },
+      grace,
+    );
   }
 
   /** The town's word on this session (spec/api.md §3.16). */
@@ -178,7 +196,11 @@ export class Session {
     }
     if (verdict === "ok" || this.#ending !== null) return;
     const grace = this.#settles.settled ? OUTCOME_GRACE_MS : verdict === "stop" ? 0 : FENCED_GRACE_MS;
-    this.#finish("stopped", { code: verdict, message: `The town answered "${verdict}" for this session.` }, grace);
+    this.#finish(
+      "stopped",
+      { code: verdict, message: `The town answered "${verdict}" for this session.` },
+      grace,
+    );
   }
 
   /** Begins the next turn where that is allowed; called whenever something may have changed. */
@@ -203,13 +225,24 @@ export class Session {
     if (this.#ending !== null) return;
     const previous = this.#deps.slots.read(agent.id);
     this.#state = "provisioning";
-    this.#transcript.started({ session: id, agent: agent.id, role, bead: bead?.id ?? null, model, runtime, resumed: request.resume });
+    this.#transcript.started({
+      session: id,
+      agent: agent.id,
+      role,
+      bead: bead?.id ?? null,
+      model,
+      runtime,
+      resumed: request.resume,
+    });
     const opened = await openSession({
       request,
       deps: this.#deps,
       previous,
       signal: this.#abort.signal,
-      handlers: { update: (update) => this.#turns.update(update), permission: (asked) => this.#turns.permission(asked) },
+      handlers: {
+        update: (update) => this.#turns.update(update),
+        permission: (asked) => this.#turns.permission(asked),
+      },
       phase: (phase) => this.#phase(phase),
       notice: (text) => this.#transcript.notice("warning", text),
       onLease: (lease) => {
@@ -241,7 +274,8 @@ export class Session {
       this.#prompted = true;
       void this.#deps.pulse.now();
     } else {
-      const text = opened.loaded && this.request.resume ? continued : firstPrompt(prompt, this.request.resume);
+      const text =
+        opened.loaded && this.request.resume ? continued : firstPrompt(prompt, this.request.resume);
       this.#turns.add({ text, source: "start", messageId: null }, true);
     }
     this.#rest();
@@ -267,7 +301,8 @@ export class Session {
     if (this.#ending !== null) return;
     const failure = turnFailure(end, this.#opened?.runtime);
     if (failure !== null) this.#transcript.notice("error", failure.message);
-    if (failure !== null && !this.isMayor) return this.#finish("failed", { ...failure, ...this.#withStderr() }, 0);
+    if (failure !== null && !this.isMayor)
+      return this.#finish("failed", { ...failure, ...this.#withStderr() }, 0);
     return this.#rest();
   }
 
@@ -291,8 +326,10 @@ export class Session {
     if (this.#ending !== null) return;
     this.#show();
     if (this.#settles.running) return;
-    if (this.#stopAfterTurn !== null) return this.#finish(this.#stopAfterTurn.outcome, this.#stopAfterTurn.reason, 0);
-    if (this.#settles.settled) return this.#finish("completed", { code: "settled", message: "Its work was handed over." }, 0);
+    if (this.#stopAfterTurn !== null)
+      return this.#finish(this.#stopAfterTurn.outcome, this.#stopAfterTurn.reason, 0);
+    if (this.#settles.settled)
+      return this.#finish("completed", { code: "settled", message: "Its work was handed over." }, 0);
     this.proceed();
     if (this.#turns.isRunning || this.isMayor) return;
     this.#startIdle();
@@ -308,7 +345,8 @@ export class Session {
     this.#asking = true;
     const verdict = await this.#deps.pulse.freshVerdict(this.id, this.#abort.signal);
     this.#asking = false;
-    if (verdict !== "ok" || this.#state !== "idle" || this.#turns.waiting > 0 || this.#ending !== null) return;
+    if (verdict !== "ok" || this.#state !== "idle" || this.#turns.waiting > 0 || this.#ending !== null)
+      return;
     this.#asked = true;
     const how = this.request.role === "refinery" ? "gt_approve or gt_request_changes" : "gt_done";
     const text = `Your turn ended, but this is not finished. Finish it and call ${how}, or say with gt_escalate what blocks you.`;
@@ -320,7 +358,11 @@ export class Session {
     this.#stopIdle();
     const wait = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;
     this.#idle = setTimeout(() => {
-      this.#finish("completed", { code: "idle", message: "The agent ended its turn and did not finish its work." }, 0);
+      this.#finish(
+        "completed",
+        { code: "idle", message: "The agent ended its turn and did not finish its work." },
+        0,
+      );
     }, wait);
     this.#idle.unref();
   }
@@ -359,19 +401,30 @@ export class Session {
   async #close(ending: Ending, graceMs: number): Promise<void> {
     this.#stopIdle();
     this.#turns.clear();
-    if (this.#state !== "queued") await this.#opening;
+    // Also while queued: the directory is not free before the earlier session is gone.
+    await this.#opening;
     await this.#turns.end(graceMs);
-    await this.#settles.end(SETTLE_LIMIT_MS);
+    await this.#settles.end(this.#directories === null ? 0 : SETTLE_LIMIT_MS);
     const saved = await this.#save();
     const problem = saved.problem === null ? "" : ` Its work is not on the remote: ${saved.problem}`;
     const reason = { ...ending.reason, message: (ending.reason.message + problem).slice(0, 4_000) };
     this.#transcript.ended(ending.outcome, reason.message, saved.workRef);
-    const body: SessionEnded = { epoch: this.epoch, outcome: ending.outcome, reason, work_ref: saved.workRef, usage: this.#usage.usage };
+    const body: SessionEnded = {
+      epoch: this.epoch,
+      outcome: ending.outcome,
+      reason,
+      work_ref: saved.workRef,
+      usage: this.#usage.usage,
+    };
     this.#deps.sender.ended(this.id, body);
     if (this.#opened !== null) this.#opened.agent.close(this.#opened.conversationId).catch(() => undefined);
     this.#lease?.release();
     this.#state = "gone";
-    this.#deps.options.log("session.gone", { session_id: this.id, outcome: ending.outcome, code: reason.code });
+    this.#deps.options.log("session.gone", {
+      session_id: this.id,
+      outcome: ending.outcome,
+      code: reason.code,
+    });
     this.#leave();
   }
 
@@ -383,7 +436,11 @@ export class Session {
       if (process !== undefined) reapDirectory(process.marker, dir, process.pid);
     }
     const { worktrees } = directories;
-    const saved = await saveAll(this.#deps.git, { sessionId: this.id, author: this.request.author, worktrees }, this.#deps.options.log);
+    const saved = await saveAll(
+      this.#deps.git,
+      { sessionId: this.id, author: this.request.author, worktrees },
+      this.#deps.options.log,
+    );
     this.#record(saved.problem === null || saved.workRef !== null, this.#opened?.conversationId ?? null);
     return saved;
   }
@@ -414,10 +471,17 @@ export class Session {
     this.#state = this.#settles.running ? "settling" : this.#turns.isRunning ? "busy" : "idle";
   }
 
+  /** @throws GastownError `session_fenced` when a request means another epoch of this session. */
+  mustHaveEpoch(epoch: number): void {
+    if (epoch === this.epoch) return;
+    throw new GastownError(
+      "session_fenced",
+      `Session ${this.id} is here with epoch ${this.epoch}, not ${epoch}.`,
+    );
+  }
+
   #mustBeLive(epoch: number): void {
-    if (epoch !== this.epoch) {
-      throw new GastownError("session_fenced", `Session ${this.id} is here with epoch ${this.epoch}, not ${epoch}.`);
-    }
+    this.mustHaveEpoch(epoch);
     if (this.#ending !== null) throw new GastownError("not_found", `Session ${this.id} has ended.`);
   }
 }

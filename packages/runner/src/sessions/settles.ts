@@ -9,7 +9,14 @@ import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
 import { within } from "./wait.ts";
 
-const NOTHING = { base_sha: null, head_sha: null, commits: 0, additions: 0, deletions: 0, committed_dirty: false };
+const NOTHING = {
+  base_sha: null,
+  head_sha: null,
+  commits: 0,
+  additions: 0,
+  deletions: 0,
+  committed_dirty: false,
+};
 
 export class Settles {
   readonly #request: StartRequest;
@@ -54,7 +61,10 @@ export class Settles {
     if (known !== undefined) return this.#send(known);
     const { branch, target } = this.#request;
     if (branch === null || target === null || this.#request.rig === null) {
-      throw new GastownError("invalid_transition", "This session has no branch of its own, so there is nothing to settle.");
+      throw new GastownError(
+        "invalid_transition",
+        "This session has no branch of its own, so there is nothing to settle.",
+      );
     }
     this.#results.set(request.settle_id, null);
     this.#running += 1;
@@ -75,7 +85,8 @@ export class Settles {
     const result: SettleResult = { epoch: this.#request.epoch, settle_id: request.settle_id, ...outcome };
     this.#results.set(request.settle_id, result);
     this.#running -= 1;
-    if (result.result === "pushed" || (result.result === "nothing_to_push" && request.no_changes)) this.#settled = true;
+    if (result.result === "pushed" || (result.result === "nothing_to_push" && request.no_changes))
+      this.#settled = true;
     this.#send(result);
     this.#onDone();
   }

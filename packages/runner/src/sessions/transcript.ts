@@ -58,7 +58,12 @@ export class Transcript {
 
   turnStarted(promptSource: string, text: string): void {
     this.#turn += 1;
-    this.#push(null, "turn", { turn: this.#turn, phase: "started", promptSource, text: cutMiddle(text, MAX_TOOL_OUTPUT) });
+    this.#push(null, "turn", {
+      turn: this.#turn,
+      phase: "started",
+      promptSource,
+      text: cutMiddle(text, MAX_TOOL_OUTPUT),
+    });
   }
 
   turnEnded(stopReason: string): void {
@@ -92,7 +97,8 @@ export class Transcript {
     if (text === null) return this.#push(null, "update", { update: { ...update } });
     const key = `${String(sessionUpdate)}:${String(messageId ?? "")}`;
     const last = this.#pending.at(-1);
-    if (last?.key !== key || last.text === null) return this.#push(key, "update", { update: { ...update } }, text);
+    if (last?.key !== key || last.text === null)
+      return this.#push(key, "update", { update: { ...update } }, text);
     last.text.push(text);
     return this.#grow(text.length);
   }
@@ -101,7 +107,12 @@ export class Transcript {
     const { toolCallId, ...changed }: Fields = { ...update };
     const id = String(toolCallId);
     const set = Object.entries(changed).filter(([, value]) => value !== null && value !== undefined);
-    const state = { ...this.#tools.get(id), ...Object.fromEntries(set), toolCallId: id, sessionUpdate: "tool_call" };
+    const state = {
+      ...this.#tools.get(id),
+      ...Object.fromEntries(set),
+      toolCallId: id,
+      sessionUpdate: "tool_call",
+    };
     this.#tools.set(id, state);
     this.#push(`tool:${id}`, "update", { update: cutOutput(state) });
   }
@@ -125,12 +136,16 @@ export class Transcript {
 }
 
 function textOf(content: unknown): string | null {
-  if (typeof content !== "object" || content === null || !("type" in content) || !("text" in content)) return null;
+  if (typeof content !== "object" || content === null || !("type" in content) || !("text" in content))
+    return null;
   return content.type === "text" && typeof content.text === "string" ? content.text : null;
 }
 
 function joined(item: NewItem, text: readonly string[]): NewItem {
-  const update: Fields = { ...(item.data["update"] as object), content: { type: "text", text: text.join("") } };
+  const update: Fields = {
+    ...(item.data["update"] as object),
+    content: { type: "text", text: text.join("") },
+  };
   return { ...item, data: { update } };
 }
 

@@ -5,16 +5,25 @@ import type { TurnEnd } from "./turns.ts";
 /** What was wrong with a turn, or null (spec/runner.md §4). */
 export function turnFailure(end: TurnEnd, runtime: Runtime | undefined): FailureReason | null {
   if (end.stalled) {
-    return { code: "model_stalled", message: "Nothing came from the model for too long; the turn was cancelled." };
+    return {
+      code: "model_stalled",
+      message: "Nothing came from the model for too long; the turn was cancelled.",
+    };
   }
   if (end.reply === null) {
     const message = end.error instanceof Error ? end.error.message : String(end.error);
-    return { code: "agent_error", message: `The agent ended its turn with an error: ${message}`.slice(0, 4_000) };
+    return {
+      code: "agent_error",
+      message: `The agent ended its turn with an error: ${message}`.slice(0, 4_000),
+    };
   }
   const { stopReason, usage } = end.reply;
   const empty = usage !== null && usage.input === 0 && usage.output === 0 && usage.total === 0;
   if (runtime?.reportsUsage === true && stopReason === "end_turn" && empty) {
-    return { code: "model_failed", message: "The turn ended without a single token: the model was not reached." };
+    return {
+      code: "model_failed",
+      message: "The turn ended without a single token: the model was not reached.",
+    };
   }
   return null;
 }

@@ -3,7 +3,11 @@
  * because agents disagree about a second prompt (spec/agents-facts.md §4) and cancel takes a
  * queue of theirs with it.
  */
-import type { RequestPermissionRequest, RequestPermissionResponse, SessionUpdate } from "@agentclientprotocol/sdk";
+import type {
+  RequestPermissionRequest,
+  RequestPermissionResponse,
+  SessionUpdate,
+} from "@agentclientprotocol/sdk";
 import type { TurnReply } from "../agents/acp-agent.ts";
 import { answerPermission } from "./permissions.ts";
 import { QuietClock } from "./quiet-clock.ts";
@@ -121,7 +125,8 @@ export class Turns {
     this.#lastEventAt = Date.now();
     this.#options.usage.update(update);
     this.#options.transcript.update(update);
-    if (update.sessionUpdate !== "tool_call" && update.sessionUpdate !== "tool_call_update") return this.#quiet.heard();
+    if (update.sessionUpdate !== "tool_call" && update.sessionUpdate !== "tool_call_update")
+      return this.#quiet.heard();
     // An update that comes after its turn must not leave a tool open for ever.
     if (this.#running === null) return undefined;
     return this.#quiet.tool(update.toolCallId, update.title ?? undefined, update.status);
@@ -177,7 +182,10 @@ export class Turns {
     const running = this.#running;
     if (running === null) return;
     running.stalled = true;
-    this.#options.transcript.notice("warning", "Nothing came from the agent for too long; its turn is cancelled.");
+    this.#options.transcript.notice(
+      "warning",
+      "Nothing came from the agent for too long; its turn is cancelled.",
+    );
     void this.end(0);
   }
 }

@@ -1,0 +1,36 @@
+import { messageRequest, settleRequest, startRequest, stopRequest } from "@gastown/protocol";
+import { Hono } from "hono";
+import type { Registry } from "../sessions/registry.ts";
+import { jsonBody } from "./json-body.ts";
+
+const accepted = { accepted: true } as const;
+
+/** `/agents/…` (spec/runner.md §1). */
+export function agentRoutes(registry: Registry): Hono {
+  const app = new Hono();
+  app.post("/agents/start", async (c) => c.json(registry.start(await jsonBody(c, startRequest)), 202));
+  app.post("/agents/:session/settle", async (c) => {
+    const body = await jsonBody(c, settleRequest);
+    registry.get(c.req.param("session")).settle(body);
+    return c.json(accepted, 202);
+  });
+  app.post("/agents/:session/message", async (c) => {
+    const body = await jsonBody(c, messageRequest);
+    registry.get(c.req.param("session")).message(body);
+    return c.json(accepted, 202);
+  });
+  app.post("/agents/:session/stop", async (c) => {
+    const { epoch, mode } = await jsonBody(c, stopRequest);
+    const session = registry.get(c.req.param("session"));
+    session.mustHaveEpoch(epoch);
+    session.stop(mode, { code: "stopped", message: "The town asked it to stop." });
+    return c.json(accepted, 202);
+  });
+  app.get("/agents/:session/status", (c) => {
+    const session = registry.get(c.req.param("session"));
+    const { agent, role, runtime } = session.request;
+    return c.json({ ...session.view, agent, role, runtime });
+  });
+  app.get("/logs/stderr/:session", (c) => c.text(registry.get(c.req.param("session")).stderrTail));
+  return app;
+}

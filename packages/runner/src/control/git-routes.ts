@@ -1,0 +1,48 @@
+import {
+  branchRequest,
+  gatesRequest,
+  mergeRequest,
+  repoCheckRequest,
+  setupRigRequest,
+} from "@gastown/protocol";
+import { Hono } from "hono";
+import type { GitWorkspace } from "../git/index.ts";
+import type { Effects } from "./effects.ts";
+import { jsonBody } from "./json-body.ts";
+
+const accepted = { accepted: true } as const;
+const CHECK_MS = 60_000;
+
+/** `/repos/…`, `/git/…`, `/gates/…` and the withdrawal of effects (spec/runner.md §1). */
+export function gitRoutes(git: GitWorkspace, effects: Effects): Hono {
+  const app = new Hono();
+  app.post("/repos/check", async (c) => {
+    const { git_url, branch } = await jsonBody(c, repoCheckRequest);
+    return c.json(await git.check(git_url, branch, AbortSignal.timeout(CHECK_MS)));
+  });
+  app.post("/repos/setup", async (c) => {
+    const body = await jsonBody(c, setupRigRequest);
+    effects.begin(body.effect_id, body.attempt, ({ signal }) => git.setupRig(body.rig, signal));
+    return c.json(accepted, 202);
+  });
+  app.post("/git/branch", async (c) => {
+    const body = await jsonBody(c, branchRequest);
+    effects.begin(body.effect_id, body.attempt, ({ signal }) => git.branch(body, signal));
+    return c.json(accepted, 202);
+  });
+  app.post("/gates/run", async (c) => {
+    const body = await jsonBody(c, gatesRequest);
+    effects.begin(body.effect_id, body.attempt, ({ signal }) => git.runGates(body, signal));
+    return c.json(accepted, 202);
+  });
+  app.post("/git/merge", async (c) => {
+    const body = await jsonBody(c, mergeRequest);
+    effects.begin(body.effect_id, body.attempt, ({ signal, canPush }) => git.merge(body, canPush, signal));
+    return c.json(accepted, 202);
+  });
+  app.delete("/effects/:effectId", (c) => {
+    effects.withdraw(c.req.param("effectId"));
+    return c.json(accepted, 202);
+  });
+  return app;
+}

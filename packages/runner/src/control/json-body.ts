@@ -1,0 +1,37 @@
+import { GastownError } from "@gastown/protocol";
+import type { Context } from "hono";
+import type { z } from "zod";
+
+const LIMIT = 1_048_576;
+
+async function readText(request: Request): Promise<string> {
+  if (request.body === null) return "";
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of request.body) {
+    size += part.byteLength;
+    if (size > LIMIT) throw new GastownError("payload_too_large", "The body is larger than 1 MiB.");
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function parse(text: string): unknown {
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new GastownError("malformed_json", "The body is not JSON.");
+  }
+}
+
+/**
+ * The body of a request by its schema (spec/runner.md §1): unknown fields refused, 1 MiB, counted
+ * while it is read. Issues never repeat the values that were sent.
+ */
+export async function jsonBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+  const parsed = schema.safeParse(parse(await readText(c.req.raw)));
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, 50).map(({ path, code, message }) => ({ path, code, message }));
+  throw new GastownError("validation_failed", "The body is not what this route takes.", { issues });
+}

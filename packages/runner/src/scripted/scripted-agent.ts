@@ -1,0 +1,222 @@
+/**
+ * The built-in scripted agent: a real ACP agent over stdio that works without a model. It serves
+ * many sessions in one process; what it does is in README.md. It imports little, because its
+ * start-up time is paid by every demo and every test.
+ */
+import { readFileSync } from "node:fs";
+import { Readable, Writable } from "node:stream";
+import { agent, methods, ndJsonStream, PROTOCOL_VERSION, RequestError } from "@agentclientprotocol/sdk";
+import type { AgentContext, McpServer, PromptResponse, SessionUpdate } from "@agentclientprotocol/sdk";
+import { McpClient } from "./mcp-client.ts";
+import type { McpServer as ToolServer } from "./mcp-client.ts";
+import { planTurn } from "./plan.ts";
+import { readPrime } from "./prime.ts";
+import type { ParseScript } from "./script.ts";
+import { Turn } from "./turn.ts";
+import type { Reporter } from "./turn.ts";
+
+export interface ScriptedOptions {
+  /** Reads a script; JSON alone by default, the executable adds YAML. */
+  readonly parse?: ParseScript;
+  /** File with the mayor's steps as JSON; `SCRIPTED_PLAYBOOK` of the environment by default. */
+  readonly playbookFile?: string;
+}
+
+interface ScriptedSession {
+  readonly id: string;
+  readonly cwd: string;
+  readonly mcp: McpClient | null;
+  turns: number;
+  running: AbortController | null;
+}
+
+const CONTEXT_SIZE = 200_000;
+
+/** Runs until the other side closes stdin. Nothing but protocol goes to stdout. */
+export async function runScriptedAgent(options: ScriptedOptions = {}): Promise<void> {
+  const scripted = new ScriptedAgent(options);
+  const stream = ndJsonStream(Writable.toWeb(process.stdout), Readable.toWeb(process.stdin));
+  const connection = agent({ name: "gastown-scripted" })
+    .onRequest(methods.agent.initialize, () => ({
+      protocolVersion: PROTOCOL_VERSION,
+      agentInfo: { name: "gastown-scripted", version: "1" },
+      agentCapabilities: { loadSession: true, mcpCapabilities: { http: true } },
+    }))
+    .onRequest(methods.agent.session.new, async ({ params }) => {
+      return { sessionId: await scripted.open(null, params.cwd, params.mcpServers) };
+    })
+    .onRequest(methods.agent.session.load, async ({ params }) => {
+      await scripted.open(params.sessionId, params.cwd, params.mcpServers);
+      return {};
+    })
+    .onRequest(methods.agent.session.prompt, ({ params, client }) => {
+      const text = params.prompt.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+      return scripted.prompt(params.sessionId, text, client);
+    })
+    .onNotification(methods.agent.session.cancel, ({ params }) => scripted.cancel(params.sessionId))
+    .connect(stream);
+  await connection.closed;
+  scripted.close();
+}
+
+function toolServer(servers: readonly McpServer[]): ToolServer | null {
+  for (const server of servers) {
+    if (!("type" in server) || server.type !== "http") continue;
+    return {
+      url: server.url,
+      headers: Object.fromEntries(server.headers.map(({ name, value }) => [name, value])),
+    };
+  }
+  return null;
+}
+
+class ScriptedAgent {
+  readonly #sessions = new Map<string, ScriptedSession>();
+  readonly #parse: ParseScript;
+  readonly #playbookFile: string | undefined;
+  readonly #closed = new AbortController();
+  #opened = 0;
+
+  constructor(options: ScriptedOptions) {
+    this.#parse = options.parse ?? JSON.parse;
+    this.#playbookFile = options.playbookFile ?? process.env["SCRIPTED_PLAYBOOK"];
+  }
+
+  /** A new session, or with an id an earlier one (of any process) with a new token. */
+  async open(id: string | null, cwd: string, servers: readonly McpServer[]): Promise<string> {
+    const server = toolServer(servers);
+    const known = id === null ? undefined : this.#sessions.get(id);
+    this.#opened += 1;
+    const session = known ?? {
+      id: id ?? `scripted-${process.pid}-${this.#opened}`,
+      cwd,
+      mcp: server === null ? null : new McpClient(server),
+      turns: 0,
+      running: null,
+    };
+    if (server !== null) session.mcp?.use(server);
+    this.#sessions.set(session.id, session);
+    try {
+      await session.mcp?.connect(this.#closed.signal);
+    } catch (error) {
+      // As real agents do: the session exists, its tools are missing, and the runner notices.
+      process.stderr.write(`${session.id}: ${String(error)}\n`);
+    }
+    return session.id;
+  }
+
+  async prompt(id: string, text: string, client: AgentContext): Promise<PromptResponse> {
+    const session = this.#sessions.get(id);
+    if (session === undefined)
+      throw RequestError.invalidParams({ sessionId: id }, "there is no such session");
+    if (session.running !== null) throw RequestError.invalidRequest(undefined, "a turn is running");
+    const running = new AbortController();
+    session.running = running;
+    session.turns += 1;
+    const voice = new Voice(id, client);
+    try {
+      await this.#turn(session, text, voice, running.signal);
+    } catch (error) {
+      if (!running.signal.aborted)
+        voice.say(`I stop: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      session.running = null;
+    }
+    await voice.usage(text.length);
+    return reply(running.signal.aborted ? "cancelled" : "end_turn", text.length, voice.written);
+  }
+
+  cancel(id: string): void {
+    this.#sessions.get(id)?.running?.abort(new Error("cancelled"));
+  }
+
+  close(): void {
+    this.#closed.abort();
+    for (const { running } of this.#sessions.values()) running?.abort(new Error("closed"));
+  }
+
+  async #turn(session: ScriptedSession, text: string, report: Voice, signal: AbortSignal): Promise<void> {
+    const { mcp, cwd, turns: turn } = session;
+    if (mcp === null) throw new Error("I was given no tools.");
+    const answer = await mcp.call("gt_prime", {}, signal);
+    if (answer.isError) throw new Error(`gt_prime was refused: ${answer.text}`);
+    const prime = readPrime(answer.structured);
+    const plan = planTurn({ prime, turn, text, parse: this.#parse, playbook: this.#playbook() });
+    report.say(plan.intro);
+    await new Turn({ cwd, mcp, prime, message: text, report, signal }).perform(plan.steps, plan.autoDone);
+  }
+
+  #playbook(): unknown {
+    return this.#playbookFile === undefined ? null : JSON.parse(readFileSync(this.#playbookFile, "utf8"));
+  }
+}
+
+/** A token for every four characters, never none: zero would mean a failed model. */
+function reply(stopReason: "end_turn" | "cancelled", read: number, written: number): PromptResponse {
+  const inputTokens = Math.ceil((read + 1) / 4);
+  const outputTokens = Math.ceil((written + 1) / 4);
+  const usage = { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  return Object.assign({ stopReason }, { usage });
+}
+
+/** What the agent says and does, as session updates. */
+class Voice implements Reporter {
+  readonly #sessionId: string;
+  readonly #client: AgentContext;
+  #calls = 0;
+  written = 0;
+
+  constructor(sessionId: string, client: AgentContext) {
+    this.#sessionId = sessionId;
+    this.#client = client;
+  }
+
+  /** Everything that it says is marked: a reader must never take it for a model. */
+  say(text: string): void {
+    this.written += text.length;
+    const marked = `[scripted] ${text}${text.endsWith("\n") ? "" : "\n"}`;
+    this.#update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: marked } });
+  }
+
+  toolStarted(title: string, input: unknown): string {
+    this.#calls += 1;
+    const toolCallId = `call-${process.pid}-${performance.now()}-${this.#calls}`;
+    this.#update({
+      sessionUpdate: "tool_call",
+      toolCallId,
+      title,
+      kind: "execute",
+      status: "in_progress",
+      rawInput: input,
+    });
+    return toolCallId;
+  }
+
+  toolEnded(toolCallId: string, ok: boolean, output: string): void {
+    const content =
+      output === "" ? [] : [{ type: "content" as const, content: { type: "text" as const, text: output } }];
+    this.#update({
+      sessionUpdate: "tool_call_update",
+      toolCallId,
+      status: ok ? "completed" : "failed",
+      content,
+    });
+  }
+
+  async usage(read: number): Promise<void> {
+    const used = Math.ceil((read + this.written) / 4);
+    const update: SessionUpdate = {
+      sessionUpdate: "usage_update",
+      used,
+      size: CONTEXT_SIZE,
+      cost: { amount: 0, currency: "USD" },
+    };
+    await this.#client.notify(methods.client.session.update, { sessionId: this.#sessionId, update });
+  }
+
+  #update(update: SessionUpdate): void {
+    this.#client
+      .notify(methods.client.session.update, { sessionId: this.#sessionId, update })
+      .catch(() => undefined);
+  }
+}

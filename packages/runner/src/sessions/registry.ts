@@ -1,0 +1,146 @@
+/**
+ * Every session of this runner, and the directory (slot) that each belongs to. Fencing by epoch
+ * is here: a directory has one live session, and only a newer one may take it over.
+ */
+import { GastownError, RetryableError } from "@gastown/protocol";
+import type { HeartbeatSession, SessionEnded, StartAnswer, StartRequest } from "@gastown/protocol";
+import { resolveRuntime } from "../agents/resolve-runtime.ts";
+import type { SessionDeps, Verdict } from "./deps.ts";
+import { reasonOf } from "./refusal.ts";
+import { Session } from "./session.ts";
+
+interface Slot {
+  epoch: number;
+  /** Resolves when nobody uses the directory any more. */
+  free: Promise<unknown>;
+  current: Session | null;
+}
+
+const KEEP_GONE = 1_000;
+
+export class Registry {
+  readonly #deps: SessionDeps;
+  readonly #sessions = new Map<string, Session>();
+  readonly #slots = new Map<string, Slot>();
+  #draining = false;
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** No start is taken after this. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Sessions that are not gone. */
+  live(): Session[] {
+    return [...this.#sessions.values()].filter((session) => !session.isGone);
+  }
+
+  views(): HeartbeatSession[] {
+    return this.live().map((session) => session.view);
+  }
+
+  /** @throws GastownError `not_found` when this runner has never had that session. */
+  get(sessionId: string): Session {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) {
+      throw new GastownError("not_found", `Session ${sessionId} is not known to this runner.`);
+    }
+    return session;
+  }
+
+  /**
+   * Takes a start (spec/runner.md §1). The same `session_id` again returns what exists.
+   * @throws GastownError `session_fenced` below the directory's newest epoch, `draining`,
+   * `runtime_missing`
+   */
+  start(request: StartRequest): StartAnswer {
+    const known = this.#sessions.get(request.session_id);
+    if (known !== undefined && known.epoch === request.epoch) return this.#answer(known);
+    const slot = this.#slotOf(request.agent.id);
+    if (request.epoch <= slot.epoch) throw fenced(request, slot.epoch);
+    if (this.#draining) {
+      throw new RetryableError("draining", "This runner is ending. The start belongs to its successor.");
+    }
+    resolveRuntime(request.runtime, this.#deps.places);
+    slot.current?.supersede(request.session_id);
+    const session = new Session(request, this.#deps);
+    this.#sessions.delete(request.session_id);
+    this.#sessions.set(request.session_id, session);
+    slot.epoch = request.epoch;
+    slot.current = session;
+    session.begin(slot.free);
+    slot.free = session.gone;
+    void session.gone.then(() => this.#forgetOldest());
+    return this.#answer(session);
+  }
+
+  /** Keeps a directory from being used until `work` is over. */
+  async hold(agentId: string, work: Promise<void>): Promise<void> {
+    const slot = this.#slotOf(agentId);
+    slot.free = Promise.all([slot.free, work]);
+    await work;
+  }
+
+  /** Tells the town of a resume that could not even begin: its session ends, nothing else does. */
+  refuse(request: StartRequest, thrown: unknown): void {
+    const ended: SessionEnded = {
+      epoch: request.epoch,
+      outcome: "refused",
+      reason: reasonOf(thrown, "process"),
+      work_ref: null,
+      usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
+    };
+    this.#deps.sender.ended(request.session_id, ended);
+  }
+
+  onVerdict(sessionId: string, verdict: Verdict, token: string | undefined): void {
+    this.#sessions.get(sessionId)?.onVerdict(verdict, token);
+  }
+
+  /** The town has been heard of again, or something else that turns may wait for. */
+  proceed(): void {
+    for (const session of this.live()) session.proceed();
+  }
+
+  #slotOf(agentId: string): Slot {
+    const known = this.#slots.get(agentId);
+    if (known !== undefined) return known;
+    // An earlier instance's session of the same epoch may go on here; a later one may not be overtaken.
+    const epoch = (this.#deps.slots.read(agentId)?.epoch ?? 1) - 1;
+    const slot: Slot = { epoch, free: Promise.resolve(), current: null };
+    this.#slots.set(agentId, slot);
+    return slot;
+  }
+
+  #answer(session: Session): StartAnswer {
+    const queued = this.live().filter(({ view }) => view.state === "queued");
+    return {
+      session_id: session.id,
+      state: session.view.state,
+      position: Math.max(0, queued.indexOf(session)),
+    };
+  }
+
+  /** Ended sessions are remembered so that repeats of old requests are answered, but not for ever. */
+  #forgetOldest(): void {
+    const gone = [...this.#sessions.values()].filter((session) => session.isGone);
+    for (const session of gone.slice(0, Math.max(0, gone.length - KEEP_GONE))) {
+      if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
+    }
+  }
+}
+
+function fenced(request: StartRequest, newest: number): GastownError {
+  return new GastownError(
+    "session_fenced",
+    `The directory of ${request.agent.name} belongs to a session with epoch ${newest}; ${request.session_id} has ${request.epoch}.`,
+    { epoch: newest },
+  );
+}

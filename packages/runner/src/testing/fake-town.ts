@@ -1,0 +1,262 @@
+/**
+ * A small town on a real socket: the callbacks of spec/api.md §3.16 and an MCP endpoint per
+ * session, with everything that arrived kept for the test to look at. It validates every body with
+ * the contract's own schemas.
+ */
+import { createAdaptorServer } from "@hono/node-server";
+import {
+  drainedNotice,
+  drainNotice,
+  effectSettle,
+  eventsRequest,
+  heartbeatRequest,
+  registerRequest,
+  sessionEnded,
+  sessionStatus,
+  settleResult,
+  turnEnded,
+} from "@gastown/protocol";
+import type {
+  EffectSettle,
+  HeartbeatAnswer,
+  PrimeContext,
+  RegisterRequest,
+  SessionEnded,
+  SessionStatus,
+  SettleResult,
+  StartRequest,
+  TranscriptItem,
+  TurnEnded,
+} from "@gastown/protocol";
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { z } from "zod";
+import { Facts } from "./wait-for.ts";
+
+type Verdict = HeartbeatAnswer["sessions"][number]["verdict"];
+type Json = Record<string, unknown>;
+
+const rpc = z.object({
+  id: z.number().optional(),
+  method: z.string(),
+  params: z.record(z.string(), z.unknown()).optional(),
+});
+
+export interface ToolCall {
+  readonly session: string;
+  readonly tool: string;
+  readonly args: Json;
+  readonly token: string;
+}
+
+export interface ToolAnswer {
+  readonly text: string;
+  readonly isError?: boolean;
+  readonly structured?: unknown;
+}
+
+export const BOOT_SECRET = "boot-secret-of-the-test";
+
+export class FakeTown {
+  readonly facts: Facts = new Facts();
+  readonly registrations: RegisterRequest[] = [];
+  readonly heartbeats: z.infer<typeof heartbeatRequest>[] = [];
+  readonly statuses: (SessionStatus & { session: string })[] = [];
+  readonly settles: (SettleResult & { session: string })[] = [];
+  readonly ended: (SessionEnded & { session: string })[] = [];
+  readonly turns: (TurnEnded & { session: string })[] = [];
+  readonly effects: (EffectSettle & { effect: string })[] = [];
+  readonly drains: string[] = [];
+  readonly drained: string[][] = [];
+  readonly calls: ToolCall[] = [];
+  /** Items by session, in the order of arrival; doubles are kept so that a test can see them. */
+  readonly items: Map<string, TranscriptItem[]> = new Map();
+  readonly listed: Set<string> = new Set();
+  readonly verdicts: Map<string, Verdict> = new Map();
+  readonly primes: Map<string, PrimeContext> = new Map();
+  desired: StartRequest[] = [];
+  /** Paths (their beginnings) that are answered with 503. */
+  readonly down: Set<string> = new Set();
+  /** Answers a tool call instead of the default. */
+  onCall: ((call: ToolCall) => Promise<ToolAnswer | null> | ToolAnswer | null) | null = null;
+  /** Renewed tokens for the next heartbeat answer, by session. */
+  readonly renewals: Map<string, string> = new Map();
+  epoch = 10;
+  toolsAreListed = true;
+  #server: ReturnType<typeof createAdaptorServer> | null = null;
+  #port = 0;
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<this> {
+    const server = createAdaptorServer({ fetch: this.#app().fetch });
+    await new Promise<void>((done) => server.listen(this.#port, "127.0.0.1", () => done()));
+    const address = server.address();
+    this.#port = typeof address === "object" && address !== null ? address.port : 0;
+    this.#server = server;
+    return this;
+  }
+
+  /** The host is gone; `start` again brings it back on the same port. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (server === null) return;
+    await new Promise<void>((done) => {
+      server.close(() => done());
+      if ("closeAllConnections" in server) server.closeAllConnections();
+    });
+  }
+
+  itemsOf(session: string): TranscriptItem[] {
+    return this.items.get(session) ?? [];
+  }
+
+  /** Everything that a session's agent said, joined. */
+  said(session: string): string {
+    return this.itemsOf(session)
+      .map(({ data }) =>
+        z.object({ update: z.object({ content: z.object({ text: z.string() }) }) }).safeParse(data),
+      )
+      .map((parsed) => (parsed.success ? parsed.data.update.content.text : ""))
+      .join("");
+  }
+
+  endOf(session: string, timeoutMs?: number): Promise<SessionEnded> {
+    return this.facts.until(
+      `the end of ${session}`,
+      () => this.ended.find((one) => one.session === session),
+      timeoutMs,
+    );
+  }
+
+  #app(): Hono {
+    const app = new Hono();
+    app.use(async (c, next) => {
+      const path = c.req.path.replace(/^\/api\/towns\/[^/]+\//, "");
+      if ([...this.down].some((prefix) => path.startsWith(prefix)))
+        return c.json({ error: { code: "not_ready", message: "down" } }, 503);
+      await next();
+      return this.facts.changed();
+    });
+    const town = new Hono();
+    this.#runnerRoutes(town);
+    this.#sessionRoutes(town);
+    app.route("/api/towns/:town", town);
+    return app;
+  }
+
+  #runnerRoutes(town: Hono): void {
+    town.post("/runner/register", async (c) => {
+      if (c.req.header("authorization") !== `Bearer ${BOOT_SECRET}`) {
+        return c.json({ error: { code: "token_invalid", message: "wrong boot secret" } }, 401);
+      }
+      this.registrations.push(registerRequest.parse(await c.req.json()));
+      this.epoch += 100;
+      const desired = this.desired.map((start, i) => ({ ...start, epoch: this.epoch + i + 1, resume: true }));
+      return c.json({
+        epoch: this.epoch,
+        token: `runner-token-${this.epoch}`,
+        expires_at: new Date().toISOString(),
+        heartbeat_seconds: 30,
+        desired,
+      });
+    });
+    town.post("/runner/heartbeat", async (c) => {
+      const body = heartbeatRequest.parse(await c.req.json());
+      this.heartbeats.push(body);
+      const sessions = body.sessions.map(({ session_id }) => {
+        const token = this.renewals.get(session_id);
+        this.renewals.delete(session_id);
+        return {
+          session_id,
+          verdict: this.verdicts.get(session_id) ?? "ok",
+          ...(token === undefined ? {} : { token }),
+        };
+      });
+      return c.json({ sessions });
+    });
+    town.post("/runner/events", async (c) => {
+      const { batches } = eventsRequest.parse(await c.req.json());
+      for (const { session_id, items } of batches) {
+        this.items.set(session_id, [...this.itemsOf(session_id), ...items]);
+      }
+      const accepted = batches.map(({ session_id, items }) => ({
+        session_id,
+        seq_to: items.at(-1)?.seq ?? 0,
+      }));
+      return c.json({ accepted, fenced: [] });
+    });
+    town.post("/runner/effects/:effect/settle", async (c) => {
+      this.effects.push({ ...effectSettle.parse(await c.req.json()), effect: c.req.param("effect") });
+      return c.json({ recorded: true });
+    });
+    town.post("/runner/drain", async (c) => {
+      this.drains.push(drainNotice.parse(await c.req.json()).reason);
+      return c.json({ acknowledged: true });
+    });
+    town.post("/runner/drained", async (c) => {
+      this.drained.push(drainedNotice.parse(await c.req.json()).sessions);
+      return c.json({ acknowledged: true });
+    });
+  }
+
+  #sessionRoutes(town: Hono): void {
+    town.post("/sessions/:session/status", async (c) => {
+      const body = sessionStatus.parse(await c.req.json());
+      const session = c.req.param("session");
+      this.statuses.push({ ...body, session });
+      return c.json({ ok: true, tools_listed: this.toolsAreListed && this.listed.has(session) });
+    });
+    town.post("/sessions/:session/settle", async (c) => {
+      this.settles.push({ ...settleResult.parse(await c.req.json()), session: c.req.param("session") });
+      return c.json({ recorded: true });
+    });
+    town.post("/sessions/:session/ended", async (c) => {
+      this.ended.push({ ...sessionEnded.parse(await c.req.json()), session: c.req.param("session") });
+      return c.json({ recorded: true });
+    });
+    town.post("/sessions/:session/turn", async (c) => {
+      this.turns.push({ ...turnEnded.parse(await c.req.json()), session: c.req.param("session") });
+      return c.json({ ok: true });
+    });
+    town.post("/sessions/:session/mcp", (c) => this.#mcp(c, c.req.param("session")));
+  }
+
+  async #mcp(c: Context, session: string): Promise<Response> {
+    const message = rpc.parse(await c.req.json());
+    if (message.id === undefined) return c.body(null, 202);
+    const answer = (result: Json): Response => c.json({ jsonrpc: "2.0", id: message.id, result });
+    if (message.method === "initialize") {
+      return answer({
+        protocolVersion: "2025-11-25",
+        capabilities: { tools: {} },
+        serverInfo: { name: "town", version: "1" },
+      });
+    }
+    if (message.method === "tools/list") {
+      this.listed.add(session);
+      return answer({ tools: [{ name: "gt_prime" }, { name: "gt_done" }] });
+    }
+    const params = z
+      .object({ name: z.string(), arguments: z.record(z.string(), z.unknown()) })
+      .parse(message.params);
+    const token = (c.req.header("authorization") ?? "").replace("Bearer ", "");
+    const call: ToolCall = { session, tool: params.name, args: params.arguments, token };
+    this.calls.push(call);
+    this.facts.changed();
+    const { text, isError = false, structured } = (await this.onCall?.(call)) ?? this.#default(call);
+    return answer({
+      content: [{ type: "text", text }],
+      isError,
+      ...(structured === undefined ? {} : { structuredContent: structured }),
+    });
+  }
+
+  #default({ session, tool }: ToolCall): ToolAnswer {
+    if (tool !== "gt_prime") return { text: "ok", structured: { ok: true } };
+    return { text: "your context", structured: this.primes.get(session) };
+  }
+}
