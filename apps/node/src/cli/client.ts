@@ -66,7 +66,11 @@ export class ApiClient {
   }
 
   /** Without a schema: the parsed body and the answer's headers. */
-  async raw(method: string, path: string, options: CallOptions = {}): Promise<{ body: unknown; headers: Headers }> {
+  async raw(
+    method: string,
+    path: string,
+    options: CallOptions = {},
+  ): Promise<{ body: unknown; headers: Headers }> {
     const request = this.#request(method, path, options);
     for (let attempt = 1; ; attempt += 1) {
       const response = await this.#send(request.clone(), attempt === 1);
@@ -99,7 +103,8 @@ export class ApiClient {
     } catch (error) {
       this.#options.signal.throwIfAborted();
       // A connection that was cut is asked once more: the key keeps a repeat from doing it twice.
-      if (first && causeOf(error) !== "ECONNREFUSED") return fetch(request.clone()).catch(() => this.#absent());
+      if (first && causeOf(error) !== "ECONNREFUSED")
+        return fetch(request.clone()).catch(() => this.#absent());
       return this.#absent();
     }
   }
@@ -142,9 +147,16 @@ function parse(text: string): unknown {
 async function failureOf(response: Response): Promise<GastownError> {
   const parsed = errorAnswer.safeParse(parse(await response.text()));
   if (!parsed.success)
-    return new GastownError(codeOf(response.status), `The server answered ${response.status} ${response.statusText}.`);
+    return new GastownError(
+      codeOf(response.status),
+      `The server answered ${response.status} ${response.statusText}.`,
+    );
   const { code, message, details } = parsed.data.error;
-  return new GastownError(isErrorCode(code) ? code : codeOf(response.status), withIssues(message, details), details);
+  return new GastownError(
+    isErrorCode(code) ? code : codeOf(response.status),
+    withIssues(message, details),
+    details,
+  );
 }
 
 function codeOf(status: number): ErrorCode {
@@ -163,6 +175,8 @@ const issueList = z.object({
 function withIssues(message: string, details: Record<string, unknown> | undefined): string {
   const parsed = issueList.safeParse(details);
   if (!parsed.success) return message;
-  const issues = parsed.data.issues.slice(0, 5).map(({ path, message: text }) => `${path.join(".") || "body"}: ${text}`);
+  const issues = parsed.data.issues
+    .slice(0, 5)
+    .map(({ path, message: text }) => `${path.join(".") || "body"}: ${text}`);
   return `${message} (${issues.join("; ")})`;
 }

@@ -13,43 +13,78 @@ export interface LiveOptions {
   readonly townId: string;
   /** The newest `seq` that is known already; without it the feed begins with a snapshot. */
   readonly after?: number;
-  /** Besides the town itself, e.g. `session:<id>`. */
-  readonly topics?: readonly { topic: string; after?: number }[];
+  /** Topics besides the town itself, with the last transcript `seq` that is known of each. */
+  readonly topics?: Topics;
   readonly signal: AbortSignal;
+}
+
+/** What a feed is subscribed to; more may be added while it runs. */
+export class Topics {
+  readonly #known = new Map<string, number>();
+  #socket: WebSocket | undefined;
+
+  /** `session:<id>`; items up to `after` are known already. */
+  add(topic: string, after: number): void {
+    if (this.#known.has(topic)) return;
+    this.#known.set(topic, after);
+    this.#subscribe(topic, after);
+  }
+
+  /** Used by the feed: this connection from now on. */
+  attach(socket: WebSocket): void {
+    this.#socket = socket;
+    for (const [topic, after] of this.#known) this.#subscribe(topic, after);
+  }
+
+  /** Used by the feed: so far the topic was shown. */
+  shown(topic: string, seq: number): void {
+    this.#known.set(topic, seq);
+  }
+
+  #subscribe(topic: string, after: number): void {
+    if (this.#socket?.readyState === WebSocket.OPEN)
+      this.#socket.send(JSON.stringify({ type: "subscribe", topic, after }));
+  }
 }
 
 /**
  * The town's live feed (spec/api.md §5), until the caller stops reading. Connects again by itself,
  * from the last `seq` and with a new ticket, so no event is lost or shown twice.
  */
-export async function* liveFrames(api: ApiClient, options: LiveOptions): AsyncGenerator<LiveFrame, void, void> {
+export async function* liveFrames(
+  api: ApiClient,
+  options: LiveOptions,
+): AsyncGenerator<LiveFrame, void, void> {
+  const { signal, topics } = options;
   let after = options.after;
-  const topics = new Map((options.topics ?? []).map((one) => [one.topic, one.after ?? 0]));
-  for (let failures = 0; ; ) {
-    const connection = await open(api, options, after, topics);
+  for (let failures = 0; ;) {
+    const connection = await open(api, options, after);
     try {
       for await (const frame of connection.frames) {
         failures = 0;
         if (frame.type === "event") after = frame.entry.seq;
         else if (frame.type === "hello") after ??= frame.seq;
-        else if (frame.type === "transcript") topics.set(frame.topic, frame.item.seq);
+        else if (frame.type === "transcript") topics?.shown(frame.topic, frame.item.seq);
         yield frame;
       }
     } finally {
       connection.close();
     }
-    options.signal.throwIfAborted();
+    signal.throwIfAborted();
     refuseFinal(connection.closeCode());
     failures += 1;
     if (failures > RECONNECTS) throw noServer(`The live feed of ${api.url} was lost and did not come back.`);
-    await pause(FIRST_PAUSE_MS * 2 ** failures, options.signal);
+    await pause(FIRST_PAUSE_MS * 2 ** failures, signal);
   }
 }
 
 /** Close codes after which connecting again is of no use. */
 function refuseFinal(code: number): void {
   if (code === CLOSE_CODES.accessGone)
-    throw new GastownError("unauthenticated", "The server ended the live feed: this login is not valid any more.");
+    throw new GastownError(
+      "unauthenticated",
+      "The server ended the live feed: this login is not valid any more.",
+    );
   if (code === CLOSE_CODES.townDeleted) throw new GastownError("not_found", "The town was deleted.");
   if (code === CLOSE_CODES.protocolError)
     throw new GastownError("internal", "The server refused the live feed. Are both of the same version?");
@@ -61,21 +96,14 @@ interface Connection {
   close(): void;
 }
 
-async function open(
-  api: ApiClient,
-  options: LiveOptions,
-  after: number | undefined,
-  topics: ReadonlyMap<string, number>,
-): Promise<Connection> {
+async function open(api: ApiClient, options: LiveOptions, after: number | undefined): Promise<Connection> {
   const { url } = await api.post(ticketAnswer, `/api/towns/${options.townId}/tickets`);
   const address = new URL(url, api.url.replace(/^http/, "ws"));
   if (after !== undefined) address.searchParams.set("after", String(after));
   const socket = new WebSocket(address, LIVE_PROTOCOL);
   const inbox = new Inbox<LiveFrame>();
   let closeCode = 0;
-  socket.addEventListener("open", () => {
-    for (const [topic, seq] of topics) socket.send(JSON.stringify({ type: "subscribe", topic, after: seq }));
-  });
+  socket.addEventListener("open", () => options.topics?.attach(socket));
   socket.addEventListener("message", (event) => {
     const frame = parseFrame(event.data);
     // A frame of a newer server is skipped: what it tells is also in the reads.

@@ -8,6 +8,8 @@ export interface OutputOptions {
   /** Whether somebody reads standard output on a terminal. */
   readonly terminal: boolean;
   readonly color: boolean;
+  /** Whether a defect's stack is wanted (GASTOWN_DEBUG). */
+  readonly debug: boolean;
   stdout(text: string): void;
   stderr(text: string): void;
 }
@@ -53,12 +55,12 @@ export class Output {
     if (!this.#options.quiet) this.#options.stderr(`${text}\n`);
   }
 
-  /** A failure: one clear sentence, or the error object; never a stack. */
+  /** A failure: one clear sentence, or the error object; a stack only where it was asked for. */
   failure(thrown: unknown): GastownError {
     const { error, defect } = shown(thrown);
     if (this.json) this.#options.stdout(`${JSON.stringify(errorBody(error))}\n`);
     else this.#options.stderr(`${this.style("red", "error:")} ${error.message}\n`);
-    if (defect !== undefined && process.env["GASTOWN_DEBUG"] !== undefined) this.#options.stderr(`${defect}\n`);
+    if (defect !== undefined && this.#options.debug) this.#options.stderr(`${defect}\n`);
     return error;
   }
 

@@ -34,12 +34,18 @@ export function choose<T extends { id: string; name?: string }>(
   const [one] = meant;
   if (one !== undefined && meant.length === 1) return one;
   if (one !== undefined)
-    throw new CommandError(EXIT.usage, "validation_failed", `"${ref}" could mean ${names(meant)}. Give more of it.`);
+    throw new CommandError(
+      EXIT.usage,
+      "validation_failed",
+      `"${ref}" could mean ${names(meant)}. Give more of it.`,
+    );
   throw new GastownError("not_found", `There is no ${what} "${ref}". There ${are(things)}.`);
 }
 
 function names(things: readonly { id: string; name?: string }[]): string {
-  return things.map((thing) => (thing.name === undefined ? thing.id : `${thing.name} (${thing.id})`)).join(", ");
+  return things
+    .map((thing) => (thing.name === undefined ? thing.id : `${thing.name} (${thing.id})`))
+    .join(", ");
 }
 
 function are(things: readonly { id: string; name?: string }[]): string {
@@ -58,9 +64,16 @@ export async function theTown(context: Context): Promise<TownItem> {
   if (wanted !== undefined && wanted !== "") return choose("town", wanted, towns);
   const [only] = towns;
   if (only === undefined)
-    throw new GastownError("not_found", "There is no town yet. Make one with `gastown init` in a repository.");
+    throw new GastownError(
+      "not_found",
+      "There is no town yet. Make one with `gastown init` in a repository.",
+    );
   if (towns.length === 1) return only;
-  throw new CommandError(EXIT.usage, "validation_failed", `There are several towns: ${names(towns)}. Say which with --town.`);
+  throw new CommandError(
+    EXIT.usage,
+    "validation_failed",
+    `There are several towns: ${names(towns)}. Say which with --town.`,
+  );
 }
 
 export async function listRigs(api: ApiClient, townId: string): Promise<Rig[]> {
@@ -76,9 +89,16 @@ export async function theRig(context: Context, townId: string, ref = context.opt
   const matching = rigs.filter((rig) => here.includes(rig.gitUrl));
   const [only] = matching.length === 1 ? matching : rigs;
   if (only === undefined)
-    throw new GastownError("not_found", "The town has no rig yet. Add one with `gastown rig add <url or path>`.");
+    throw new GastownError(
+      "not_found",
+      "The town has no rig yet. Add one with `gastown rig add <url or path>`.",
+    );
   if (matching.length === 1 || rigs.length === 1) return only;
-  throw new CommandError(EXIT.usage, "validation_failed", `The town has several rigs: ${names(rigs)}. Say which with --rig.`);
+  throw new CommandError(
+    EXIT.usage,
+    "validation_failed",
+    `The town has several rigs: ${names(rigs)}. Say which with --rig.`,
+  );
 }
 
 /** Where the directory's repository is kept: its remotes, and the repository itself. */

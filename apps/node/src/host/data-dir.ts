@@ -78,7 +78,5 @@ export function unusable(root: string, error: unknown): GastownError {
 
 /** The `code` of an error of Node, or `unknown`. */
 export function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : "unknown";
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown";
 }

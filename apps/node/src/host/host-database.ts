@@ -122,10 +122,8 @@ function hostDatabase(db: DatabaseSync, sql: Sql): HostDatabase {
   return {
     sql,
     towns: () => sql.all<TownRow>(`select ${columns} from towns order by id`),
-    town: (id) =>
-      sql.get<TownRow>(`select ${columns} from towns where id = ?`, id),
-    addTown: (row) =>
-      sql.run("insert into towns values (?, ?, ?)", row.id, row.name, row.createdAt),
+    town: (id) => sql.get<TownRow>(`select ${columns} from towns where id = ?`, id),
+    addTown: (row) => sql.run("insert into towns values (?, ?, ?)", row.id, row.name, row.createdAt),
     removeTown: (id) =>
       sql.transaction(() => {
         sql.run("delete from wake where town = ?", id);
@@ -137,7 +135,11 @@ function hostDatabase(db: DatabaseSync, sql: Sql): HostDatabase {
       const store = (): void => {
         if (at === null) sql.run("delete from wake where town = ?", town);
         else
-          sql.run("insert into wake values (?, ?) on conflict (town) do update set at = excluded.at", town, at);
+          sql.run(
+            "insert into wake values (?, ?) on conflict (town) do update set at = excluded.at",
+            town,
+            at,
+          );
       };
       if (durable) flushed(db, store);
       else store();

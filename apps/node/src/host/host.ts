@@ -10,6 +10,7 @@ import {
 } from "@gastown/server";
 import { BootSecretStore, ensureLocalToken, ensureSigningKeys, localTokenHash } from "./credentials.ts";
 import { prepareDataDir, type DataDir } from "./data-dir.ts";
+import { findRunner, noteReportsTo } from "./find-runner.ts";
 import { openHostDatabase, type HostDatabase } from "./host-database.ts";
 import { removeHostRecord, writeHostRecord } from "./host-record.ts";
 import { listen, upgradeWebSocket, type HttpServer } from "./http-server.ts";
@@ -33,27 +34,32 @@ export interface HostOptions {
   readonly self: SelfCommand;
   /** Listening on more than this machine was asked for. */
   readonly insecureListen?: boolean;
-  readonly drainWaitMs?: number;
   readonly runnerTiming?: RunnersOptions["timing"];
-  readonly findRunner: RunnersOptions["find"];
   readonly listRuntimes: () => Promise<RuntimeInfo[]>;
   /** Which runtime towns get that name none, once it is known which are there. */
-  readonly chooseRuntime: (wanted: string | undefined) => Promise<string>;
+  readonly chooseRuntime: (wanted: string | undefined) => HostRuntime;
+}
+
+export interface HostRuntime {
+  readonly id: string;
+  /** Nothing is installed: starts will be refused with what to install. */
+  readonly missing: boolean;
 }
 
 export interface Host {
   /** Where it listens, and where people reach it. */
   readonly url: string;
   readonly dir: DataDir;
-  readonly runtime: string;
+  readonly runtime: HostRuntime;
   createLoginLink(): Promise<{ url: string; expiresAt: string }>;
   /** Stops taking work, lets runners drain (or keeps them), flushes, frees the lock. */
-  stop(options: { keepRunners: boolean }): Promise<void>;
+  stop(options: { keepRunners: boolean; drainWaitMs: number }): Promise<void>;
 }
 
 /** Between a stop and the cutting of connections that are still open. */
 const CLOSE_MS = 2_000;
-const DRAIN_WAIT_MS = 10_000;
+/** For a runner that the town lets go because nothing is left to do. */
+const DRAIN_WAIT_MS = 60_000;
 
 /**
  * Starts a host: lock, port, secrets, towns, runners, in this order, and takes back what it had
@@ -66,7 +72,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const database = openHostDatabase(dir);
   let http: HttpServer | undefined;
   try {
-    const runtime = await options.chooseRuntime(settings.runtime);
+    const runtime = options.chooseRuntime(settings.runtime);
     http = await listen(settings.listen);
     return run({ ...options, dir, settings, database, http, runtime });
   } catch (error) {
@@ -89,7 +95,7 @@ interface Parts extends HostOptions {
   readonly settings: HostSettings;
   readonly database: HostDatabase;
   readonly http: HttpServer;
-  readonly runtime: string;
+  readonly runtime: HostRuntime;
 }
 
 const setTimer: SetTimer = (delayMs, fn) => {
@@ -122,9 +128,10 @@ function run(parts: Parts): Host {
     secrets: bootSecrets,
     sink,
     setTimer,
-    drainWaitMs: parts.drainWaitMs ?? DRAIN_WAIT_MS,
+    drainWaitMs: DRAIN_WAIT_MS,
     ...(parts.runnerTiming === undefined ? {} : { timing: parts.runnerTiming }),
-    find: parts.findRunner,
+    find: findRunner,
+    noteReportsTo,
     onLost: (townId, reason) => void reportLost(townId, reason),
   });
   const towns = new Towns({
@@ -134,7 +141,7 @@ function run(parts: Parts): Host {
     sink,
     version,
     randomBytes: bytes,
-    fallbackRuntime: parts.runtime,
+    fallbackRuntime: parts.runtime.id,
     newTownId: () => makeId("town"),
     perform: createEffects({ ...clock, runners, keys, publicUrl: reachable(http.url) }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
@@ -181,8 +188,8 @@ function run(parts: Parts): Host {
     dir,
     runtime: parts.runtime,
     createLoginLink: () => server.createLoginLink(),
-    stop: async ({ keepRunners }) => {
-      await runners.close(keepRunners);
+    stop: async ({ keepRunners, drainWaitMs }) => {
+      await runners.close(keepRunners ? "keep" : drainWaitMs);
       await towns.close();
       await http.close(CLOSE_MS);
       removeHostRecord(dir);

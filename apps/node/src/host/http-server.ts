@@ -61,12 +61,22 @@ function cannotListen(address: { host: string; port: number }, error: unknown): 
   const code = errorCode(error);
   const otherwise = "Choose another address with --listen 127.0.0.1:<port>; port 0 takes a free one.";
   if (code === "EADDRINUSE")
-    return new GastownError("already_exists", `Port ${address.port} on ${address.host} is in use by another program. ${otherwise}`, {
+    return new GastownError(
+      "already_exists",
+      `Port ${address.port} on ${address.host} is in use by another program. ${otherwise}`,
+      {
+        listen: where,
+      },
+    );
+  if (code === "EACCES")
+    return new GastownError("forbidden", `This user may not listen on ${where}. ${otherwise}`, {
       listen: where,
     });
-  if (code === "EACCES")
-    return new GastownError("forbidden", `This user may not listen on ${where}. ${otherwise}`, { listen: where });
-  return new GastownError("validation_failed", `It is not possible to listen on ${where} (${code}). ${otherwise}`, {
-    listen: where,
-  });
+  return new GastownError(
+    "validation_failed",
+    `It is not possible to listen on ${where} (${code}). ${otherwise}`,
+    {
+      listen: where,
+    },
+  );
 }

@@ -59,7 +59,10 @@ export function logTail(path: string, lines = 10): string {
 }
 
 /** Its health, or undefined when it does not answer (rightly) within `timeoutMs`. */
-export async function runnerHealth(address: RunnerAddress, timeoutMs: number): Promise<HealthAnswer | undefined> {
+export async function runnerHealth(
+  address: RunnerAddress,
+  timeoutMs: number,
+): Promise<HealthAnswer | undefined> {
   try {
     const response = await fetch(`${address.url}/health`, {
       headers: { authorization: `Bearer ${address.bearer}` },

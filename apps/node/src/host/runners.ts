@@ -49,6 +49,8 @@ export interface RunnersOptions {
   readonly timing?: Pick<RunnerInput, "heartbeatMs" | "minuteMs">;
   /** Reads the runner's file in its work directory. */
   find(root: string): FoundRunner | undefined;
+  /** Keeps where a runner was told to report, for the next host. */
+  noteReportsTo(root: string, apiUrl: string): void;
   /** A runner that was registered is gone without having been asked to. */
   onLost(townId: string, reason: string): void;
 }
@@ -117,13 +119,13 @@ export class Runners implements RunnerPort {
     return this.#stopOne(townId, current, waitMs);
   }
 
-  /** Drains every runner (`keep`: leaves them to the next host) and starts no more. */
-  async close(keep: boolean): Promise<void> {
+  /** Drains every runner, giving its turns so many milliseconds (`keep`: leaves them to the next host). */
+  async close(how: "keep" | number): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#starting.values());
     const ids = this.townIds();
-    if (keep) for (const id of ids) this.#forget(id);
-    else await Promise.all(ids.map((id) => this.stop(id)));
+    if (how === "keep") for (const id of ids) this.#forget(id);
+    else await Promise.all(ids.map((id) => this.stop(id, how)));
     await Promise.all(this.#stopping.values());
   }
 
@@ -167,6 +169,7 @@ export class Runners implements RunnerPort {
       ...timing,
     };
     const { child, logPath } = spawnRunner(self, input, env);
+    this.#options.noteReportsTo(input.root, apiUrl);
     try {
       const address = await this.#registration(townId, child, logPath);
       this.#keep(townId, identify(child, address), child);
@@ -188,7 +191,8 @@ export class Runners implements RunnerPort {
           `The runner ended (${signal ?? `exit code ${code}`}) before it was ready. Its log, ${logPath}, ends with:\n${logTail(logPath)}`,
         ),
       );
-    const failed = (error: Error): void => reject(unavailable(`The runner could not be started: ${error.message}`));
+    const failed = (error: Error): void =>
+      reject(unavailable(`The runner could not be started: ${error.message}`));
     child.once("exit", exited).once("error", failed);
     this.#registrations.set(townId, resolve);
     return promise.finally(() => {
@@ -224,7 +228,10 @@ export class Runners implements RunnerPort {
 
   async #replaceLater(townId: string, found: FoundRunner, ours: boolean): Promise<void> {
     const why = ours ? "it does not answer or is draining" : "it is of another version or reports elsewhere";
-    this.#options.sink.log("warn", `The runner of an earlier host is replaced: ${why}.`, { townId, pid: found.pid });
+    this.#options.sink.log("warn", `The runner of an earlier host is replaced: ${why}.`, {
+      townId,
+      pid: found.pid,
+    });
     await this.#stopOne(townId, found, 0);
   }
 

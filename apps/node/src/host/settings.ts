@@ -16,7 +16,10 @@ const settingsFile = z.strictObject({
   log_level: z.enum(["debug", "info", "warn", "error"]).optional(),
   log_format: z.enum(["json", "pretty"]).optional(),
   /** The agent runtime of towns that name none. */
-  runtime: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/).optional(),
+  runtime: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,40}$/)
+    .optional(),
 });
 export type SettingsFile = z.infer<typeof settingsFile>;
 

@@ -1,0 +1,305 @@
+import type { Context } from "./context.ts";
+
+/** Values of a command's own options, as they were given. */
+export type OptionValues = Readonly<Record<string, string | boolean | string[] | undefined>>;
+
+export type Run = (
+  context: Context,
+  args: readonly string[],
+  options: OptionValues,
+) => Promise<void | number>;
+
+export interface CommandSpec {
+  /** Words and arguments as in `rig add <url>`; `[x]` may be left out. */
+  readonly usage: string;
+  readonly summary: string;
+  /** `[flags, what it does]`; flags as commander writes them. */
+  readonly options?: readonly (readonly [flags: string, description: string])[];
+  /** Operations of the HTTP API that it uses (spec/api.md §3). */
+  readonly operations: readonly string[];
+  /** Loaded only when the command is called: most commands need little. */
+  readonly load: () => Promise<Run>;
+}
+
+const wait = [
+  ["--wait", "wait until the work is done"],
+  ["--timeout <seconds>", "how long to wait (default: for ever)"],
+] as const;
+
+/** Every command but the hidden ones. Help is generated from it. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    usage: "demo",
+    summary: "Watch scripted agents (no model, no key) land a small convoy in a throw-away repository",
+    options: [
+      ["--repo <path or url>", "work on a clone of this repository instead"],
+      ["--push", "with --repo: push the result to the repository's own branch"],
+      ["--keep", "keep the repository and the data directory"],
+      ["--timeout <seconds>", "give up after this time (default: 180)"],
+    ],
+    operations: ["mayor.message", "convoys.get", "live.open"],
+    load: async () => (await import("../demo/command.ts")).demo,
+  },
+  {
+    usage: "up",
+    summary: "Start the server and its runners; prints a link to sign in",
+    options: [
+      ["--listen <address:port>", "where to listen (default: 127.0.0.1:4780; port 0: a free one)"],
+      ["--runtime <id>", "agent runtime of towns that name none"],
+      ["--detach", "run in the background, log to a file"],
+      ["--dev", "development: debug routes, everything in the log"],
+      ["--keep-runners", "leave the runners alive when this is stopped"],
+      ["--insecure-listen", "allow to listen on more than this machine"],
+    ],
+    operations: [],
+    load: async () => (await import("../commands/up.ts")).up,
+  },
+  {
+    usage: "down",
+    summary: "Stop the server; runners finish their turns first",
+    options: [["--now", "do not wait for the runners"]],
+    operations: [],
+    load: async () => (await import("../commands/down.ts")).down,
+  },
+  {
+    usage: "init [path]",
+    summary: "Make a town (where there is none) and a rig for a repository",
+    options: [
+      ["--name <name>", "name of the rig (default: the folder's)"],
+      ["--branch <branch>", "branch to land on (default: the remote's)"],
+      ["--local", "use the repository on this disk, not its remote"],
+      ["--timeout <seconds>", "how long the first clone may take (default: 600)"],
+    ],
+    operations: ["towns.create", "rigs.create", "repositories.check", "rigConfig.update"],
+    load: async () => (await import("../commands/init.ts")).init,
+  },
+  {
+    usage: "rig add <url or path>",
+    summary: "Add a repository to the town",
+    options: [
+      ["--name <name>", "name of the rig (default: from the url)"],
+      ["--branch <branch>", "branch to land on (default: the remote's)"],
+      ["--timeout <seconds>", "how long the first clone may take (default: 600)"],
+    ],
+    operations: ["repositories.check", "rigs.create", "rigs.get"],
+    load: async () => (await import("../commands/rig.ts")).rigAdd,
+  },
+  {
+    usage: "rig list",
+    summary: "The town's repositories",
+    operations: ["rigs.list"],
+    load: async () => (await import("../commands/rig.ts")).rigList,
+  },
+  {
+    usage: "rig remove <rig>",
+    summary: "Remove a repository from the town; its remote stays as it is",
+    options: [["--force", "also while agents work on it"]],
+    operations: ["rigs.delete"],
+    load: async () => (await import("../commands/rig.ts")).rigRemove,
+  },
+  {
+    usage: "sling <title>",
+    summary: "One piece of work for the next free agent",
+    options: [
+      ["--body <text>", "what to do; a file as @file, standard input as -"],
+      ["--priority <priority>", "low, medium, high or critical"],
+      ["--label <label...>", "labels"],
+      ["--after <bead...>", "beads that must be done before"],
+      ["--hold", "do not start it yet"],
+      ...wait,
+    ],
+    operations: ["beads.sling", "beads.create"],
+    load: async () => (await import("../commands/sling.ts")).sling,
+  },
+  {
+    usage: "convoy sling <file>",
+    summary: "A convoy from a YAML file (or - for standard input) with tasks and `after:` names",
+    options: [
+      ["--mode <mode>", "review-then-land or review-and-merge"],
+      ["--stage", "wait for `convoy start`"],
+      ["--parallel", "no task waits for another one"],
+      ...wait,
+    ],
+    operations: ["convoys.sling"],
+    load: async () => (await import("../commands/convoy.ts")).convoySling,
+  },
+  {
+    usage: "convoy start <convoy>",
+    summary: "Start a staged convoy",
+    options: [...wait],
+    operations: ["convoys.start"],
+    load: async () => (await import("../commands/convoy.ts")).convoyStart,
+  },
+  {
+    usage: "convoy status <convoy>",
+    summary: "A convoy's tasks by wave, and what each waits for",
+    operations: ["convoys.get"],
+    load: async () => (await import("../commands/convoy.ts")).convoyStatus,
+  },
+  {
+    usage: "convoy list",
+    summary: "Convoys that are not finished",
+    options: [["--state <state>", "those of one state"]],
+    operations: ["convoys.list"],
+    load: async () => (await import("../commands/convoy.ts")).convoyList,
+  },
+  {
+    usage: "mayor [message]",
+    summary: "Say something to the mayor; without a message, a conversation",
+    options: [
+      ["--no-wait", "do not wait for the answer"],
+      ["--timeout <seconds>", "how long to wait for the answer"],
+    ],
+    operations: ["mayor.message", "mayor.status", "live.open"],
+    load: async () => (await import("../commands/mayor.ts")).mayor,
+  },
+  {
+    usage: "status",
+    summary: "The town in one screen",
+    operations: ["towns.status"],
+    load: async () => (await import("../commands/status.ts")).status,
+  },
+  {
+    usage: "watch",
+    summary: "The same, live",
+    operations: ["live.open"],
+    load: async () => (await import("../commands/watch.ts")).watch,
+  },
+  {
+    usage: "bead list",
+    summary: "Pieces of work that are not closed",
+    options: [
+      ["--status <status>", "open, in_progress, in_review, closed or failed; several with commas"],
+      ["--all", "closed ones too"],
+      ["--convoy <convoy>", "those of one convoy"],
+      ["--search <words>", "words of the title"],
+    ],
+    operations: ["beads.list"],
+    load: async () => (await import("../commands/bead.ts")).beadList,
+  },
+  {
+    usage: "bead show <bead>",
+    summary: "One bead: what it waits for, its attempts, its history",
+    operations: ["beads.get"],
+    load: async () => (await import("../commands/bead.ts")).beadShow,
+  },
+  {
+    usage: "bead retry <bead>",
+    summary: "Give a failed bead a new start",
+    options: [
+      ["--fresh", "ignore work that earlier attempts saved"],
+      ["--note <text>", "something that the next attempt should know"],
+    ],
+    operations: ["beads.retry"],
+    load: async () => (await import("../commands/bead.ts")).beadRetry,
+  },
+  {
+    usage: "bead close <bead>",
+    summary: "Close a bead without its work landing",
+    options: [
+      ["--reason <reason>", "cancelled (default), duplicate, done_elsewhere or waived"],
+      ["--note <text>", "why"],
+    ],
+    operations: ["beads.close"],
+    load: async () => (await import("../commands/bead.ts")).beadClose,
+  },
+  {
+    usage: "bead start <bead>",
+    summary: "Release a held bead",
+    operations: ["beads.start"],
+    load: async () => (await import("../commands/bead.ts")).beadStart,
+  },
+  {
+    usage: "bead hold <bead>",
+    summary: "Keep an open bead from being started",
+    operations: ["beads.hold"],
+    load: async () => (await import("../commands/bead.ts")).beadHold,
+  },
+  {
+    usage: "session list",
+    summary: "Sessions of agents",
+    options: [["--all", "ended ones too"]],
+    operations: ["sessions.list"],
+    load: async () => (await import("../commands/session.ts")).sessionList,
+  },
+  {
+    usage: "session logs <session>",
+    summary: "What was said and done in a session",
+    options: [["-f, --follow", "go on while it runs"]],
+    operations: ["sessions.transcript", "live.open"],
+    load: async () => (await import("../commands/session.ts")).sessionLogs,
+  },
+  {
+    usage: "session stop <session>",
+    summary: "Stop a session; its work is saved",
+    options: [
+      ["--now", "do not wait for the end of its turn"],
+      ["--note <text>", "why"],
+    ],
+    operations: ["sessions.stop"],
+    load: async () => (await import("../commands/session.ts")).sessionStop,
+  },
+  {
+    usage: "merges",
+    summary: "The merge queue",
+    options: [["--state <state>", "those of one state"]],
+    operations: ["merges.list"],
+    load: async () => (await import("../commands/merges.ts")).merges,
+  },
+  {
+    usage: "escalations",
+    summary: "What needs a person",
+    options: [["--all", "resolved ones too"]],
+    operations: ["escalations.list"],
+    load: async () => (await import("../commands/escalation.ts")).escalations,
+  },
+  {
+    usage: "escalation resolve <escalation> [choice]",
+    summary: "Answer an escalation",
+    options: [["--answer <text>", "an answer in words"]],
+    operations: ["escalations.resolve"],
+    load: async () => (await import("../commands/escalation.ts")).escalationResolve,
+  },
+  {
+    usage: "config get [key]",
+    summary: "Settings of the town, or of a rig with --rig",
+    options: [["--effective", "what holds, with defaults"]],
+    operations: ["config.get", "rigConfig.get"],
+    load: async () => (await import("../commands/config.ts")).configGet,
+  },
+  {
+    usage: "config set <key=value...>",
+    summary: "Change settings; values are JSON, else text",
+    operations: ["config.update", "rigConfig.update"],
+    load: async () => (await import("../commands/config.ts")).configSet,
+  },
+  {
+    usage: "config unset <key...>",
+    summary: "Return settings to their default (or the town's, with --rig)",
+    operations: ["config.update", "rigConfig.update"],
+    load: async () => (await import("../commands/config.ts")).configUnset,
+  },
+  {
+    usage: "events",
+    summary: "What happened, one line each",
+    options: [
+      ["-f, --follow", "go on as it happens"],
+      ["--limit <n>", "how many (default: 50)"],
+      ["--kind <prefix>", "only those whose kind begins like this"],
+    ],
+    operations: ["events.list", "live.open"],
+    load: async () => (await import("../commands/events.ts")).events,
+  },
+  {
+    usage: "doctor",
+    summary: "Check this machine, the data directory and the server",
+    operations: ["service.ready"],
+    load: async () => (await import("../commands/doctor.ts")).doctor,
+  },
+  {
+    usage: "version",
+    summary: "Versions of this program and of the server",
+    operations: ["service.version"],
+    load: async () => (await import("../commands/version.ts")).version,
+  },
+];

@@ -1,0 +1,93 @@
+import { GastownError, townStatus } from "@gastown/protocol";
+import { z } from "zod";
+import { ApiClient } from "../cli/client.ts";
+import type { Context } from "../cli/context.ts";
+import { listTowns } from "../cli/target.ts";
+import { readLocalToken } from "../host/credentials.ts";
+import { dataDir, dataDirPath } from "../host/data-dir.ts";
+import { openHostDatabase } from "../host/host-database.ts";
+import { readHostRecord } from "../host/host-record.ts";
+import { isRunning } from "../host/process-identity.ts";
+import { existsSync } from "node:fs";
+import type { Check } from "./doctor-checks.ts";
+
+/** Whether the host of the data directory runs and answers; otherwise its database is looked at. */
+export async function checkHost(context: Context): Promise<{ running: boolean; check: Check }> {
+  const dir = dataDir(dataDirPath(context.options.dataDir, context.env));
+  const record = readHostRecord(dir);
+  if (record !== undefined && isRunning(record)) {
+    const api = new ApiClient({
+      url: record.url,
+      token: readLocalToken(dir),
+      signal: context.signal,
+      hint: "",
+    });
+    try {
+      await api.get(z.unknown(), "/ready");
+      await api.get(z.unknown(), "/api/me");
+      return { running: true, check: { name: "host", state: "ok", message: `runs at ${record.url}` } };
+    } catch (error) {
+      const message = error instanceof GastownError ? error.message : "it does not answer";
+      const action = "look at its log; `gastown down` and `gastown up` start it anew";
+      return { running: true, check: { name: "host", state: "failed", message, action } };
+    }
+  }
+  if (!existsSync(dir.database))
+    return {
+      running: false,
+      check: { name: "host", state: "ok", message: "does not run; `gastown up` starts it" },
+    };
+  return { running: false, check: checkDatabase(dir) };
+}
+
+/** No host runs, so its lock can be had for a moment. */
+function checkDatabase(dir: ReturnType<typeof dataDir>): Check {
+  try {
+    const database = openHostDatabase(dir);
+    const towns = database.towns().length;
+    const [row] = database.sql.all<{ quick_check: string }>("pragma quick_check");
+    database.close();
+    if (row?.quick_check === "ok")
+      return { name: "host", state: "ok", message: `does not run; its database is sound (${towns} towns)` };
+    return {
+      name: "host",
+      state: "failed",
+      message: `its database is damaged: ${row?.quick_check}`,
+      action: "restore a backup",
+    };
+  } catch (error) {
+    const message = error instanceof GastownError ? error.message : "its database cannot be opened";
+    return {
+      name: "host",
+      state: "failed",
+      message,
+      action: "restore a backup, or use another data directory",
+    };
+  }
+}
+
+/** What of each town needs somebody: dead letters and rigs. */
+export async function checkTowns(context: Context): Promise<Check[]> {
+  try {
+    const api = await context.api();
+    const checks: Check[] = [];
+    for (const town of await listTowns(api)) {
+      const status = await api.get(townStatus, `/api/towns/${town.id}/status`);
+      const dead = status.inbox.dead + status.outbox.dead;
+      checks.push(
+        dead === 0
+          ? { name: `town ${town.name}`, state: "ok", message: `${status.needsYou.length} things need you` }
+          : {
+              name: `town ${town.name}`,
+              state: "warning",
+              message: `${dead} dead letters`,
+              action: "see `gastown events`",
+            },
+      );
+    }
+    return checks;
+  } catch (error) {
+    const message = error instanceof GastownError ? error.message : "they cannot be read";
+    return [{ name: "towns", state: "failed", message }];
+  }
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/**
+ * The `gastown` executable. Each way to start it loads only what it needs: the scripted agent and
+ * the runner are started often and must be there at once.
+ */
+const [command, ...rest] = process.argv.slice(2);
+
+if (command === "scripted-agent") {
+  const { runScriptedAgent } = await import("@gastown/runner");
+  await runScriptedAgent();
+} else if (command === "runner") {
+  const { runnerMain } = await import("./runner/runner-main.ts");
+  await runnerMain();
+} else {
+  const { cliMain } = await import("./cli/cli-main.ts");
+  await cliMain(command === undefined ? [] : [command, ...rest]);
+}
