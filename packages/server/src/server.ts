@@ -1,23 +1,74 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { Peer } from "./live/peer.ts";
+/** The whole server over a host's ports. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { agentRoutes } from "./agents/routes.ts";
+import { createLoginLink } from "./auth/users.ts";
+import { beadRoutes } from "./beads/routes.ts";
+import { configRoutes } from "./config/routes.ts";
+import { convoyRoutes } from "./convoys/routes.ts";
+import { escalationRoutes } from "./escalations/routes.ts";
+import { eventRoutes } from "./events/routes.ts";
+import { useChain } from "./http/chain.ts";
+import { createEndpoints } from "./http/endpoint.ts";
+import type { App, AppEnv } from "./http/env.ts";
+import { createRegistry, type RegisteredRoute } from "./http/registry.ts";
+import { consumeTicket, liveRoute } from "./live/routes.ts";
+import { mayorRoutes } from "./mayor/routes.ts";
+import { mcpRoute } from "./mcp/route.ts";
+import { mergeRoutes } from "./merges/routes.ts";
+import { peopleRoutes } from "./people/routes.ts";
 import type { ServerPorts } from "./ports.ts";
+import { repositoryRoutes } from "./repositories/routes.ts";
+import { rigRoutes } from "./rigs/routes.ts";
+import { runnerRoutes } from "./runner/routes.ts";
+import { documentRoute, serviceRoutes } from "./service/routes.ts";
+import { sessionRoutes } from "./sessions/routes.ts";
 import type { TownActor } from "./towns/actor.ts";
+import { townRoutes } from "./towns/routes.ts";
 
 export interface GastownServer {
   /** Answers every request: `app.fetch(request, env)`; `T/live` through `ports.upgradeWebSocket`. */
-  app: OpenAPIHono;
+  app: App;
   /** A one-use link that signs a browser in (spec/api.md §2.2), valid for 10 minutes. */
   createLoginLink(): Promise<{ url: string; expiresAt: string }>;
-  /** The live feed for a host that upgrades by itself (a Durable Object). */
-  live: {
-    /** Uses up a ticket before the socket is accepted; undefined: refuse with 401 `ticket_invalid`. */
-    consumeTicket(townId: string, ticket: string): Promise<{ actor: TownActor; principal: string } | undefined>;
-    /** Greets a new connection and keeps it fed; `after`: the last `seq` that the client has. */
-    open(actor: TownActor, peer: Peer, after: number | null): void;
-    message(actor: TownActor, peer: Peer, text: string): void;
-    closed(actor: TownActor, peer: Peer): void;
-  };
+  /**
+   * For a host that upgrades by itself (a Durable Object): uses a ticket up before the socket is
+   * accepted; then `actor.feed.open(peer, after)`, `.message`, `.closed`. Throws `ticket_invalid`.
+   */
+  consumeTicket(townId: string, ticket: string): Promise<{ actor: TownActor; principal: string }>;
+  /** Every route that there is. */
+  routes: readonly RegisteredRoute[];
 }
 
 /** The server over a host's ports. Makes no timer and reads nothing until it is asked. */
-export declare function createServer(ports: ServerPorts): GastownServer;
+export function createServer(ports: ServerPorts): GastownServer {
+  const app: App = new OpenAPIHono<AppEnv>();
+  const registry = createRegistry();
+  useChain(app, ports, registry);
+  const on = createEndpoints(app, ports, registry);
+
+  serviceRoutes(on, ports);
+  documentRoute(on, app, ports);
+  peopleRoutes(on, ports);
+  repositoryRoutes(on, ports);
+  townRoutes(on, ports);
+  rigRoutes(on);
+  configRoutes(on);
+  beadRoutes(on);
+  convoyRoutes(on);
+  mergeRoutes(on);
+  agentRoutes(on);
+  sessionRoutes(on);
+  mayorRoutes(on);
+  escalationRoutes(on);
+  eventRoutes(on);
+  runnerRoutes(on, ports);
+  mcpRoute(app, ports, registry);
+  liveRoute(app, ports, registry);
+
+  return {
+    app,
+    createLoginLink: () => createLoginLink(ports),
+    consumeTicket: (townId, ticket) => consumeTicket(ports, townId, ticket),
+    routes: registry.routes,
+  };
+}

@@ -1,0 +1,70 @@
+/** What each tool does. Which roles have it is decided before (`toolsOf`). */
+import { TOOLS, type ToolInput, type ToolName } from "@gastown/protocol";
+import type { SessionContext, Town } from "@gastown/town";
+import type { TownActor } from "../towns/actor.ts";
+import { beadRetry, beadStatus, checkpoint, escalate, prime, status } from "./tools-common.ts";
+import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
+import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
+import { approve, done, requestChanges } from "./tools-outcome.ts";
+import type { ToolResult } from "./result.ts";
+
+/** A call that was checked. */
+export interface ToolCall {
+  actor: TownActor;
+  session: SessionContext;
+  args: Record<string, unknown>;
+  /** Epoch ms. */
+  now: number;
+}
+
+/** `turn`: one turn of the town. `waits`: for the runner, over more than one. */
+export type Handler =
+  | { type: "turn"; run(town: Town, call: ToolCall): ToolResult }
+  | { type: "waits"; run(call: ToolCall): Promise<ToolResult> };
+
+type Turn<N extends ToolName> = (town: Town, session: SessionContext, args: ToolInput<N>, call: ToolCall) => ToolResult;
+
+/** Arguments were parsed by this very tool's schema. */
+const turn = <N extends ToolName>(_name: N, run: Turn<N>): Handler => ({
+  type: "turn",
+  run: (town, call) => run(town, call.session, call.args as ToolInput<N>, call),
+});
+
+const HANDLERS: Record<ToolName, Handler> = {
+  gt_prime: turn("gt_prime", prime),
+  gt_status: turn("gt_status", status),
+  gt_checkpoint: turn("gt_checkpoint", checkpoint),
+  gt_bead_status: turn("gt_bead_status", beadStatus),
+  gt_escalate: turn("gt_escalate", escalate),
+  gt_done: {
+    type: "waits",
+    run: ({ actor, session, args }) => done(actor, session, args as ToolInput<"gt_done">),
+  },
+  gt_approve: turn("gt_approve", approve),
+  gt_request_changes: turn("gt_request_changes", requestChanges),
+  gt_sling: turn("gt_sling", sling),
+  gt_sling_batch: turn("gt_sling_batch", slingBatch),
+  gt_convoy_start: turn("gt_convoy_start", convoyStart),
+  gt_convoy_status: turn("gt_convoy_status", convoyStatus),
+  gt_list_rigs: turn("gt_list_rigs", listRigs),
+  gt_list_beads: turn("gt_list_beads", listBeads),
+  gt_list_agents: turn("gt_list_agents", listAgents),
+  gt_list_convoys: turn("gt_list_convoys", listConvoys),
+  gt_list_merges: turn("gt_list_merges", listMerges),
+  gt_list_escalations: turn("gt_list_escalations", listEscalations),
+  gt_bead_retry: turn("gt_bead_retry", beadRetry),
+};
+
+const isToolName = (name: string): name is ToolName => Object.hasOwn(TOOLS, name);
+const OUTCOMES = new Set(["gt_done", "gt_approve", "gt_request_changes"]);
+const READS = new Set(["gt_prime", "gt_bead_status", "gt_convoy_status"]);
+
+export function handlerOf(name: string): Handler {
+  if (!isToolName(name)) throw new Error(`no handler for ${name}`);
+  return HANDLERS[name];
+}
+
+/** The calls that an ended session may repeat, to read what was recorded. */
+export const isOutcome = (name: string): boolean => OUTCOMES.has(name);
+
+export const isReadOnly = (name: string): boolean => READS.has(name) || name.startsWith("gt_list_");
