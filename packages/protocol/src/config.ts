@@ -32,7 +32,13 @@ const instruction = text(0, 2_000);
 
 const RESERVED_ENV = /^(GASTOWN_|GIT_|LD_)|^(PATH|HOME|PWD|SHELL|TMPDIR)$/;
 export const envMap = z
-  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/).max(200), text(0, 8_192))
+  .record(
+    z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .max(200),
+    text(0, 8_192),
+  )
   .refine((env) => Object.keys(env).length <= 100, "at most 100 variables")
   .refine((env) => Object.keys(env).every((key) => !RESERVED_ENV.test(key)), "a reserved variable name");
 
@@ -74,7 +80,9 @@ export const rigConfig = z.strictObject({
       max_attempts: z.int().min(1).max(20).optional(),
     })
     .optional(),
-  instructions: z.strictObject({ polecat: instruction.optional(), refinery: instruction.optional() }).optional(),
+  instructions: z
+    .strictObject({ polecat: instruction.optional(), refinery: instruction.optional() })
+    .optional(),
   permissions: z.strictObject({ polecat: permission.optional(), refinery: permission.optional() }).optional(),
   setup: z.array(setupSpec).max(20).optional(),
 });
@@ -83,10 +91,16 @@ export type RigConfig = z.infer<typeof rigConfig>;
 export const townConfig = z.strictObject({
   ...rigLevel,
   role_runtimes: z
-    .strictObject({ mayor: runtimeId.optional(), polecat: runtimeId.optional(), refinery: runtimeId.optional() })
+    .strictObject({
+      mayor: runtimeId.optional(),
+      polecat: runtimeId.optional(),
+      refinery: runtimeId.optional(),
+    })
     .optional(),
   small_model: model.optional(),
-  role_models: z.strictObject({ mayor: model.optional(), polecat: model.optional(), refinery: model.optional() }).optional(),
+  role_models: z
+    .strictObject({ mayor: model.optional(), polecat: model.optional(), refinery: model.optional() })
+    .optional(),
   review: reviewSettings.optional(),
   limits: z
     .strictObject({
@@ -98,10 +112,18 @@ export const townConfig = z.strictObject({
     })
     .optional(),
   instructions: z
-    .strictObject({ mayor: instruction.optional(), polecat: instruction.optional(), refinery: instruction.optional() })
+    .strictObject({
+      mayor: instruction.optional(),
+      polecat: instruction.optional(),
+      refinery: instruction.optional(),
+    })
     .optional(),
   permissions: z
-    .strictObject({ mayor: permission.optional(), polecat: permission.optional(), refinery: permission.optional() })
+    .strictObject({
+      mayor: permission.optional(),
+      polecat: permission.optional(),
+      refinery: permission.optional(),
+    })
     .optional(),
   runner: z
     .strictObject({
@@ -109,12 +131,18 @@ export const townConfig = z.strictObject({
       sessions_per_process: z.int().min(1).max(32).optional(),
       process_idle_minutes: z.int().min(1).max(120).optional(),
       turn_idle_minutes: z
-        .strictObject({ polecat: z.int().min(1).max(60).optional(), refinery: z.int().min(1).max(60).optional() })
+        .strictObject({
+          polecat: z.int().min(1).max(60).optional(),
+          refinery: z.int().min(1).max(60).optional(),
+        })
         .optional(),
     })
     .optional(),
   retention: z
-    .strictObject({ inbox_days: z.int().min(1).max(365).optional(), audit_days: z.int().min(1).max(365).optional() })
+    .strictObject({
+      inbox_days: z.int().min(1).max(365).optional(),
+      audit_days: z.int().min(1).max(365).optional(),
+    })
     .optional(),
 });
 export type TownConfig = z.infer<typeof townConfig>;
@@ -171,7 +199,12 @@ export const NEW_TOWN_CONFIG: TownConfig = {
 
 function gate(setting: z.infer<typeof gateSetting>): GateSpec {
   if (typeof setting === "string") {
-    return { name: setting.slice(0, 60), command: setting, timeout_seconds: GATE_TIMEOUT_SECONDS, required: true };
+    return {
+      name: setting.slice(0, 60),
+      command: setting,
+      timeout_seconds: GATE_TIMEOUT_SECONDS,
+      required: true,
+    };
   }
   return { timeout_seconds: GATE_TIMEOUT_SECONDS, required: true, ...setting };
 }
@@ -180,10 +213,18 @@ function gate(setting: z.infer<typeof gateSetting>): GateSpec {
  * What holds for one rig (or, without one, for the town): rig override, else town, else default
  * (spec/town.md §7). Pure; both arguments are parsed configs.
  */
-export function effectiveConfig(town: TownConfig, rig: RigConfig = {}, fallbackRuntime = "scripted"): EffectiveConfig {
+export function effectiveConfig(
+  town: TownConfig,
+  rig: RigConfig = {},
+  fallbackRuntime = "scripted",
+): EffectiveConfig {
   const runtime = rig.runtime ?? town.runtime ?? fallbackRuntime;
   const model = (roleName: "polecat" | "refinery"): string =>
-    rig.role_models?.[roleName] || town.role_models?.[roleName] || rig.default_model || town.default_model || "";
+    rig.role_models?.[roleName] ||
+    town.role_models?.[roleName] ||
+    rig.default_model ||
+    town.default_model ||
+    "";
   const runtimeOf = (roleName: "polecat" | "refinery"): string =>
     rig.role_runtimes?.[roleName] ?? (rig.runtime || town.role_runtimes?.[roleName]) ?? runtime;
   const method = rig.review?.merge_method ?? town.review?.merge_method ?? "auto";
@@ -210,7 +251,8 @@ export function effectiveConfig(town: TownConfig, rig: RigConfig = {}, fallbackR
       code_review: rig.review?.code_review ?? town.review?.code_review ?? true,
       gates: (rig.review?.gates ?? town.review?.gates ?? []).map(gate),
       merge_method: method === "auto" ? "merge" : method,
-      auto_resolve_conflicts: rig.review?.auto_resolve_conflicts ?? town.review?.auto_resolve_conflicts ?? true,
+      auto_resolve_conflicts:
+        rig.review?.auto_resolve_conflicts ?? town.review?.auto_resolve_conflicts ?? true,
       max_change_rounds: rig.review?.max_change_rounds ?? town.review?.max_change_rounds ?? 5,
       parallel_reviews: rig.review?.parallel_reviews ?? town.review?.parallel_reviews ?? 1,
       delete_branch: rig.review?.delete_branch ?? town.review?.delete_branch ?? true,
@@ -228,7 +270,11 @@ export function effectiveConfig(town: TownConfig, rig: RigConfig = {}, fallbackR
       ai_coauthor: rig.git?.ai_coauthor ?? town.git?.ai_coauthor ?? true,
     },
     env: { ...town.env, ...rig.env },
-    instructions: { mayor: townInstructions.mayor ?? "", polecat: both("polecat"), refinery: both("refinery") },
+    instructions: {
+      mayor: townInstructions.mayor ?? "",
+      polecat: both("polecat"),
+      refinery: both("refinery"),
+    },
     permissions: {
       mayor: town.permissions?.mayor ?? "allow_in_worktree",
       polecat: rig.permissions?.polecat ?? town.permissions?.polecat ?? "allow_in_worktree",

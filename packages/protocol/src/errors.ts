@@ -103,7 +103,11 @@ export class RetryableError extends GastownError {
   override readonly name = "RetryableError";
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { retryAfterMs?: number; details?: ErrorDetails } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { retryAfterMs?: number; details?: ErrorDetails } = {},
+  ) {
     super(code, message, options.details);
     this.retryAfterMs = options.retryAfterMs;
   }

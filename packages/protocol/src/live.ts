@@ -34,7 +34,11 @@ export type LiveFrame = z.infer<typeof liveFrame>;
 /** The only things that a client may send; anything else closes 4009. */
 export const clientFrame = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("ping") }),
-  z.strictObject({ type: z.literal("subscribe"), topic: z.string().max(80), after: z.int().min(0).optional() }),
+  z.strictObject({
+    type: z.literal("subscribe"),
+    topic: z.string().max(80),
+    after: z.int().min(0).optional(),
+  }),
   z.strictObject({ type: z.literal("unsubscribe"), topic: z.string().max(80) }),
 ]);
 export type ClientFrame = z.infer<typeof clientFrame>;

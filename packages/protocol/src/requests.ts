@@ -55,8 +55,14 @@ export const closeBeadBody = z.strictObject({
 export const failBeadBody = z.strictObject({ note });
 export const retryBody = z.strictObject({ fresh: z.boolean().optional(), note: note.optional() });
 export const mayorMessageBody = z.strictObject({ message: text(1, 20_000) });
-export const stopSessionBody = z.strictObject({ mode: z.enum(["graceful", "now"]).optional(), note: note.optional() });
-export const resolveEscalationBody = z.strictObject({ choice: text(1, 40).optional(), answer: text(1, 20_000).optional() });
+export const stopSessionBody = z.strictObject({
+  mode: z.enum(["graceful", "now"]).optional(),
+  note: note.optional(),
+});
+export const resolveEscalationBody = z.strictObject({
+  choice: text(1, 40).optional(),
+  answer: text(1, 20_000).optional(),
+});
 export const noteBody = z.strictObject({ note: note.optional() });
 
 export const beadFilter = z.strictObject({

@@ -107,10 +107,16 @@ export const settleResult = z
     deletions: z.int().min(0),
     committed_dirty: z.boolean(),
     error: z
-      .strictObject({ kind: z.enum(["auth", "rejected", "network", "trailer", "other"]), message: text(0, 4_000) })
+      .strictObject({
+        kind: z.enum(["auth", "rejected", "network", "trailer", "other"]),
+        message: text(0, 4_000),
+      })
       .nullable(),
   })
-  .refine((r) => r.result !== "pushed" || r.head_sha !== null, { message: "pushed needs head_sha", path: ["head_sha"] });
+  .refine((r) => r.result !== "pushed" || r.head_sha !== null, {
+    message: "pushed needs head_sha",
+    path: ["head_sha"],
+  });
 export type SettleResult = z.infer<typeof settleResult>;
 
 /** `POST T/sessions/:sessionId/ended`: the agent is gone and its work is saved. */

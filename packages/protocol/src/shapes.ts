@@ -261,8 +261,12 @@ export type FeedEntry = z.infer<typeof feedEntry>;
 export const beadDetail = beadShape.extend({
   timeline: z.array(feedEntry),
   dependencies: z.object({
-    blockedBy: z.array(z.object({ id: z.string(), title: z.string(), status: z.string(), reason: z.string().nullable() })),
-    blocks: z.array(z.object({ id: z.string(), title: z.string(), status: z.string(), reason: z.string().nullable() })),
+    blockedBy: z.array(
+      z.object({ id: z.string(), title: z.string(), status: z.string(), reason: z.string().nullable() }),
+    ),
+    blocks: z.array(
+      z.object({ id: z.string(), title: z.string(), status: z.string(), reason: z.string().nullable() }),
+    ),
   }),
   sessions: z.array(sessionShape),
   mergeRequest: mergeRequestShape.optional(),
@@ -315,10 +319,23 @@ export const townStatus = z.object({
   merges: z.object({ queued: z.int(), reviewing: z.int(), landing: z.int() }),
   escalations: z.object({ open: z.int(), unacknowledged: z.int() }),
   mayor: mayorShape,
-  runner: z.object({ connected: z.boolean(), draining: z.boolean(), epoch: z.int(), lastSeenAt: time.nullable() }),
+  runner: z.object({
+    connected: z.boolean(),
+    draining: z.boolean(),
+    epoch: z.int(),
+    lastSeenAt: time.nullable(),
+  }),
   inbox: z.object({ pending: z.int(), dead: z.int() }),
   outbox: z.object({ pending: z.int(), dead: z.int() }),
-  working: z.array(z.object({ agent: z.string(), role, beadId: z.string().nullable(), title: z.string(), status: z.string() })),
+  working: z.array(
+    z.object({
+      agent: z.string(),
+      role,
+      beadId: z.string().nullable(),
+      title: z.string(),
+      status: z.string(),
+    }),
+  ),
   waiting: z.array(z.object({ beadId: z.string(), title: z.string(), waitingOn })),
   needsYou: z.array(escalationShape),
   recent: z.array(feedEntry),

@@ -36,4 +36,7 @@ export const branchName: z.ZodString = z
   .min(1)
   .max(200)
   // oxlint-disable-next-line no-control-regex -- git forbids control characters in refs
-  .regex(/^(?!-)(?!\/)(?!.*(\.\.|\/\/|@\{|\.lock(\/|$)|\/\.|\.\/|\/$|\.$))[^\x00-\x20\x7f~^:?*[\\]+$/, "not a branch name");
+  .regex(
+    /^(?!-)(?!\/)(?!.*(\.\.|\/\/|@\{|\.lock(\/|$)|\/\.|\.\/|\/$|\.$))[^\x00-\x20\x7f~^:?*[\\]+$/,
+    "not a branch name",
+  );

@@ -30,7 +30,8 @@ const task = z.strictObject({
 export const TOOLS = {
   gt_prime: {
     roles: everyone,
-    description: "Who you are and what to do: your bead, branch, target, work order, blockers' results, earlier attempts, gates and rules.",
+    description:
+      "Who you are and what to do: your bead, branch, target, work order, blockers' results, earlier attempts, gates and rules.",
     input: z.strictObject({}),
     makesSomething: false,
   },
@@ -42,7 +43,8 @@ export const TOOLS = {
   },
   gt_checkpoint: {
     roles: everyone,
-    description: "Keep a note or a small object for the next attempt at this bead, should this session be lost.",
+    description:
+      "Keep a note or a small object for the next attempt at this bead, should this session be lost.",
     input: z.strictObject({ data: metadata.optional(), note: text(1, 4_000).optional() }),
     makesSomething: false,
   },
@@ -83,7 +85,13 @@ export const TOOLS = {
     input: z.strictObject({
       feedback: longText,
       files: z
-        .array(z.strictObject({ path: text(1, 500), line: z.int().min(1).optional(), note: text(1, 2_000).optional() }))
+        .array(
+          z.strictObject({
+            path: text(1, 500),
+            line: z.int().min(1).optional(),
+            note: text(1, 2_000).optional(),
+          }),
+        )
         .max(50)
         .optional(),
     }),

@@ -1,3 +1,5 @@
 export * from "./kernel/sql.ts";
 export * from "./kernel/sql-check.ts";
+export { idMaker, type MakeId } from "./kernel/ids.ts";
+export { openTown } from "./open-town.ts";
 export type * from "./town.ts";

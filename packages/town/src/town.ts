@@ -89,7 +89,14 @@ export type LaunchPlan = Omit<StartRequest, "prompt" | "system" | "mcp"> & {
 export type EffectRequest =
   | { kind: "start_session"; plan: LaunchPlan }
   | { kind: "stop_session"; sessionId: string; epoch: number; mode: "graceful" | "now" }
-  | { kind: "message_session"; sessionId: string; epoch: number; messageId: string; text: string; mode: "when_idle" | "now" }
+  | {
+      kind: "message_session";
+      sessionId: string;
+      epoch: number;
+      messageId: string;
+      text: string;
+      mode: "when_idle" | "now";
+    }
   | { kind: "settle_session"; sessionId: string; body: SettleRequest }
   | { kind: "setup_rig"; body: SetupRigRequest }
   | { kind: "branch"; body: BranchRequest }
@@ -121,7 +128,14 @@ export type EffectAnswer =
 export type Fact =
   | { type: "effect_answered"; effectId: string; attempt: number; answer: EffectAnswer }
   | { type: "effect_settled"; effectId: string; runnerEpoch: number; attempt: number; outcome: EffectOutcome }
-  | { type: "session_status"; sessionId: string; epoch: number; phase: string; text?: string | undefined; conversationId?: string | undefined }
+  | {
+      type: "session_status";
+      sessionId: string;
+      epoch: number;
+      phase: string;
+      text?: string | undefined;
+      conversationId?: string | undefined;
+    }
   | { type: "session_settled"; sessionId: string; result: SettleResult }
   | { type: "session_ended"; sessionId: string; ended: SessionEnded }
   | { type: "turn_ended"; sessionId: string; turn: TurnEnded }
@@ -155,9 +169,20 @@ export type DoneRequest =
 /** How a settle stands. `refused` leaves the agent working, with what to do in `message`. */
 export type SettleState =
   | { type: "pending" }
-  | { type: "submitted"; headSha: string; branch: string; commits: number; additions: number; deletions: number }
+  | {
+      type: "submitted";
+      headSha: string;
+      branch: string;
+      commits: number;
+      additions: number;
+      deletions: number;
+    }
   | { type: "no_changes" }
-  | { type: "refused"; code: "nothing_to_submit" | "changes_present" | "push_failed" | "head_moved"; message: string }
+  | {
+      type: "refused";
+      code: "nothing_to_submit" | "changes_present" | "push_failed" | "head_moved";
+      message: string;
+    }
   | { type: "over"; message: string };
 
 export interface Page<T> {
@@ -212,7 +237,12 @@ export interface Town {
   bead(ref: string): BeadDetail;
   holdBead(ref: string, actor: Actor): Bead;
   startBead(ref: string, actor: Actor): Bead;
-  closeBead(ref: string, reason: "cancelled" | "duplicate" | "done_elsewhere" | "waived", note: string, actor: Actor): Bead;
+  closeBead(
+    ref: string,
+    reason: "cancelled" | "duplicate" | "done_elsewhere" | "waived",
+    note: string,
+    actor: Actor,
+  ): Bead;
   failBead(ref: string, note: string, actor: Actor): Bead;
   retryBead(ref: string, options: { fresh: boolean; note: string }, actor: Actor): Bead;
   slingConvoy(body: SlingConvoyBody, actor: Actor): ConvoyDetail;
@@ -238,7 +268,11 @@ export interface Town {
   escalations(filter: { open?: boolean | undefined }): Escalation[];
   escalation(ref: string): Escalation;
   acknowledgeEscalation(ref: string, actor: Actor): Escalation;
-  resolveEscalation(ref: string, input: { choice?: string | undefined; answer?: string | undefined }, actor: Actor): Escalation;
+  resolveEscalation(
+    ref: string,
+    input: { choice?: string | undefined; answer?: string | undefined },
+    actor: Actor,
+  ): Escalation;
 
   // --- what agents do by their tools (spec/api.md §4) ---------------------------------------------
   /** Throws `session_fenced` unless live; with `allowEnded` an ended one is returned as not live. */
@@ -258,7 +292,11 @@ export interface Town {
     sessionId: string,
     verdict:
       | { kind: "approve"; summary: string }
-      | { kind: "request_changes"; feedback: string; files: NonNullable<ToolInput<"gt_request_changes">["files"]> },
+      | {
+          kind: "request_changes";
+          feedback: string;
+          files: NonNullable<ToolInput<"gt_request_changes">["files"]>;
+        },
   ): { headSha: string; reworkBeadId: string | null; repeated: boolean };
 
   // --- the runner -------------------------------------------------------------------------------
@@ -272,7 +310,14 @@ export interface Town {
 
   // --- feed, status, idempotency ------------------------------------------------------------------
   newestSeq(): number;
-  feed(query: { after?: number; before?: number; limit: number; kind?: string; beadId?: string; convoyId?: string }): FeedEntry[];
+  feed(query: {
+    after?: number;
+    before?: number;
+    limit: number;
+    kind?: string;
+    beadId?: string;
+    convoyId?: string;
+  }): FeedEntry[];
   status(): TownStatus;
   /**
    * Runs `fn` once per (principal, key): a repeat of the same request returns the stored answer,
@@ -285,6 +330,3 @@ export interface Town {
   /** The invariants of spec/town.md §8 that hold on stored state; empty when all hold. */
   checkInvariants(): { id: number; title: string; subjects: string[] }[];
 }
-
-/** Opens a town on a database, migrating it where needed; `create` where it is empty. */
-export type OpenTown = (ports: TownPorts, create?: NewTown) => Town;

@@ -1,0 +1,73 @@
+/** Stored settings of the town and of each rig, and what holds (spec/town.md §7). */
+import {
+  effectiveConfig,
+  rigConfig as rigConfigSchema,
+  townConfig as townConfigSchema,
+  type EffectiveConfig,
+  type RigConfig,
+  type TownConfig,
+} from "@gastown/protocol";
+import { audit } from "../audit/audit.ts";
+import { wakeDispatchers } from "../dependents.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { fromJson, toJson } from "../kernel/json.ts";
+import { schedule } from "../kernel/schedule.ts";
+
+const TOWN_SCOPE = "town";
+
+function stored(ctx: Ctx, scope: string): { version: number; value: string | null } {
+  return (
+    ctx.sql.get<{ version: number; value: string }>(
+      "select version, value from config where scope = ?",
+      scope,
+    ) ?? {
+      version: 0,
+      value: null,
+    }
+  );
+}
+
+export function townConfig(ctx: Ctx): { version: number; config: TownConfig } {
+  const row = stored(ctx, TOWN_SCOPE);
+  return { version: row.version, config: fromJson(townConfigSchema, row.value) ?? {} };
+}
+
+export function rigConfig(ctx: Ctx, rigId: string): { version: number; config: RigConfig } {
+  const row = stored(ctx, rigId);
+  return { version: row.version, config: fromJson(rigConfigSchema, row.value) ?? {} };
+}
+
+/** What holds for a rig, or for the town where `rigId` is null. */
+export function settings(ctx: Ctx, rigId: string | null): EffectiveConfig {
+  return effectiveConfig(
+    townConfig(ctx).config,
+    rigId === null ? {} : rigConfig(ctx, rigId).config,
+    ctx.fallbackRuntime,
+  );
+}
+
+/** One number that changes whenever either config does. */
+export function configVersion(ctx: Ctx, rigId: string | null): number {
+  return townConfig(ctx).version + (rigId === null ? 0 : rigConfig(ctx, rigId).version);
+}
+
+export function storeConfig(ctx: Ctx, rigId: string | null, config: TownConfig | RigConfig): void {
+  const scope = rigId ?? TOWN_SCOPE;
+  const version = stored(ctx, scope).version + 1;
+  ctx.sql.run(
+    `insert into config (scope, version, value) values (?1, ?2, ?3)
+     on conflict (scope) do update set version = ?2, value = ?3`,
+    scope,
+    version,
+    toJson(config),
+  );
+  audit(ctx, {
+    kind: "config.updated",
+    subject: rigId ? { type: "rig", id: rigId } : { type: "town", id: ctx.townId },
+    rigId,
+    text: `Settings changed (version ${version})`,
+    data: { keys: Object.keys(config), version },
+  });
+  wakeDispatchers(ctx);
+  schedule(ctx, "mayor", "mayor");
+}

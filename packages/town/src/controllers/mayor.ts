@@ -1,0 +1,80 @@
+/** Starts a mayor when there is something to say to it, and gives it the next message. */
+import { settings } from "../config/store.ts";
+import { escalate } from "../escalations/escalations.ts";
+import { attemptBackoff, MINUTE, type Ctx } from "../kernel/context.ts";
+import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
+import { enqueue } from "../outbox/outbox.ts";
+import { endSession } from "../sessions/end.ts";
+import type { SessionRow } from "../sessions/session-row.ts";
+import { startMayor } from "../sessions/start.ts";
+import { townRow } from "../town-row.ts";
+
+const MAX_FAILURES = 5;
+const FAILED = ["refused", "lost", "failed"];
+
+export function mayorController(ctx: Ctx): number | null {
+  const session = ctx.sql.get<SessionRow>("select * from sessions where role = 'mayor' and state <> 'ended'");
+  const next = nextQueued(ctx);
+  if (!session) return next ? startFor(ctx, next) : null;
+  if (session.stop_requested !== null || inDelivery(ctx)) return null;
+  if (next) return deliver(ctx, session, next);
+  return restAfter(ctx, session);
+}
+
+function deliver(ctx: Ctx, session: SessionRow, message: MessageRow): null {
+  markDelivered(ctx, message, session.id);
+  ctx.sql.run("update sessions set busy = 1, waiting_since = null where id = ?", session.id);
+  enqueue(ctx, {
+    kind: "message_session",
+    subject: session.id,
+    key: `message:${message.id}:${message.deliveries + 1}`,
+    payload: { messageId: message.id },
+  });
+  return null;
+}
+
+function startFor(ctx: Ctx, message: MessageRow): number | null {
+  if (townRow(ctx).paused_at !== null || townRow(ctx).runner_draining === 1) return null;
+  const failed = failuresSince(ctx, message.at);
+  if (failed.count >= MAX_FAILURES) {
+    escalate(ctx, {
+      severity: "high",
+      category: "mayor_unavailable",
+      subject: "mayor",
+      title: "The mayor could not be started",
+      body: "Five starts failed. gastown session list shows why; gastown doctor checks the runtime. Your message is kept, and the next one tries again.",
+      source: {},
+    });
+    return null;
+  }
+  const earliest = failed.count === 0 ? ctx.now : failed.lastAt + attemptBackoff(failed.count);
+  if (earliest > ctx.now) return earliest;
+  startMayor(ctx);
+  return null;
+}
+
+/** Failed sessions in a row since the message came: a newer message begins a new count. */
+function failuresSince(ctx: Ctx, at: number): { count: number; lastAt: number } {
+  const rows = ctx.sql.all<{ outcome: string | null; ended_at: number | null }>(
+    `select s.outcome, s.ended_at from sessions s join agents a on a.id = s.agent_id
+     where a.role = 'mayor' and s.started_at >= ? order by s.started_at desc limit ?`,
+    at,
+    MAX_FAILURES,
+  );
+  const good = rows.findIndex((row) => !FAILED.includes(row.outcome ?? ""));
+  const count = good === -1 ? rows.length : good;
+  return { count, lastAt: rows[0]?.ended_at ?? 0 };
+}
+
+/** A mayor that nobody has talked to for a while is let go; the conversation stays (idle costs nothing). */
+function restAfter(ctx: Ctx, session: SessionRow): number | null {
+  if (session.state === "starting" || session.waiting_since === null) return null;
+  const until = session.waiting_since + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
+  if (until > ctx.now) return until;
+  endSession(ctx, session, {
+    outcome: "completed",
+    reason: { code: "idle", message: "nobody has talked to the mayor for a while" },
+    gone: false,
+  });
+  return null;
+}

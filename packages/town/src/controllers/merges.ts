@@ -1,0 +1,128 @@
+/** A merge request: gates before the review, the review's slot, its turn to land (spec/review.md §2). */
+import { beadRow } from "../beads/bead-row.ts";
+import { isBroken, isDone } from "../beads/done.ts";
+import { settings } from "../config/store.ts";
+import { laneId } from "../dependents.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { schedule } from "../kernel/schedule.ts";
+import { enqueue } from "../outbox/outbox.ts";
+import { stopReview } from "../reviews/fail.ts";
+import { ask, sendBack } from "../reviews/fix-beads.ts";
+import { gatesWorkOrder } from "../reviews/landing.ts";
+import { gatesOf, mergeRow, redGates, verdictOf, type MergeRow } from "../reviews/merge-row.ts";
+import { mergeTitle, mergeWaits, moveMerge } from "../reviews/move-merge.ts";
+import { storeVerdict } from "../reviews/verdict.ts";
+import { liveSessionOfBead } from "../sessions/session-row.ts";
+
+export function mergeController(ctx: Ctx, id: string): number | null {
+  const merge = mergeRow(ctx, id);
+  switch (merge?.state) {
+    case "queued":
+      return queued(ctx, merge);
+    case "reviewing":
+      return reviewing(ctx, merge);
+    case "changes_requested":
+      return changesRequested(ctx, merge);
+    case "approved":
+      mergeWaits(ctx, merge, {
+        code: "landing_queue",
+        message: `waits for its turn to go into ${merge.target}`,
+      });
+      schedule(ctx, "lane", laneId(merge.rig_id, merge.target));
+      return null;
+    default:
+      return null;
+  }
+}
+
+function queued(ctx: Ctx, merge: MergeRow): number | null {
+  const { review } = settings(ctx, merge.rig_id);
+  if (review.gates.length > 0 && merge.gates_head !== merge.head_sha) return runGates(ctx, merge);
+  if (review.gates.length > 0 && merge.gates_green === 0) return redBeforeReview(ctx, merge);
+  if (!review.code_review) return implied(ctx, merge);
+  if (approvedBefore(merge)) return toApproved(ctx, merge, "was approved at this head before");
+  ctx.sql.run("update merge_requests set review_wanted = 1 where bead_id = ?", merge.bead_id);
+  mergeWaits(ctx, merge, { code: "review_slot", message: "waits for a reviewer" });
+  schedule(ctx, "dispatch", merge.rig_id);
+  return merge.cooldown_until > ctx.now ? merge.cooldown_until : null;
+}
+
+function runGates(ctx: Ctx, merge: MergeRow): number | null {
+  mergeWaits(ctx, merge, { code: "gates", message: "its gates run" });
+  if (merge.cooldown_until > ctx.now) return merge.cooldown_until;
+  enqueue(ctx, {
+    kind: "run_gates",
+    subject: merge.bead_id,
+    key: `gates:${merge.bead_id}:${merge.head_sha}`,
+    payload: { mergeId: merge.bead_id, headSha: merge.head_sha },
+  });
+  return null;
+}
+
+/** Red gates go straight back as rework, without spending a review. */
+function redBeforeReview(ctx: Ctx, merge: MergeRow): null {
+  const gates = gatesOf(merge);
+  const red = redGates(gates).map((gate) => gate.name);
+  sendBack(ctx, merge, gatesWorkOrder(merge, gates, `at ${merge.head_sha.slice(0, 8)}`), {
+    kind: "review.gates_finished",
+    text: `${mergeTitle(ctx, merge)}: ${red.join(", ")} failed`,
+  });
+  return null;
+}
+
+/** Without code review, green gates are the approval. */
+function implied(ctx: Ctx, merge: MergeRow): null {
+  storeVerdict(ctx, merge, {
+    kind: "approve",
+    summary: "Code review is off for this rig; the gates are green.",
+    headSha: merge.head_sha,
+    at: ctx.now,
+    sessionId: null,
+  });
+  return toApproved(ctx, merge, "needs no review");
+}
+
+function approvedBefore(merge: MergeRow): boolean {
+  const verdict = verdictOf(merge);
+  return (
+    verdict?.kind === "approve" && verdict.headSha === merge.head_sha && merge.reviewed_sha === merge.head_sha
+  );
+}
+
+function toApproved(ctx: Ctx, merge: MergeRow, why: string): null {
+  ctx.sql.run("update merge_requests set reviewed_sha = head_sha where bead_id = ?", merge.bead_id);
+  moveMerge(ctx, merge, {
+    to: "approved",
+    kind: "review.completed",
+    text: `${mergeTitle(ctx, merge)} ${why}`,
+  });
+  return null;
+}
+
+function reviewing(ctx: Ctx, merge: MergeRow): null {
+  const session = liveSessionOfBead(ctx, merge.bead_id);
+  mergeWaits(ctx, merge, {
+    code: "verdict",
+    message: "is being reviewed",
+    ...(session ? { ids: [session.id] } : {}),
+  });
+  if (session && session.start_point !== merge.head_sha) stopReview(ctx, merge, "the branch has moved");
+  return null;
+}
+
+function changesRequested(ctx: Ctx, merge: MergeRow): null {
+  if (merge.question_id !== null) return null;
+  if (merge.fix_bead_id === null) return null;
+  const fix = beadRow(ctx, merge.fix_bead_id);
+  if (isBroken(fix)) {
+    ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
+    ask(ctx, merge, "fix_failed", `${fix.title} did not succeed (${fix.reason ?? fix.status}).`);
+  } else if (!isDone(fix)) {
+    mergeWaits(ctx, merge, {
+      code: fix.kind === "conflict" ? "conflict" : "rework",
+      message: `waits for ${fix.title}`,
+      ids: [fix.id],
+    });
+  }
+  return null;
+}

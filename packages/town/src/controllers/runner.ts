@@ -1,0 +1,44 @@
+/**
+ * The runner: wanted while something lives in it or has to start, let go of when nothing has been
+ * wanted for a while (spec/town.md §5). Whether it lives is the host's question; ours is only when to ask.
+ */
+import { settings } from "../config/store.ts";
+import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
+import { schedule } from "../kernel/schedule.ts";
+import { enqueue } from "../outbox/outbox.ts";
+import { townRow } from "../town-row.ts";
+
+/** A heartbeat is sent every 30 s; later than this the runner is looked after. */
+const HEARTBEAT_LATE = 45 * SECOND;
+
+export function runnerController(ctx: Ctx): number | null {
+  const town = townRow(ctx);
+  const wanted =
+    ctx.sql.get<{ id: string }>("select id from sessions where state <> 'ended' limit 1") !== undefined;
+  const seen = town.runner_seen_at;
+  if (!wanted) return seen === null ? null : stopWhenIdle(ctx, seen);
+  const late = seen === null ? ctx.now : seen + HEARTBEAT_LATE;
+  if (late > ctx.now) return late;
+  enqueue(ctx, { kind: "ensure_runner", subject: "runner", key: "runner:ensure" });
+  return ctx.now + HEARTBEAT_LATE;
+}
+
+/** Idle since the last session ended, or since it was last seen where none ever ran. */
+function stopWhenIdle(ctx: Ctx, seen: number): number | null {
+  const busy = ctx.sql.get<{ id: string }>(
+    "select id from outbox where state in ('pending', 'running', 'accepted') and kind <> 'stop_runner' limit 1",
+  );
+  if (busy) return ctx.now + MINUTE;
+  const lastEnd = ctx.sql.get<{ at: number | null }>("select max(ended_at) as at from sessions")?.at ?? seen;
+  const until = lastEnd + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
+  if (until > ctx.now) return until;
+  enqueue(ctx, { kind: "stop_runner", subject: "runner", key: "runner:stop" });
+  ctx.sql.run("update town set runner_seen_at = null where id = 1");
+  return null;
+}
+
+/** A heartbeat or registration: it lives. */
+export function runnerSeen(ctx: Ctx): void {
+  ctx.sql.run("update town set runner_seen_at = ? where id = 1", ctx.now);
+  schedule(ctx, "runner", "runner", ctx.now + HEARTBEAT_LATE);
+}

@@ -1,0 +1,74 @@
+/** A live session: its lease, its deadline, and the end of patience with a silent agent. */
+import type { Ctx } from "../kernel/context.ts";
+import { MINUTE } from "../kernel/context.ts";
+import { enqueue, underWay } from "../outbox/outbox.ts";
+import { endSession } from "../sessions/end.ts";
+import { sessionRow, STOP_DEADLINE, type SessionRow } from "../sessions/session-row.ts";
+import { z } from "zod";
+import { fromJson } from "../kernel/json.ts";
+
+/** No sign of the agent itself for this long, while nothing it runs explains it: it is replaced. */
+export const SILENCE_LIMIT = 120 * MINUTE;
+
+export function sessionController(ctx: Ctx, id: string): number | null {
+  const session = sessionRow(ctx, id);
+  if (!session || session.state === "ended") return null;
+  if (session.lease_expires_at <= ctx.now) return lost(ctx, session, "nothing was heard of it for 90 s");
+  if (session.stop_requested !== null) return stopping(ctx, session);
+  if (session.state === "settling" && session.deadline !== null && session.deadline <= ctx.now) {
+    return lost(ctx, session, "its work could not be settled within 10 min");
+  }
+  const silentUntil = silence(session);
+  if (silentUntil !== null && silentUntil <= ctx.now) {
+    requestStop(ctx, session, "now", "the agent has been silent for two hours");
+    return ctx.now + STOP_DEADLINE;
+  }
+  return Math.min(session.lease_expires_at, session.deadline ?? Infinity, silentUntil ?? Infinity);
+}
+
+function lost(ctx: Ctx, session: SessionRow, message: string): null {
+  endSession(ctx, session, {
+    outcome: session.stop_requested === null ? "lost" : "stopped",
+    reason: { code: session.stop_requested === null ? "lease_expired" : "stopped", message },
+    gone: false,
+  });
+  return null;
+}
+
+function stopping(ctx: Ctx, session: SessionRow): number | null {
+  if (session.deadline === null || session.deadline > ctx.now) {
+    return Math.min(session.lease_expires_at, session.deadline ?? Infinity);
+  }
+  endSession(ctx, session, {
+    outcome: "stopped",
+    reason: { code: "stopped", message: "it did not stop within 10 min" },
+    gone: false,
+  });
+  return null;
+}
+
+/** Asks it to end; its outcome calls are fenced at once, its bead waits until the work is saved. */
+export function requestStop(ctx: Ctx, session: SessionRow, mode: "graceful" | "now", why: string): void {
+  ctx.sql.run(
+    "update sessions set stop_requested = ?, deadline = ? where id = ?",
+    why.slice(0, 500) || "stopped",
+    ctx.now + STOP_DEADLINE,
+    session.id,
+  );
+  const start = underWay(ctx, "start_session", session.id);
+  if (start?.state === "pending")
+    ctx.sql.run("update outbox set state = 'done', result = 'cancelled' where id = ?", start.id);
+  enqueue(ctx, {
+    kind: "stop_session",
+    subject: session.id,
+    key: `stop:${session.id}:${mode}`,
+    payload: { mode },
+  });
+}
+
+/** When its silence becomes too long; null where something explains it (spec/town.md §5). */
+function silence(session: SessionRow): number | null {
+  if (session.role === "mayor" || session.state !== "running") return null;
+  const tools = fromJson(z.array(z.string()), session.active_tools) ?? [];
+  return tools.length > 0 ? null : session.last_event_at + SILENCE_LIMIT;
+}

@@ -1,0 +1,130 @@
+/** A person's answer to an escalation; its effect happens in the same transaction (spec/api.md §3.12). */
+import { GastownError } from "@gastown/protocol";
+import { closeIssue, retryIssue, retryMerge } from "../beads/commands.ts";
+import { findBead } from "../beads/bead-row.ts";
+import { isBroken } from "../beads/done.ts";
+import { closeConvoy, retryConvoy } from "../convoys/commands.ts";
+import { members } from "../convoys/convoys.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { dismissMerge } from "../reviews/fail.ts";
+import { mergeRow, type MergeRow } from "../reviews/merge-row.ts";
+import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
+import { storeVerdict } from "../reviews/verdict.ts";
+import { choicesOf, closeEscalation, sourceOf, toEscalation, type EscalationRow } from "./escalations.ts";
+
+export interface Answer {
+  choice?: string | undefined;
+  answer?: string | undefined;
+}
+
+/** Throws `action_not_offered`, `outcome_recorded` (answered otherwise already), `validation_failed`. */
+export function resolveEscalation(ctx: Ctx, row: EscalationRow, answer: Answer): void {
+  if (row.open === 0) return repeated(ctx, row, answer);
+  const offered = choicesOf(row).map((choice) => choice.id);
+  if (answer.choice !== undefined && !offered.includes(answer.choice) && answer.choice !== "ignore") {
+    throw new GastownError(
+      "action_not_offered",
+      `This question offers ${offered.length === 0 ? "no choices, only an answer" : offered.join(", ")} (or ignore), not ${answer.choice}.`,
+      { offered },
+    );
+  }
+  if (answer.choice === undefined && answer.answer === undefined) {
+    throw new GastownError(
+      "validation_failed",
+      `Give a choice (${offered.join(", ") || "none offered"}) or an answer.`,
+    );
+  }
+  closeEscalation(ctx, row, { choice: answer.choice ?? null, answer: answer.answer ?? null });
+  if (answer.answer !== undefined) tellNextAttempt(ctx, row, answer.answer);
+  if (answer.choice !== undefined && answer.choice !== "ignore") carryOut(ctx, row, answer.choice);
+  else if (row.subject.startsWith("session:")) startAgain(ctx, row);
+}
+
+function repeated(ctx: Ctx, row: EscalationRow, answer: Answer): void {
+  const recorded = toEscalation(ctx, row).resolution?.choice ?? null;
+  if (recorded === (answer.choice ?? null)) return;
+  throw new GastownError(
+    "outcome_recorded",
+    `This question was answered already (${recorded ?? "with a text"}).`,
+    { recorded },
+  );
+}
+
+/** The answer reaches the asker's next attempt as a note. */
+function tellNextAttempt(ctx: Ctx, row: EscalationRow, text: string): void {
+  const { beadId } = sourceOf(row);
+  if (beadId) ctx.sql.run("update beads set note = ? where id = ?", text, beadId);
+}
+
+/** A bead that was held for the question goes on. */
+function startAgain(ctx: Ctx, row: EscalationRow): void {
+  const { beadId } = sourceOf(row);
+  const bead = beadId
+    ? ctx.sql.get<{ held: string | null }>("select held from beads where id = ?", beadId)
+    : undefined;
+  if (beadId && bead?.held === "question") retryIssue(ctx, beadId, { fresh: false, note: "" });
+}
+
+function carryOut(ctx: Ctx, row: EscalationRow, choice: string): void {
+  const merge = mergeRow(ctx, row.subject);
+  if (merge) return onMerge(ctx, merge, choice);
+  if (row.subject.startsWith("convoy_")) return onConvoy(ctx, row.subject, choice);
+  if (choice === "retry") retryIssue(ctx, row.subject, { fresh: false, note: "" });
+  else if (choice === "waive") closeIssue(ctx, row.subject, "waived", "");
+  else if (choice === "close") closeOpen(ctx, row.subject);
+}
+
+/** A failed bead cannot be closed any more: to go on without it is to waive it. */
+function closeOpen(ctx: Ctx, beadId: string): void {
+  const bead = findBead(ctx, beadId);
+  if (bead.status === "failed") return;
+  closeIssue(ctx, beadId, "cancelled", "");
+}
+
+function onMerge(ctx: Ctx, merge: MergeRow, choice: string): void {
+  if (choice === "retry") {
+    if (merge.state === "failed") retryMerge(ctx, merge.bead_id);
+    else again(ctx, merge, "queued");
+  } else if (choice === "approve") {
+    storeVerdict(ctx, merge, {
+      kind: "approve",
+      summary: `Approved by ${ctx.actor.name}`,
+      headSha: merge.head_sha,
+      at: ctx.now,
+      sessionId: null,
+    });
+    ctx.sql.run("update merge_requests set reviewed_sha = head_sha where bead_id = ?", merge.bead_id);
+    again(ctx, merge, "approved");
+  } else if (choice === "close") {
+    closeSource(ctx, merge);
+  }
+}
+
+function again(ctx: Ctx, merge: MergeRow, to: "queued" | "approved"): void {
+  ctx.sql.run(
+    "update merge_requests set question_id = null, gates_head = null, change_rounds = 0 where bead_id = ?",
+    merge.bead_id,
+  );
+  moveMerge(ctx, merge, {
+    to,
+    kind: to === "queued" ? "merge.queued" : "review.approved",
+    text: `${mergeTitle(ctx, merge)} goes on (${ctx.actor.name})`,
+  });
+}
+
+function closeSource(ctx: Ctx, merge: MergeRow): void {
+  if (merge.lands_convoy === 0) {
+    closeOpen(ctx, merge.source_id);
+    return;
+  }
+  if (merge.state !== "failed" && merge.state !== "merged") dismissMerge(ctx, merge, "dropped by a person");
+  closeConvoy(ctx, merge.source_id, "");
+}
+
+function onConvoy(ctx: Ctx, convoyId: string, choice: string): void {
+  if (choice === "retry") retryConvoy(ctx, convoyId);
+  else if (choice === "close") closeConvoy(ctx, convoyId, "");
+  else if (choice === "waive") {
+    for (const bead of members(ctx, convoyId).filter(isBroken)) closeIssue(ctx, bead.id, "waived", "");
+  }
+}

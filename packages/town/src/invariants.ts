@@ -1,0 +1,74 @@
+/** The invariants of spec/town.md §8 that stored state alone can show. */
+import type { Ctx } from "./kernel/context.ts";
+
+interface Check {
+  id: number;
+  title: string;
+  /** Selects the ids that violate it as `id`. */
+  sql: string;
+}
+
+const CHECKS: readonly Check[] = [
+  {
+    id: 1,
+    title: "At most one live session per agent and per bead",
+    sql: `select agent_id as id from sessions where state <> 'ended' group by agent_id having count(*) > 1
+          union select bead_id from sessions where state <> 'ended' and bead_id is not null group by bead_id having count(*) > 1`,
+  },
+  {
+    id: 3,
+    title: "A final status never changes",
+    sql: `select a.subject_id as id from audit a where a.kind = 'bead.status_changed' and a.from_state = 'closed'`,
+  },
+  {
+    id: 4,
+    title: "An issue is in review if and only if exactly one live merge request tracks it",
+    sql: `select b.id from beads b where b.type = 'issue' and (b.status = 'in_review') <>
+          ((select count(*) from merge_requests m where m.source_id = b.id and m.state not in ('merged', 'failed')) = 1)`,
+  },
+  {
+    id: 6,
+    title: "Nothing lands with an outdated or missing approval",
+    sql: `select bead_id as id from merge_requests where state in ('landing', 'merged') and lands_convoy >= 0
+          and (reviewed_sha is null or reviewed_sha <> head_sha)`,
+  },
+  {
+    id: 8,
+    title: "A convoy is landed only if all members are done and each of its landing merge requests merged",
+    sql: `select c.bead_id as id from convoys c where c.state = 'landed' and (
+          exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue' and b.waived = 0
+                  and (b.status <> 'closed' or b.reason not in ('merged', 'pushed', 'no_changes', 'done_elsewhere', 'moot', 'waived')))
+          or exists (select 1 from merge_requests m where m.source_id = c.bead_id and m.lands_convoy = 1
+                     and m.state not in ('merged', 'failed')))`,
+  },
+  {
+    id: 10,
+    title: "Every live entity has a time or a wait",
+    sql: `select b.id from beads b where b.type = 'issue' and b.status = 'open' and b.waiting is null and b.ready = 0
+            and not exists (select 1 from schedule s where s.kind = 'bead' and s.id = b.id)
+          union select b.id from beads b where b.type = 'issue' and b.status = 'in_progress'
+            and not exists (select 1 from sessions x where x.bead_id = b.id and x.state <> 'ended')
+          union select m.bead_id from merge_requests m where m.state in ('queued', 'approved', 'changes_requested') and m.waiting is null
+            and not exists (select 1 from schedule s where s.kind = 'merge' and s.id = m.bead_id)
+          union select m.bead_id from merge_requests m where m.state = 'landing'
+            and not exists (select 1 from outbox o where o.subject = m.bead_id and o.state in ('pending', 'running', 'accepted'))
+            and not exists (select 1 from inbox i where i.state = 'pending')
+          union select x.id from sessions x where x.state <> 'ended'
+            and not exists (select 1 from schedule s where s.kind = 'session' and s.id = x.id)`,
+  },
+];
+
+export interface Violation {
+  id: number;
+  title: string;
+  subjects: string[];
+}
+
+export function checkInvariants(ctx: Ctx): Violation[] {
+  return CHECKS.flatMap((check) => {
+    const rows = ctx.sql.all<{ id: string }>(check.sql);
+    return rows.length === 0
+      ? []
+      : [{ id: check.id, title: check.title, subjects: rows.map((row) => row.id) }];
+  });
+}

@@ -1,0 +1,33 @@
+/** Numbered migrations, run when a town is opened (spec/town.md §1). */
+import { GastownError } from "@gastown/protocol";
+import type { Sql } from "../kernel/sql.ts";
+import { initial } from "./0001-initial.ts";
+
+const MIGRATIONS: readonly string[] = [initial];
+export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/**
+ * Brings a database to this version, one transaction a step.
+ * Throws `storage_busy` for a database of a newer version, which is not touched.
+ */
+export function migrate(sql: Sql): void {
+  sql.exec(
+    "create table if not exists schema_version (id integer primary key check (id = 1), version integer not null) strict",
+  );
+  const found = sql.get<{ version: number }>("select version from schema_version where id = 1")?.version ?? 0;
+  if (found > SCHEMA_VERSION) {
+    throw new GastownError(
+      "not_ready",
+      `This town's database has schema version ${found}, but this gastown knows only up to ${SCHEMA_VERSION}. Use the newer gastown that wrote it.`,
+    );
+  }
+  for (let version = found + 1; version <= SCHEMA_VERSION; version++) {
+    sql.transaction(() => {
+      sql.exec(MIGRATIONS[version - 1] ?? "");
+      sql.run(
+        "insert into schema_version (id, version) values (1, ?1) on conflict (id) do update set version = ?1",
+        version,
+      );
+    });
+  }
+}

@@ -1,0 +1,28 @@
+/** Hands due effects to the host: marked as running in one commit that is flushed before they leave. */
+import { settings } from "../config/store.ts";
+import type { Ctx } from "../kernel/context.ts";
+import type { ClaimedEffect } from "../town.ts";
+import { claimable, finish, type EffectKind } from "./outbox.ts";
+import { buildRequest, callDeadline } from "./requests.ts";
+
+export function claimEffects(ctx: Ctx, limit?: number): ClaimedEffect[] {
+  const parallel = settings(ctx, null).limits.parallel_effects;
+  const claimed: ClaimedEffect[] = [];
+  for (const row of claimable(ctx, Math.min(limit ?? parallel, parallel))) {
+    const attempt = row.attempts + 1;
+    const request = buildRequest(ctx, row, attempt);
+    if (!request) {
+      finish(ctx, row.id, "moot");
+      continue;
+    }
+    const deadline = ctx.now + callDeadline(row.kind as EffectKind);
+    ctx.sql.run(
+      "update outbox set state = 'running', attempts = ?, deadline = ? where id = ? and state = 'pending'",
+      attempt,
+      deadline,
+      row.id,
+    );
+    claimed.push({ id: row.id, attempt, deadline, request });
+  }
+  return claimed;
+}

@@ -1,0 +1,205 @@
+/**
+ * Effects: what has to be done outside, recorded in the transaction that decided it
+ * (spec/town.md §4, decision 4).
+ *
+ *   pending → running → done
+ *                     → accepted → done      the runner took it (202) and answers by callback
+ *   running, accepted → pending              its deadline passed, the host began anew, or a newer runner came
+ *   running → dead                           refused for good, or 20 counted failures
+ *
+ * A crash may carry one out twice, so each kind looks at the world before it acts.
+ */
+import type { FailureReason } from "@gastown/protocol";
+import { audit } from "../audit/audit.ts";
+import { retryBackoff, SECOND, type Ctx } from "../kernel/context.ts";
+import { toJson } from "../kernel/json.ts";
+import type { Row } from "../kernel/sql.ts";
+
+export type EffectKind =
+  | "start_session"
+  | "stop_session"
+  | "message_session"
+  | "settle_session"
+  | "setup_rig"
+  | "branch"
+  | "run_gates"
+  | "merge"
+  | "withdraw_merge"
+  | "ensure_runner"
+  | "stop_runner";
+
+export type EffectRow = Row & {
+  id: string;
+  kind: string;
+  subject: string;
+  key: string;
+  payload: string;
+  state: string;
+  attempts: number;
+  failures: number;
+  due_at: number;
+  deadline: number;
+  give_up_at: number | null;
+  runner_epoch: number;
+};
+
+export const MAX_EFFECT_FAILURES = 20;
+
+export interface NewEffect {
+  kind: EffectKind;
+  /** Only one effect of a subject is carried out at a time. */
+  subject: string;
+  /** Idempotency key: the same wish while one is under way is one effect. */
+  key: string;
+  payload?: Record<string, unknown>;
+  /** No try begins after this time (epoch ms); the answer then stays unknown. */
+  giveUpAt?: number;
+}
+
+/** Queues an effect and returns its id; the id of the one under way where the key is taken. */
+export function enqueue(ctx: Ctx, effect: NewEffect): string {
+  const existing = ctx.sql.get<{ id: string }>(
+    "select id from outbox where key = ? and state in ('pending', 'running', 'accepted')",
+    effect.key,
+  );
+  if (existing) return existing.id;
+  const id = ctx.id("effect");
+  ctx.sql.run(
+    `insert into outbox (id, kind, subject, key, payload, state, due_at, give_up_at, created_at)
+     values (?, ?, ?, ?, ?, 'pending', ?, ?, ?)`,
+    id,
+    effect.kind,
+    effect.subject,
+    effect.key,
+    toJson(effect.payload ?? {}),
+    ctx.now,
+    effect.giveUpAt ?? null,
+    ctx.now,
+  );
+  return id;
+}
+
+export function effect(ctx: Ctx, id: string): EffectRow | undefined {
+  return ctx.sql.get<EffectRow>("select * from outbox where id = ?", id);
+}
+
+/** Whether an effect of this subject and kind is still under way. */
+export function underWay(ctx: Ctx, kind: EffectKind, subject: string): EffectRow | undefined {
+  return ctx.sql.get<EffectRow>(
+    "select * from outbox where subject = ? and kind = ? and state in ('pending', 'running', 'accepted')",
+    subject,
+    kind,
+  );
+}
+
+/** Its subject is over: what was not begun is not begun any more. */
+export function cancelPending(ctx: Ctx, subject: string): void {
+  ctx.sql.run(
+    "update outbox set state = 'done', result = 'cancelled' where subject = ? and state = 'pending'",
+    subject,
+  );
+}
+
+export function finish(ctx: Ctx, id: string, result: string): void {
+  ctx.sql.run(
+    "update outbox set state = 'done', result = ? where id = ? and state in ('pending', 'running', 'accepted')",
+    result,
+    id,
+  );
+}
+
+/** The runner took it; `deadlineMs` from now its answer is overdue and it is sent again. */
+export function accept(ctx: Ctx, row: EffectRow, runnerEpoch: number, deadlineMs: number): void {
+  ctx.sql.run(
+    "update outbox set state = 'accepted', runner_epoch = ?, deadline = ? where id = ? and state = 'running'",
+    runnerEpoch,
+    ctx.now + deadlineMs,
+    row.id,
+  );
+}
+
+/** Not now. Returns true when it is dead after too many counted failures. */
+export function retryLater(
+  ctx: Ctx,
+  row: EffectRow,
+  answer: { message: string; retryAfterMs?: number | undefined; counted: boolean },
+): boolean {
+  const failures = row.failures + (answer.counted ? 1 : 0);
+  if (failures >= MAX_EFFECT_FAILURES) return true;
+  const wait = answer.retryAfterMs ?? retryBackoff(answer.counted ? failures : Math.min(row.attempts, 6));
+  ctx.sql.run(
+    "update outbox set state = 'pending', failures = ?, due_at = ?, result = ? where id = ? and state = 'running'",
+    failures,
+    ctx.now + Math.max(wait, SECOND / 4),
+    answer.message.slice(0, 2_000),
+    row.id,
+  );
+  return false;
+}
+
+export function bury(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
+  ctx.sql.run("update outbox set state = 'dead', result = ? where id = ?", toJson(reason), row.id);
+  audit(ctx, {
+    kind: "outbox.effect_dead",
+    subject: { type: "effect", id: row.id },
+    text: `${row.kind.replaceAll("_", " ")} was given up: ${reason.message}`,
+    reason: reason.code,
+    data: { kind: row.kind, subject: row.subject },
+  });
+}
+
+/** Everything in flight is pending again: the host that carried it out is gone. */
+export function requeueRunning(ctx: Ctx): void {
+  ctx.sql.run("update outbox set state = 'pending', due_at = ? where state = 'running'", ctx.now);
+}
+
+/** What an older runner instance had accepted is sent to the new one. */
+export function requeueAccepted(ctx: Ctx, newEpoch: number): void {
+  ctx.sql.run(
+    "update outbox set state = 'pending', due_at = ? where state = 'accepted' and runner_epoch < ?",
+    ctx.now,
+    newEpoch,
+  );
+}
+
+/** Past its deadline: nobody will answer any more, so it is sent again. */
+export function requeueOverdue(ctx: Ctx): void {
+  ctx.sql.run(
+    "update outbox set state = 'pending', due_at = ?1 where state in ('running', 'accepted') and deadline <= ?1",
+    ctx.now,
+  );
+}
+
+/**
+ * The earliest time at which the outbox wants attention. What is due already waits for a free place or
+ * for another effect of its subject, and the end of that brings the next tick; its deadline is here.
+ */
+export function outboxDueAt(ctx: Ctx): number | null {
+  const row = ctx.sql.get<{ at: number | null }>(
+    `select min(at) as at from (
+       select min(due_at) as at from outbox where state = 'pending' and due_at > ?
+       union all
+       select min(deadline) as at from outbox where state = 'running'
+       union all
+       select min(deadline) as at from outbox where state = 'accepted')`,
+    ctx.now,
+  );
+  return row?.at ?? null;
+}
+
+/** Pending effects that may begin now, oldest first, one per subject, up to the limit in flight. */
+export function claimable(ctx: Ctx, limit: number): EffectRow[] {
+  const running =
+    ctx.sql.get<{ n: number }>("select count(*) as n from outbox where state = 'running'")?.n ?? 0;
+  const free = limit - running;
+  if (free <= 0) return [];
+  return ctx.sql.all<EffectRow>(
+    `select * from outbox o where state = 'pending' and due_at <= ?1
+       and not exists (select 1 from outbox b where b.subject = o.subject and b.state in ('running', 'accepted') and b.kind = o.kind)
+       and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'running')
+       and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'pending' and b.id < o.id and b.due_at <= ?1)
+     order by due_at, id limit ?2`,
+    ctx.now,
+    free,
+  );
+}

@@ -1,0 +1,208 @@
+/** From a stored effect to what an executor needs; null where its cause is gone meanwhile. */
+import { z } from "zod";
+import { settings } from "../config/store.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { MINUTE, SECOND } from "../kernel/context.ts";
+import { fromJson } from "../kernel/json.ts";
+import { mergeRow } from "../reviews/merge-row.ts";
+import { mergeTitle } from "../reviews/move-merge.ts";
+import type { RigRow } from "../rigs/rigs.ts";
+import { author, launchPlan, toRigRef } from "../sessions/launch.ts";
+import { sessionRow } from "../sessions/session-row.ts";
+import type { EffectRequest } from "../town.ts";
+import type { EffectKind, EffectRow } from "./outbox.ts";
+
+const payloadSchema = z.object({
+  mode: z.enum(["graceful", "now"]).optional(),
+  messageId: z.string().optional(),
+  settleId: z.string().optional(),
+  operation: z.enum(["create", "delete"]).optional(),
+  convoyId: z.string().optional(),
+  rigId: z.string().optional(),
+  branch: z.string().optional(),
+  expectedHead: z.string().optional(),
+  mergeId: z.string().optional(),
+  headSha: z.string().optional(),
+  effectId: z.string().optional(),
+});
+export type EffectPayload = z.infer<typeof payloadSchema>;
+
+export function payloadOf(row: EffectRow): EffectPayload {
+  return fromJson(payloadSchema, row.payload) ?? {};
+}
+
+/** How long one call may take before its answer counts as lost (ms). */
+export function callDeadline(kind: EffectKind): number {
+  return kind === "ensure_runner" || kind === "stop_runner" ? 60 * SECOND : 30 * SECOND;
+}
+
+/** How long the runner may take after it accepted (ms): the sum of the limits of what it runs. */
+export function resultDeadline(ctx: Ctx, row: EffectRow): number {
+  const payload = payloadOf(row);
+  const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
+  const config = settings(ctx, merge?.rig_id ?? null);
+  const gates = config.review.gates.reduce((sum, gate) => sum + gate.timeout_seconds * SECOND, 0);
+  const setup = config.setup.reduce((sum, step) => sum + (step.timeout_seconds ?? 600) * SECOND, 0);
+  switch (row.kind) {
+    case "setup_rig":
+      return 30 * MINUTE;
+    case "run_gates":
+      return gates + setup + 5 * MINUTE;
+    case "merge":
+      return 2 * (gates + setup) + 10 * MINUTE;
+    default:
+      return 10 * MINUTE;
+  }
+}
+
+export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectRequest | null {
+  const ids = { effect_id: row.id, attempt };
+  const payload = payloadOf(row);
+  switch (row.kind) {
+    case "start_session":
+      return startSession(ctx, row);
+    case "stop_session":
+      return stopSession(ctx, row, payload);
+    case "message_session":
+      return messageSession(ctx, row, payload);
+    case "settle_session":
+      return settleSession(ctx, row, payload);
+    case "setup_rig": {
+      const rig = rigOf(ctx, row.subject);
+      return rig && { kind: "setup_rig", body: { ...ids, rig: setupRef(rig) } };
+    }
+    case "branch":
+      return branch(ctx, payload, ids);
+    case "run_gates":
+      return runGates(ctx, payload, ids);
+    case "merge":
+      return mergeBody(ctx, payload, ids);
+    case "withdraw_merge":
+      return payload.effectId ? { kind: "withdraw_merge", effectId: payload.effectId } : null;
+    case "ensure_runner":
+      return { kind: "ensure_runner" };
+    case "stop_runner":
+      return { kind: "stop_runner" };
+    default:
+      return null;
+  }
+}
+
+type Ids = { effect_id: string; attempt: number };
+
+function rigOf(ctx: Ctx, id: string | undefined): RigRow | null {
+  return (id && ctx.sql.get<RigRow>("select * from rigs where id = ?", id)) || null;
+}
+
+/** Before the first set-up the default branch may be unknown: HEAD of the remote decides. */
+function setupRef(rig: RigRow) {
+  return { ...toRigRef(rig), default_branch: rig.default_branch ?? "HEAD" };
+}
+
+function startSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.state !== "starting" || session.stop_requested !== null) return null;
+  const plan = launchPlan(ctx, session);
+  return plan && { kind: "start_session", plan };
+}
+
+function stopSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.gone === 1) return null;
+  return { kind: "stop_session", sessionId: session.id, epoch: session.epoch, mode: payload.mode ?? "now" };
+}
+
+function messageSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  const message = ctx.sql.get<{ text: string; deliveries: number }>(
+    "select text, deliveries from mayor_messages where id = ? and state = 'delivered'",
+    payload.messageId ?? "",
+  );
+  if (!session || session.state === "ended" || !message || !payload.messageId) return null;
+  const text =
+    message.deliveries > 1
+      ? `[This message was given to an earlier session that was interrupted.]\n${message.text}`
+      : message.text;
+  return {
+    kind: "message_session",
+    sessionId: session.id,
+    epoch: session.epoch,
+    messageId: payload.messageId,
+    text,
+    mode: "when_idle",
+  };
+}
+
+function settleSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.state !== "settling" || session.settle_id !== payload.settleId) return null;
+  const title =
+    ctx.sql.get<{ title: string }>("select title from beads where id = ?", session.bead_id)?.title ?? "Work";
+  return {
+    kind: "settle_session",
+    sessionId: session.id,
+    body: {
+      settle_id: session.settle_id ?? "",
+      epoch: session.epoch,
+      no_changes: session.settle_no_changes === 1,
+      message: title.slice(0, 300),
+    },
+  };
+}
+
+function branch(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | null {
+  const rig = rigOf(ctx, payload.rigId);
+  if (!rig || !payload.branch || !payload.operation) return null;
+  return {
+    kind: "branch",
+    body: {
+      ...ids,
+      rig: toRigRef(rig),
+      operation: payload.operation,
+      branch: payload.branch,
+      from: payload.operation === "create" ? `refs/heads/${rig.default_branch ?? "main"}` : null,
+      expected_head: payload.expectedHead ?? null,
+    },
+  };
+}
+
+function runGates(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | null {
+  const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
+  const rig = rigOf(ctx, merge?.rig_id);
+  if (!merge || !rig || merge.state !== "queued" || merge.head_sha !== payload.headSha) return null;
+  const config = settings(ctx, rig.id);
+  return {
+    kind: "run_gates",
+    body: {
+      ...ids,
+      rig: toRigRef(rig),
+      head_sha: merge.head_sha,
+      gates: config.review.gates,
+      env: config.env,
+      setup: config.setup,
+    },
+  };
+}
+
+function mergeBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | null {
+  const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
+  const rig = rigOf(ctx, merge?.rig_id);
+  if (!merge || !rig || merge.state !== "landing" || merge.reviewed_sha === null) return null;
+  const config = settings(ctx, rig.id);
+  return {
+    kind: "merge",
+    body: {
+      ...ids,
+      rig: toRigRef(rig),
+      branch: merge.branch,
+      reviewed_sha: merge.reviewed_sha,
+      target: merge.target,
+      method: merge.method,
+      message: { subject: mergeTitle(ctx, merge).slice(0, 300), body: `Bead: ${merge.source_id}` },
+      author: author(ctx, rig.id, "gastown"),
+      gates: config.review.gates,
+      env: config.env,
+      setup: config.setup,
+    },
+  };
+}

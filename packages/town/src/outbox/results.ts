@@ -1,0 +1,146 @@
+/** Results of effects, handed to whoever waits for them (spec/town.md §4). */
+import { effectOutcome, type EffectOutcome, type FailureReason } from "@gastown/protocol";
+import { branchFailed, branchMade } from "../convoys/branches.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { schedule } from "../kernel/schedule.ts";
+import { undeliver } from "../mayor/messages.ts";
+import { gatesError, gatesFinished, mergeFinished } from "../reviews/landing.ts";
+import { rigFailed, setupSucceeded } from "../rigs/rigs.ts";
+import { endSession } from "../sessions/end.ts";
+import { backToAgent } from "../sessions/settle.ts";
+import { sessionRow } from "../sessions/session-row.ts";
+import type { EffectAnswer } from "../town.ts";
+import { townRow } from "../town-row.ts";
+import { accept, bury, effect, finish, retryLater, type EffectRow } from "./outbox.ts";
+import { payloadOf, resultDeadline } from "./requests.ts";
+
+/** An executor's answer to one try. An answer to a try that is no longer the current one is late. */
+export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answer: EffectAnswer): void {
+  const row = effect(ctx, effectId);
+  if (!row || row.state !== "running" || row.attempts !== attempt) return;
+  switch (answer.type) {
+    case "accepted":
+      return accept(ctx, row, townRow(ctx).runner_epoch, resultDeadline(ctx, row));
+    case "done":
+      return finish(ctx, row.id, "done");
+    case "outcome":
+      finish(ctx, row.id, answer.outcome.outcome);
+      return deliver(ctx, row, answer.outcome);
+    case "refused":
+      bury(ctx, row, answer.reason);
+      return refused(ctx, row, answer.reason);
+    case "retry":
+      if (row.give_up_at !== null && row.give_up_at <= ctx.now) return finish(ctx, row.id, "unknown");
+      if (!retryLater(ctx, row, answer)) return;
+      bury(ctx, row, { code: "gave_up", message: answer.message });
+      return refused(ctx, row, { code: "gave_up", message: answer.message });
+  }
+}
+
+/** The runner's callback for what it accepted; from an older instance, or late, it is ignored. */
+export function effectSettled(ctx: Ctx, effectId: string, runnerEpoch: number, outcome: EffectOutcome): void {
+  const row = effect(ctx, effectId);
+  if (!row || runnerEpoch !== townRow(ctx).runner_epoch) return;
+  if (row.state !== "running" && row.state !== "accepted" && row.state !== "pending") return;
+  finish(ctx, row.id, outcome.outcome);
+  deliver(ctx, row, effectOutcome.parse(outcome));
+}
+
+function deliver(ctx: Ctx, row: EffectRow, outcome: EffectOutcome): void {
+  const payload = payloadOf(row);
+  switch (row.kind) {
+    case "setup_rig":
+      if (outcome.outcome === "rig_ready") {
+        return setupSucceeded(ctx, row.subject, {
+          defaultBranch: outcome.default_branch,
+          headSha: outcome.head_sha,
+        });
+      }
+      return rigFailed(ctx, row.subject, problemOf(outcome));
+    case "branch":
+      return branchResult(ctx, payload, outcome);
+    case "run_gates":
+      if (!payload.mergeId) return;
+      if (outcome.outcome === "gates_done")
+        return gatesFinished(ctx, payload.mergeId, payload.headSha ?? "", outcome.gates);
+      return gatesError(ctx, payload.mergeId, problemOf(outcome).message);
+    case "merge":
+      if (payload.mergeId) mergeFinished(ctx, payload.mergeId, outcome);
+      return;
+    default:
+      return;
+  }
+}
+
+function branchResult(ctx: Ctx, payload: ReturnType<typeof payloadOf>, outcome: EffectOutcome): void {
+  if (payload.operation !== "create" || !payload.convoyId || !payload.rigId) return;
+  if (outcome.outcome === "branch_done")
+    return branchMade(ctx, payload.convoyId, payload.rigId, outcome.head_sha);
+  branchFailed(ctx, payload.convoyId, payload.rigId, problemOf(outcome).message);
+  schedule(ctx, "convoy", payload.convoyId);
+}
+
+function problemOf(outcome: EffectOutcome): { message: string; action: string } {
+  switch (outcome.outcome) {
+    case "rig_broken":
+      return { message: outcome.message, action: outcome.action };
+    case "error":
+      return { message: outcome.message, action: "" };
+    case "rejected":
+    case "auth":
+      return { message: outcome.reason, action: "Check the access to this repository." };
+    case "missing_ref":
+      return { message: `${outcome.ref} is missing on the remote`, action: "" };
+    default:
+      return { message: `unexpected result ${outcome.outcome}`, action: "" };
+  }
+}
+
+/** A dead effect is its failure to whoever waits for it. */
+function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
+  const payload = payloadOf(row);
+  switch (row.kind) {
+    case "start_session":
+      return startRefused(ctx, row.subject, reason);
+    case "message_session":
+      if (payload.messageId) undeliver(ctx, payload.messageId);
+      return messageRefused(ctx, row.subject, reason);
+    case "settle_session":
+      return settleRefused(ctx, row.subject, reason);
+    case "setup_rig":
+      return rigFailed(ctx, row.subject, { message: reason.message, action: reason.action ?? "" });
+    case "branch":
+      return branchResult(ctx, payload, { outcome: "error", message: reason.message });
+    case "run_gates":
+      if (payload.mergeId) gatesError(ctx, payload.mergeId, reason.message);
+      return;
+    case "merge":
+      if (payload.mergeId) mergeFinished(ctx, payload.mergeId, { outcome: "error", message: reason.message });
+      return;
+    default:
+      return;
+  }
+}
+
+/** *refused*: the session ends at once and backoff applies (decision 2). */
+function startRefused(ctx: Ctx, sessionId: string, reason: FailureReason): void {
+  const session = sessionRow(ctx, sessionId);
+  if (session?.state === "starting") endSession(ctx, session, { outcome: "refused", reason, gone: true });
+}
+
+/** The runner does not know the mayor's session: it is over, and the message goes to the next one. */
+function messageRefused(ctx: Ctx, sessionId: string, reason: FailureReason): void {
+  const session = sessionRow(ctx, sessionId);
+  if (session && session.state !== "ended")
+    endSession(ctx, session, { outcome: "failed", reason, gone: true });
+}
+
+function settleRefused(ctx: Ctx, sessionId: string, reason: FailureReason): void {
+  const session = sessionRow(ctx, sessionId);
+  if (session?.state !== "settling") return;
+  backToAgent(ctx, session, {
+    type: "refused",
+    code: "push_failed",
+    message: `${reason.message} Your work is safe. Call gt_done again in a moment.`,
+  });
+}

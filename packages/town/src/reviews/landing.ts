@@ -1,0 +1,234 @@
+/** What the runner answered to a merge or to gates, as a step of the merge request (spec/review.md §3). */
+import type { EffectOutcome, GateResult } from "@gastown/protocol";
+import { closeBead } from "../beads/attempts.ts";
+import { beadRow } from "../beads/bead-row.ts";
+import { settings } from "../config/store.ts";
+import { branchMoved } from "../convoys/branches.ts";
+import { laneId } from "../dependents.ts";
+import { escalate, mootEscalations } from "../escalations/escalations.ts";
+import { attemptBackoff, MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
+import { toJson } from "../kernel/json.ts";
+import { schedule } from "../kernel/schedule.ts";
+import { enqueue } from "../outbox/outbox.ts";
+import { applyPendingCommand } from "./commands.ts";
+import { failMerge } from "./fail.ts";
+import { ask, mootFix, sendBack } from "./fix-beads.ts";
+import { mergeRow, redGates, type MergeRow } from "./merge-row.ts";
+import { mergeTitle, moveMerge } from "./move-merge.ts";
+
+const MAX_LANDING_ERRORS = 5;
+const RACE_PAUSE = 30 * SECOND;
+const RED_LANE_PAUSE = 5 * MINUTE;
+
+/** The gates of a head have run. */
+export function gatesFinished(ctx: Ctx, mergeId: string, headSha: string, gates: GateResult[]): void {
+  const merge = mergeRow(ctx, mergeId);
+  if (!merge || merge.state !== "queued" || merge.head_sha !== headSha) return;
+  const green = redGates(gates).length === 0;
+  ctx.sql.run(
+    "update merge_requests set gates_head = ?, gates = ?, gates_green = ?, landing_failures = 0 where bead_id = ?",
+    headSha,
+    toJson(gates),
+    green ? 1 : 0,
+    mergeId,
+  );
+  schedule(ctx, "merge", mergeId);
+}
+
+/** The gates could not be run at all: tried again, then a person is told. */
+export function gatesError(ctx: Ctx, mergeId: string, message: string): void {
+  const merge = mergeRow(ctx, mergeId);
+  if (!merge || merge.state !== "queued") return;
+  retryOrFail(ctx, merge, "gates_error", `The gates could not be run: ${message}`);
+  schedule(ctx, "merge", mergeId);
+}
+
+/** Only the merge's own result moves a merge request out of `landing`. */
+export function mergeFinished(ctx: Ctx, mergeId: string, outcome: EffectOutcome): void {
+  const merge = mergeRow(ctx, mergeId);
+  if (!merge || merge.state !== "landing") return;
+  if (outcome.outcome === "merged") return merged(ctx, merge, outcome.commit);
+  if (merge.pending_command !== null && applyPendingCommand(ctx, merge)) return;
+  switch (outcome.outcome) {
+    case "head_moved":
+      return headMoved(ctx, merge, outcome.head);
+    case "conflict":
+      return conflict(ctx, merge, outcome.files);
+    case "gates_failed":
+      return gatesFailed(ctx, merge, outcome.gates, outcome.target_red);
+    case "race_lost":
+      return backToLane(ctx, merge, RACE_PAUSE, "merge.race_lost", "the target moved too often");
+    case "withdrawn":
+      return backToLane(ctx, merge, 0, "merge.withdrawn", "it was asked to wait");
+    case "rejected":
+      return failMerge(ctx, merge, {
+        kind: "rejected",
+        message: `The remote refused the push: ${outcome.reason}`,
+      });
+    case "auth":
+      return failMerge(ctx, merge, {
+        kind: "auth",
+        message: `The push was not allowed: ${outcome.reason}. Check the credentials of this repository, then retry.`,
+      });
+    case "missing_ref":
+      return failMerge(ctx, merge, {
+        kind: "missing_ref",
+        message: `${outcome.ref} no longer exists on the remote.`,
+      });
+    default:
+      return landingError(
+        ctx,
+        merge,
+        outcome.outcome === "error" ? outcome.message : `unexpected answer ${outcome.outcome}`,
+      );
+  }
+}
+
+function merged(ctx: Ctx, merge: MergeRow, commit: string): void {
+  ctx.sql.run(
+    "update merge_requests set merge_commit = ?, question_id = null, pending_command = null where bead_id = ?",
+    commit,
+    merge.bead_id,
+  );
+  const title = mergeTitle(ctx, merge);
+  moveMerge(ctx, merge, {
+    to: "merged",
+    kind: "merge.landed",
+    reason: "merged",
+    text: `${title} landed on ${merge.target} as ${commit.slice(0, 8)}`,
+    data: { commit },
+  });
+  mootFix(ctx, merge);
+  mootEscalations(ctx, merge.bead_id);
+  if (merge.lands_convoy === 0) {
+    const source = beadRow(ctx, merge.source_id);
+    if (source.status === "in_review") closeBead(ctx, source, "merged", `${source.title} is merged`);
+    mootEscalations(ctx, source.id);
+    if (merge.convoy_id) branchMoved(ctx, merge.convoy_id, merge.rig_id, commit);
+  }
+  if (settings(ctx, merge.rig_id).review.delete_branch) deleteBranch(ctx, merge);
+}
+
+function deleteBranch(ctx: Ctx, merge: MergeRow): void {
+  enqueue(ctx, {
+    kind: "branch",
+    subject: `branch:${merge.rig_id}:${merge.branch}`,
+    key: `branch:delete:${merge.rig_id}:${merge.branch}`,
+    payload: { operation: "delete", rigId: merge.rig_id, branch: merge.branch, expectedHead: merge.head_sha },
+  });
+}
+
+function headMoved(ctx: Ctx, merge: MergeRow, head: string | null): void {
+  if (head === null)
+    return failMerge(ctx, merge, {
+      kind: "missing_ref",
+      message: `${merge.branch} no longer exists on the remote.`,
+    });
+  ctx.sql.run("update merge_requests set head_sha = ? where bead_id = ?", head, merge.bead_id);
+  moveMerge(ctx, merge, {
+    to: "queued",
+    kind: "pr.head_moved",
+    text: `${mergeTitle(ctx, merge)} has new commits (${head.slice(0, 8)}) and is looked at again`,
+    data: { head },
+  });
+}
+
+function conflict(ctx: Ctx, merge: MergeRow, files: string[]): void {
+  const event = {
+    kind: "merge.conflict",
+    text: `${mergeTitle(ctx, merge)} conflicts with ${merge.target} in ${files.slice(0, 3).join(", ") || "some files"}`,
+  };
+  if (settings(ctx, merge.rig_id).review.auto_resolve_conflicts) {
+    const text = `Merge the current ${merge.target} into ${merge.branch}, resolve the conflicts so that both sides keep their purpose, and commit. Do not rewrite commits that exist.`;
+    sendBack(ctx, merge, { kind: "conflict", text, files: files.map((path) => ({ path })) }, event);
+    return;
+  }
+  moveMerge(ctx, merge, { to: "changes_requested", ...event });
+  ask(
+    ctx,
+    merge,
+    "conflict",
+    `It conflicts with ${merge.target} in ${files.join(", ")}, and conflicts are not resolved automatically here.`,
+  );
+}
+
+function gatesFailed(ctx: Ctx, merge: MergeRow, gates: GateResult[], targetRed: boolean): void {
+  const red = redGates(gates).map((gate) => gate.name);
+  if (!targetRed) {
+    ctx.sql.run("update merge_requests set gates = ? where bead_id = ?", toJson(gates), merge.bead_id);
+    sendBack(ctx, merge, gatesWorkOrder(merge, gates, `merged into ${merge.target}`), {
+      kind: "merge.gates_failed",
+      text: `${mergeTitle(ctx, merge)}: ${red.join(", ")} failed on the merged tree`,
+    });
+    return;
+  }
+  blockLane(ctx, merge, red);
+  backToLane(ctx, merge, 0, "merge.gates_failed", `${red.join(", ")} fail on ${merge.target} itself`);
+}
+
+/** The target's own head is red: the lane waits, with one escalation, and nobody's work is blamed. */
+function blockLane(ctx: Ctx, merge: MergeRow, red: string[]): void {
+  ctx.sql.run(
+    `insert into lanes (rig_id, target, blocked_until, reason) values (?1, ?2, ?3, ?4)
+     on conflict (rig_id, target) do update set blocked_until = ?3, reason = ?4`,
+    merge.rig_id,
+    merge.target,
+    ctx.now + RED_LANE_PAUSE,
+    `${red.join(", ")} fail on ${merge.target} itself`,
+  );
+  escalate(ctx, {
+    severity: "high",
+    category: "target_red",
+    subject: laneId(merge.rig_id, merge.target),
+    title: `${merge.target} itself fails ${red.join(", ")}`,
+    body: `Nothing can land there until it is repaired. The town tries again every ${RED_LANE_PAUSE / MINUTE} minutes.`,
+    source: { rigId: merge.rig_id, beadId: merge.source_id },
+  });
+}
+
+/** What a worker is told when gates are red: which, and the end of each log. */
+export function gatesWorkOrder(merge: MergeRow, gates: GateResult[], where: string) {
+  const red = redGates(gates);
+  const logs = red.map((gate) => {
+    const end = gate.exit_code === null ? "did not end in time" : `exited with ${gate.exit_code}`;
+    return `### ${gate.name} ${end}\n${gate.log_tail.slice(-4_000)}`;
+  });
+  return {
+    kind: "rework" as const,
+    text: `These gates fail on ${merge.branch} ${where}. Find the cause and repair it.\n\n${logs.join("\n\n")}`,
+    files: [],
+  };
+}
+
+function landingError(ctx: Ctx, merge: MergeRow, message: string): void {
+  retryOrFail(ctx, merge, "error", `The merge failed: ${message}`);
+  const current = mergeRow(ctx, merge.bead_id);
+  if (current?.state === "landing")
+    backToLane(ctx, current, current.cooldown_until - ctx.now, "merge.error", message);
+}
+
+/** Counts one error; fails the merge request when five in a row are spent. */
+function retryOrFail(ctx: Ctx, merge: MergeRow, kind: string, message: string): void {
+  const failures = merge.landing_failures + 1;
+  ctx.sql.run(
+    "update merge_requests set landing_failures = ?, cooldown_until = ? where bead_id = ?",
+    failures,
+    ctx.now + attemptBackoff(failures),
+    merge.bead_id,
+  );
+  if (failures >= MAX_LANDING_ERRORS) failMerge(ctx, merge, { kind, message });
+}
+
+function backToLane(ctx: Ctx, merge: MergeRow, pause: number, kind: string, why: string): void {
+  ctx.sql.run(
+    "update merge_requests set cooldown_until = ? where bead_id = ?",
+    ctx.now + Math.max(pause, 0),
+    merge.bead_id,
+  );
+  moveMerge(ctx, merge, {
+    to: "approved",
+    kind,
+    reason: kind,
+    text: `${mergeTitle(ctx, merge)} waits for its turn again: ${why}`,
+  });
+}

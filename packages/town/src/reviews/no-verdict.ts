@@ -1,0 +1,46 @@
+/** A refinery that ends without a verdict. It is never taken for an approval (spec/review.md §2). */
+import { attemptBackoff, SECOND, type Ctx } from "../kernel/context.ts";
+import { rigFailed } from "../rigs/rigs.ts";
+import type { SessionEnd } from "../sessions/end.ts";
+import type { SessionRow } from "../sessions/session-row.ts";
+import { failMerge } from "./fail.ts";
+import { mergeRow } from "./merge-row.ts";
+import { mergeTitle, moveMerge } from "./move-merge.ts";
+
+const MAX_REVIEWS = 3;
+const UNCOUNTED = ["draining", "at_capacity", "model_unavailable"];
+const RIG_WIDE = ["runtime_missing", "repository_unusable", "no_token", "auth"];
+
+export function reviewEndedWithoutVerdict(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
+  const merge = session.bead_id ? mergeRow(ctx, session.bead_id) : undefined;
+  if (!merge || merge.state !== "reviewing") return;
+  const rigWide = end.outcome === "refused" && RIG_WIDE.includes(end.reason.code);
+  const counted =
+    !rigWide &&
+    end.outcome !== "stopped" &&
+    end.outcome !== "evicted" &&
+    !(end.outcome === "refused" && UNCOUNTED.includes(end.reason.code));
+  const failures = merge.review_failures + (counted ? 1 : 0);
+  const wait = counted ? attemptBackoff(failures) : end.outcome === "refused" ? 30 * SECOND : 0;
+  ctx.sql.run(
+    "update merge_requests set review_failures = ?, cooldown_until = ? where bead_id = ?",
+    failures,
+    ctx.now + wait,
+    merge.bead_id,
+  );
+  if (rigWide) rigFailed(ctx, merge.rig_id, { message: end.reason.message, action: end.reason.action ?? "" });
+  if (failures >= MAX_REVIEWS) {
+    failMerge(ctx, merge, {
+      kind: "no_verdict",
+      message: `${failures} reviews ended without a verdict (the last one: ${end.reason.message || end.outcome}). Did one of them mean to approve? Only a person can say so.`,
+    });
+    return;
+  }
+  moveMerge(ctx, merge, {
+    to: "queued",
+    kind: "review.no_verdict",
+    reason: end.reason.code,
+    text: `The review of ${mergeTitle(ctx, merge)} ended without a verdict`,
+    data: { outcome: end.outcome, failures },
+  });
+}

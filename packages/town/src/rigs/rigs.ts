@@ -1,0 +1,195 @@
+/** Rigs: the town's repositories (spec/town.md §1, §5). */
+import { GastownError, type Rig } from "@gastown/protocol";
+import { audit } from "../audit/audit.ts";
+import { MINUTE, type Ctx } from "../kernel/context.ts";
+import { iso } from "../kernel/iso.ts";
+import { schedule, unschedule } from "../kernel/schedule.ts";
+import type { Row } from "../kernel/sql.ts";
+import { enqueue } from "../outbox/outbox.ts";
+import { move } from "../status.ts";
+
+export type RigRow = Row & {
+  id: string;
+  name: string;
+  git_url: string;
+  default_branch: string | null;
+  state: "pending" | "ready" | "broken";
+  reason: string | null;
+  setup_failures: number;
+  gate: string | null;
+  created_at: number;
+  updated_at: number;
+  version: number;
+};
+
+export function addRig(
+  ctx: Ctx,
+  input: { name: string; gitUrl: string; defaultBranch?: string | undefined },
+): Rig {
+  const taken = ctx.sql.get<{ id: string }>("select id from rigs where name = ?", input.name);
+  if (taken) {
+    throw new GastownError(
+      "name_taken",
+      `There is already a rig called ${input.name} in this town. Choose another name with --name.`,
+      { existing: taken.id },
+    );
+  }
+  const id = ctx.id("rig");
+  ctx.sql.run(
+    `insert into rigs (id, name, git_url, default_branch, state, created_at, updated_at)
+     values (?, ?, ?, ?, 'pending', ?, ?)`,
+    id,
+    input.name,
+    input.gitUrl,
+    input.defaultBranch ?? null,
+    ctx.now,
+    ctx.now,
+  );
+  const seq = audit(ctx, {
+    kind: "rig.created",
+    subject: { type: "rig", id },
+    rigId: id,
+    text: `Rig ${input.name} added`,
+  });
+  ctx.sql.run("update rigs set version = ? where id = ?", seq, id);
+  askForSetup(ctx, id);
+  return toRig(ctx, rigRow(ctx, id));
+}
+
+/** By id, by an unambiguous id ending, or by name. */
+export function findRig(ctx: Ctx, ref: string): RigRow {
+  const exact = ctx.sql.get<RigRow>("select * from rigs where id = ?1 or name = ?1", ref);
+  if (exact) return exact;
+  const ending = ref.replace(/^rig_/, "").toUpperCase();
+  const matches = ending.length < 4 ? [] : rigRows(ctx).filter((rig) => rig.id.endsWith(ending));
+  const [only] = matches;
+  if (only && matches.length === 1) return only;
+  const names = rigRows(ctx).map((rig) => rig.name);
+  throw new GastownError(
+    "not_found",
+    names.length === 0
+      ? `There is no rig ${ref}: this town has no repositories yet. Add one with: gastown rig add <url or path>.`
+      : `There is no rig ${ref} in this town. It has: ${names.join(", ")}.`,
+  );
+}
+
+export function rigRow(ctx: Ctx, id: string): RigRow {
+  const row = ctx.sql.get<RigRow>("select * from rigs where id = ?", id);
+  if (!row) throw new GastownError("not_found", `There is no rig ${id} in this town.`);
+  return row;
+}
+
+export function rigRows(ctx: Ctx): RigRow[] {
+  return ctx.sql.all<RigRow>("select * from rigs order by created_at, id");
+}
+
+/** Sets the repository up (again): clone or fetch, default branch, credential. */
+export function askForSetup(ctx: Ctx, rigId: string): void {
+  enqueue(ctx, { kind: "setup_rig", subject: rigId, key: `setup:${rigId}` });
+}
+
+export function setupSucceeded(
+  ctx: Ctx,
+  rigId: string,
+  found: { defaultBranch: string; headSha: string },
+): void {
+  const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", rigId);
+  if (!rig) return;
+  ctx.sql.run(
+    "update rigs set default_branch = ?, setup_failures = 0 where id = ?",
+    found.defaultBranch,
+    rigId,
+  );
+  unschedule(ctx, "rig", rigId);
+  if (rig.state === "ready") return;
+  move(ctx, {
+    machine: "rig",
+    id: rigId,
+    from: rig.state,
+    to: "ready",
+    event: {
+      kind: "rig.verified",
+      subject: { type: "rig", id: rigId },
+      rigId,
+      text: `Rig ${rig.name} is ready on branch ${found.defaultBranch}`,
+      data: { head: found.headSha },
+    },
+  });
+}
+
+/** The repository cannot be used now. Beads of it wait and count nothing (spec/town.md §5). */
+export function rigFailed(ctx: Ctx, rigId: string, problem: { message: string; action: string }): void {
+  const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", rigId);
+  if (!rig) return;
+  const failures = rig.setup_failures + 1;
+  ctx.sql.run("update rigs set setup_failures = ? where id = ?", failures, rigId);
+  schedule(ctx, "rig", rigId, ctx.now + Math.min(MINUTE * 2 ** (failures - 1), 60 * MINUTE));
+  move(ctx, {
+    machine: "rig",
+    id: rigId,
+    from: rig.state,
+    to: "broken",
+    reason: `${problem.message} ${problem.action}`.trim(),
+    event: {
+      kind: "rig.broken",
+      subject: { type: "rig", id: rigId },
+      rigId,
+      text: `Rig ${rig.name} cannot be used: ${problem.message}`,
+      data: { action: problem.action, failures },
+    },
+  });
+}
+
+/** Due while the rig is broken: tries its set-up again. */
+export function rigController(ctx: Ctx, id: string): number | null {
+  const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", id);
+  if (rig?.state === "broken") askForSetup(ctx, id);
+  return null;
+}
+
+export function removeRig(ctx: Ctx, ref: string, force: boolean): void {
+  const rig = findRig(ctx, ref);
+  const live = ctx.sql.all<{ id: string }>(
+    "select id from beads where rig_id = ? and status in ('open', 'in_progress', 'in_review') limit 50",
+    rig.id,
+  );
+  if (live.length > 0 && !force) {
+    throw new GastownError(
+      "has_live_work",
+      `Rig ${rig.name} has ${live.length} unfinished bead(s). Close them, or remove it with --force.`,
+      { beads: live.map((bead) => bead.id) },
+    );
+  }
+  ctx.sql.run("delete from rigs where id = ?", rig.id);
+  unschedule(ctx, "dispatch", rig.id);
+  unschedule(ctx, "rig", rig.id);
+  audit(ctx, {
+    kind: "rig.deleted",
+    subject: { type: "rig", id: rig.id },
+    rigId: rig.id,
+    text: `Rig ${rig.name} removed`,
+  });
+}
+
+export function toRig(ctx: Ctx, row: RigRow): Rig {
+  return {
+    id: row.id,
+    townId: ctx.townId,
+    name: row.name,
+    gitUrl: row.git_url,
+    defaultBranch: row.default_branch ?? "",
+    forge: forgeOf(row.git_url),
+    state: row.state,
+    ...(row.reason === null ? {} : { stateReason: row.reason }),
+    createdAt: iso(row.created_at),
+    updatedAt: iso(row.updated_at),
+    version: row.version,
+  };
+}
+
+function forgeOf(gitUrl: string): "github" | "gitlab" | "git" {
+  const host = /^(?:[a-z+]+:\/\/)?(?:[^@/]+@)?([^:/]+)/i.exec(gitUrl)?.[1]?.toLowerCase() ?? "";
+  if (host === "github.com") return "github";
+  if (host === "gitlab.com") return "gitlab";
+  return "git";
+}

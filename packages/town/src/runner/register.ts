@@ -1,0 +1,142 @@
+/** A newer runner instance fences every older one and takes over what lives (spec/runner.md §2, §6). */
+import type { EventsAnswer, EventsRequest, HeartbeatAnswer, HeartbeatRequest } from "@gastown/protocol";
+import { GastownError } from "@gastown/protocol";
+import { audit } from "../audit/audit.ts";
+import { wakeDispatchers } from "../dependents.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { toJson } from "../kernel/json.ts";
+import { requeueAccepted } from "../outbox/outbox.ts";
+import { runnerSeen } from "../controllers/runner.ts";
+import { launchPlan } from "../sessions/launch.ts";
+import { heartbeat, renewLease } from "../sessions/lease.ts";
+import { liveSessions, nextEpoch, sessionRow } from "../sessions/session-row.ts";
+import type { LaunchPlan } from "../town.ts";
+import { townRow } from "../town-row.ts";
+
+export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; desired: LaunchPlan[] } {
+  const epoch = nextEpoch(ctx);
+  ctx.sql.run(
+    "update town set runner_epoch = ?, runner_instance = ?, runner_draining = 0, runner_failures = 0 where id = 1",
+    epoch,
+    instanceId,
+  );
+  runnerSeen(ctx);
+  audit(ctx, {
+    kind: "runner.registered",
+    subject: { type: "town", id: ctx.townId },
+    text: `A runner registered (epoch ${epoch})`,
+    data: { instanceId, epoch },
+  });
+  requeueAccepted(ctx, epoch);
+  for (const session of liveSessions(ctx)) {
+    ctx.sql.run("update sessions set epoch = ? where id = ?", nextEpoch(ctx), session.id);
+    renewLease(ctx, session);
+  }
+  wakeDispatchers(ctx);
+  const desired = liveSessions(ctx)
+    .filter((session) => session.stop_requested === null)
+    .map((session) => launchPlan(ctx, session))
+    .filter((plan) => plan !== null);
+  return { epoch, desired };
+}
+
+/** Throws `runner_fenced` unless `epoch` is the newest instance's. */
+export function checkRunner(ctx: Ctx, epoch: number): void {
+  const newest = townRow(ctx).runner_epoch;
+  if (epoch === newest) return;
+  throw new GastownError(
+    "runner_fenced",
+    "A newer runner has taken over this town. Stop your agents, save their work and exit.",
+    {
+      newest,
+    },
+  );
+}
+
+export function runnerHeartbeat(ctx: Ctx, epoch: number, request: HeartbeatRequest): HeartbeatAnswer {
+  checkRunner(ctx, epoch);
+  runnerSeen(ctx);
+  setDraining(ctx, request.draining);
+  const sessions = request.sessions.map((beat) => {
+    const session = sessionRow(ctx, beat.session_id);
+    if (!session) return { session_id: beat.session_id, verdict: "unknown" as const };
+    if (session.state === "ended" || beat.epoch < session.epoch) {
+      const finishing =
+        session.state === "ended" && session.outcome !== "lost" && beat.epoch === session.epoch;
+      return { session_id: beat.session_id, verdict: finishing ? ("stop" as const) : ("fenced" as const) };
+    }
+    heartbeat(ctx, session, beat);
+    return {
+      session_id: beat.session_id,
+      verdict: session.stop_requested === null ? ("ok" as const) : ("stop" as const),
+    };
+  });
+  return { sessions };
+}
+
+export function setDraining(ctx: Ctx, draining: boolean): void {
+  const town = townRow(ctx);
+  if ((town.runner_draining === 1) === draining) return;
+  ctx.sql.run("update town set runner_draining = ? where id = 1", draining ? 1 : 0);
+  if (draining) {
+    audit(ctx, {
+      kind: "runner.drain_started",
+      subject: { type: "town", id: ctx.townId },
+      text: "The runner is being replaced: nothing new starts until the next one is there",
+    });
+  }
+  wakeDispatchers(ctx);
+}
+
+/** The runner is gone, drained or dead: it is looked after at once instead of when it is late. */
+export function runnerGone(
+  ctx: Ctx,
+  epoch: number,
+  kind: "runner.drained" | "runner.lost",
+  why: string,
+): void {
+  if (epoch !== townRow(ctx).runner_epoch) return;
+  ctx.sql.run("update town set runner_seen_at = null, runner_draining = 0 where id = 1");
+  audit(ctx, { kind, subject: { type: "town", id: ctx.townId }, text: why });
+  ctx.sql.run(
+    `insert into schedule (kind, id, due_at) values ('runner', 'runner', ?1)
+     on conflict (kind, id) do update set due_at = ?1`,
+    ctx.now,
+  );
+  wakeDispatchers(ctx);
+}
+
+/** Transcript items are stored in order; what came before is dropped, a gap is not accepted. */
+export function appendTranscript(ctx: Ctx, epoch: number, request: EventsRequest): EventsAnswer {
+  checkRunner(ctx, epoch);
+  const accepted: EventsAnswer["accepted"] = [];
+  const fenced: string[] = [];
+  for (const batch of request.batches) {
+    const session = sessionRow(ctx, batch.session_id);
+    if (!session) {
+      fenced.push(batch.session_id);
+      continue;
+    }
+    let next = session.transcript_seq + 1;
+    for (const item of batch.items) {
+      if (item.seq !== next) continue;
+      ctx.sql.run(
+        "insert or ignore into transcript (session_id, seq, at, type, data) values (?, ?, ?, ?, ?)",
+        session.id,
+        item.seq,
+        item.at,
+        item.type,
+        toJson(item.data),
+      );
+      next++;
+    }
+    ctx.sql.run(
+      "update sessions set transcript_seq = ?, last_event_at = ? where id = ?",
+      next - 1,
+      ctx.now,
+      session.id,
+    );
+    accepted.push({ session_id: session.id, seq_to: next - 1 });
+  }
+  return { accepted, fenced };
+}

@@ -1,0 +1,84 @@
+/** What the runner reports about one session, applied from the inbox. Old epochs change nothing. */
+import type { SessionEnded, TurnEnded } from "@gastown/protocol";
+import { audit } from "../audit/audit.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { schedule } from "../kernel/schedule.ts";
+import { markAnswered } from "../mayor/messages.ts";
+import { endSession, sessionGone } from "./end.ts";
+import { markRunning, renewLease, touch } from "./lease.ts";
+import { sessionRow, type SessionRow } from "./session-row.ts";
+
+/** The live session at that epoch, or undefined. */
+function current(ctx: Ctx, sessionId: string, epoch: number): SessionRow | undefined {
+  const session = sessionRow(ctx, sessionId);
+  return session && session.state !== "ended" && session.epoch === epoch ? session : undefined;
+}
+
+export interface StatusFact {
+  sessionId: string;
+  epoch: number;
+  phase: string;
+  text?: string | undefined;
+  conversationId?: string | undefined;
+}
+
+export function sessionStatus(ctx: Ctx, fact: StatusFact): void {
+  const session = current(ctx, fact.sessionId, fact.epoch);
+  if (!session) return;
+  ctx.sql.run(
+    "update sessions set phase = ?, conversation_id = coalesce(?, conversation_id), last_event_at = ? where id = ?",
+    fact.phase,
+    fact.conversationId ?? null,
+    ctx.now,
+    session.id,
+  );
+  renewLease(ctx, session);
+  if (fact.phase !== "first_turn" || session.state !== "starting") return;
+  if (session.role === "mayor") {
+    ctx.sql.run("update sessions set waiting_since = ? where id = ?", ctx.now, session.id);
+    schedule(ctx, "mayor", "mayor");
+  }
+  markRunning(ctx, session);
+}
+
+/** The agent is gone and its work saved. Also after the end, where it says only where that is. */
+export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): void {
+  const session = sessionRow(ctx, sessionId);
+  if (!session || ended.epoch < session.epoch) return;
+  ctx.sql.run(
+    "update sessions set tokens_in = ?, tokens_out = ?, usd = ?, usd_known = ? where id = ?",
+    ended.usage.tokens_in,
+    ended.usage.tokens_out,
+    ended.usage.usd,
+    ended.usage.usd_known ? 1 : 0,
+    session.id,
+  );
+  if (session.state === "ended") {
+    sessionGone(ctx, session, ended.work_ref);
+    return;
+  }
+  const outcome = session.stop_requested !== null && ended.outcome !== "evicted" ? "stopped" : ended.outcome;
+  if (ended.work_ref !== null) {
+    audit(ctx, {
+      kind: "session.work_saved",
+      subject: { type: "session", id: session.id },
+      beadId: session.bead_id,
+      sessionId: session.id,
+      text: `Unfinished work is saved as ${ended.work_ref}`,
+      data: { ref: ended.work_ref },
+    });
+  }
+  endSession(ctx, session, { outcome, reason: ended.reason, gone: true, workRef: ended.work_ref });
+}
+
+/** A turn is over: for the mayor the next message may come. */
+export function turnEnded(ctx: Ctx, sessionId: string, turn: TurnEnded): void {
+  const session = current(ctx, sessionId, turn.epoch);
+  if (!session) return;
+  touch(ctx, session.id);
+  if (session.role !== "mayor") return;
+  ctx.sql.run("update sessions set busy = 0, waiting_since = ? where id = ?", ctx.now, session.id);
+  markRunning(ctx, session);
+  if (turn.message_id !== null) markAnswered(ctx, turn.message_id);
+  schedule(ctx, "mayor", "mayor");
+}

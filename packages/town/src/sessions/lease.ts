@@ -1,0 +1,70 @@
+/** Signs of life: what renews a lease and what makes a session `running` (spec/town.md §5). */
+import type { HeartbeatSession } from "@gastown/protocol";
+import type { Ctx } from "../kernel/context.ts";
+import { toJson } from "../kernel/json.ts";
+import { reschedule, schedule } from "../kernel/schedule.ts";
+import { move } from "../status.ts";
+import { LEASE, type SessionRow } from "./session-row.ts";
+
+/** Any sign of life from the session's own runner or agent. */
+export function renewLease(ctx: Ctx, session: SessionRow): void {
+  const lease = ctx.now + LEASE;
+  ctx.sql.run("update sessions set lease_expires_at = ? where id = ?", lease, session.id);
+  reschedule(
+    ctx,
+    "session",
+    session.id,
+    session.deadline === null ? lease : Math.min(lease, session.deadline),
+  );
+}
+
+/** An agent that does something is neither stuck nor silent. */
+export function touch(ctx: Ctx, sessionId: string): void {
+  ctx.sql.run("update sessions set last_event_at = ? where id = ?", ctx.now, sessionId);
+}
+
+/** `starting → running`; nothing for a session that is running already. */
+export function markRunning(ctx: Ctx, session: SessionRow): void {
+  ctx.sql.run("update sessions set prompted = 1 where id = ?", session.id);
+  if (session.state !== "starting") return;
+  move(ctx, {
+    machine: "session",
+    id: session.id,
+    from: "starting",
+    to: "running",
+    event: {
+      kind: "session.started",
+      subject: { type: "session", id: session.id },
+      beadId: session.bead_id,
+      rigId: session.rig_id,
+      agentId: session.agent_id,
+      sessionId: session.id,
+      text: `${session.role} session is running`,
+      data: { readyToPromptMs: ctx.now - session.started_at },
+    },
+  });
+}
+
+/** One session's line of a heartbeat. */
+export function heartbeat(ctx: Ctx, session: SessionRow, beat: HeartbeatSession): void {
+  const busy = beat.state === "busy" || beat.state === "settling" ? 1 : 0;
+  ctx.sql.run(
+    `update sessions set busy = ?1, active_tools = ?2, last_event_at = max(last_event_at, ?3),
+       tokens_in = ?4, tokens_out = ?5, usd = ?6, usd_known = ?7 where id = ?8`,
+    session.role === "mayor" ? session.busy : busy,
+    toJson(beat.active_tools),
+    Math.min(beat.last_event_at ?? 0, ctx.now),
+    beat.usage.tokens_in,
+    beat.usage.tokens_out,
+    beat.usage.usd,
+    beat.usage.usd_known ? 1 : 0,
+    session.id,
+  );
+  renewLease(ctx, session);
+  const open =
+    beat.prompted || (session.role === "mayor" && (beat.state === "idle" || beat.state === "busy"));
+  if (session.state === "starting" && open) {
+    markRunning(ctx, session);
+    if (session.role === "mayor") schedule(ctx, "mayor", "mayor");
+  }
+}

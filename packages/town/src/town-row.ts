@@ -1,0 +1,25 @@
+/** The one row that is the town itself: name, pause, counters, and its runner. */
+import type { Ctx } from "./kernel/context.ts";
+import type { Row } from "./kernel/sql.ts";
+
+export type TownRow = Row & {
+  town_id: string;
+  name: string;
+  created_at: number;
+  paused_at: number | null;
+  paused_reason: string | null;
+  last_time: number;
+  epoch: number;
+  runner_epoch: number;
+  runner_instance: string | null;
+  runner_seen_at: number | null;
+  runner_draining: number;
+  runner_failures: number;
+  pruned_at: number;
+};
+
+export function townRow(ctx: Pick<Ctx, "sql">): TownRow {
+  const row = ctx.sql.get<TownRow>("select * from town where id = 1");
+  if (!row) throw new Error("the town's own row is missing");
+  return row;
+}
