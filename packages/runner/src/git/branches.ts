@@ -20,7 +20,9 @@ interface Branching {
 function pushed(outcome: PushOutcome, head: string | null): EffectOutcome {
   if (outcome.kind === "done") return { outcome: "branch_done", head_sha: head };
   if (outcome.kind === "moved") return { outcome: "error", message: "The branch moved while it was pushed." };
-  return outcome.kind === "network" ? { outcome: "error", message: outcome.reason } : { outcome: outcome.kind, reason: outcome.reason };
+  return outcome.kind === "network"
+    ? { outcome: "error", message: outcome.reason }
+    : { outcome: outcome.kind, reason: outcome.reason };
 }
 
 /** The branch is there: a repeat, or another's. It is ours if it holds the commit it was to begin at. */
@@ -32,7 +34,10 @@ async function existing(b: Branching, head: string, from: string): Promise<Effec
   const args = ["merge-base", "--is-ancestor", from, head];
   const ancestor = await b.context.git({ at: { gitDir: b.of.mirror }, args, signal: b.signal });
   if (ancestor.ok) return done;
-  return { outcome: "rejected", reason: `The branch ${b.request.branch} exists at ${head}, which does not contain ${from}.` };
+  return {
+    outcome: "rejected",
+    reason: `The branch ${b.request.branch} exists at ${head}, which does not contain ${from}.`,
+  };
 }
 
 /** The commit that `from` names, in the mirror; null where the remote does not have it. */
@@ -53,7 +58,13 @@ async function create(b: Branching): Promise<EffectOutcome> {
   if (head !== null) return existing(b, head, from);
   const start = await startCommit(b, from);
   if (start === null) return { outcome: "missing_ref", ref: wanted };
-  const result = await push(b.context.git, b.context.remotes, b.of, { ref, to: start, expected: null }, b.signal);
+  const result = await push(
+    b.context.git,
+    b.context.remotes,
+    b.of,
+    { ref, to: start, expected: null },
+    b.signal,
+  );
   if (result.kind === "moved" && result.head !== null) return existing(b, result.head, from);
   return pushed(result, start);
 }
@@ -65,16 +76,24 @@ async function forgetLocal(b: Branching, head: string): Promise<void> {
     const at = await readFile(join(tree.admin, "HEAD"), "utf8").catch(() => "");
     if (at.trim() === `ref: ${ref}`) return;
   }
-  await b.context.git({ at: { gitDir: b.of.mirror }, args: ["update-ref", "-d", ref, head], signal: b.signal });
+  await b.context.git({
+    at: { gitDir: b.of.mirror },
+    args: ["update-ref", "-d", ref, head],
+    signal: b.signal,
+  });
 }
 
 async function remove(b: Branching): Promise<EffectOutcome> {
   const ref = branchRef(b.request.branch);
   const expected = b.request.expected_head;
-  if (expected === null) return { outcome: "error", message: "A branch is deleted only at the head that was recorded." };
+  if (expected === null)
+    return { outcome: "error", message: "A branch is deleted only at the head that was recorded." };
   const head = (await b.context.remotes.heads(b.of.url, [ref], b.signal)).get(ref) ?? null;
   if (head !== null && head !== expected) {
-    return { outcome: "rejected", reason: `The branch ${b.request.branch} stands at ${head}, no longer at ${expected}.` };
+    return {
+      outcome: "rejected",
+      reason: `The branch ${b.request.branch} stands at ${head}, no longer at ${expected}.`,
+    };
   }
   if (head !== null) {
     const result = await push(b.context.git, b.context.remotes, b.of, { ref, to: null, expected }, b.signal);
@@ -85,7 +104,11 @@ async function remove(b: Branching): Promise<EffectOutcome> {
 }
 
 /** See `GitWorkspace.branch`. */
-export async function branch(context: GitContext, request: BranchRequest, signal: AbortSignal): Promise<EffectOutcome> {
+export async function branch(
+  context: GitContext,
+  request: BranchRequest,
+  signal: AbortSignal,
+): Promise<EffectOutcome> {
   try {
     const of = await context.mirrors.of(request.rig);
     const branching: Branching = { context, of, request, signal };

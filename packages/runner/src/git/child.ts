@@ -34,7 +34,13 @@ export interface ChildResult {
 const GRACE_MS = 2_000;
 /** How long pipes that somebody else still holds may delay the result of a child that has exited. */
 const PIPE_GRACE_MS = 1_000;
-const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+const SIGNALS: Partial<Record<NodeJS.Signals, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGTERM: 15,
+};
 
 class Output {
   readonly #limit: OutputLimit;

@@ -24,7 +24,9 @@ export interface GitFailureOptions {
 
 /** What may pass by itself is `runner_error`; what a person has to mend is `repository_unusable`. */
 function errorCode(code: GitFailureCode): ErrorCode {
-  return code === "network" || code === "git_failed" || code === "unsaved_commits" ? "runner_error" : "repository_unusable";
+  return code === "network" || code === "git_failed" || code === "unsaved_commits"
+    ? "runner_error"
+    : "repository_unusable";
 }
 
 /** Thrown by `prepareWorktree` and `saveWork`. `failure` is ready to be sent as a session's reason. */
@@ -34,6 +36,10 @@ export class GitFailure extends GastownError {
 
   constructor(options: GitFailureOptions) {
     super(errorCode(options.code), options.message, { phase: options.phase, action: options.action });
-    this.failure = { ...options, message: options.message.slice(0, 4_000), action: options.action.slice(0, 1_000) };
+    this.failure = {
+      ...options,
+      message: options.message.slice(0, 4_000),
+      action: options.action.slice(0, 1_000),
+    };
   }
 }

@@ -5,9 +5,7 @@ import { runChild } from "./child.ts";
 import type { ChildResult } from "./child.ts";
 
 /** A bare mirror, a worktree of one (with its administrative directory), or none at all. */
-export type Repository =
-  | { readonly gitDir: string; readonly worktree?: string }
-  | { readonly nowhere: true };
+export type Repository = { readonly gitDir: string; readonly worktree?: string } | { readonly nowhere: true };
 
 export const NOWHERE: Repository = { nowhere: true };
 
@@ -87,7 +85,9 @@ function identityEnv(identity: GitIdentity | undefined): Record<string, string> 
 
 function repositoryEnv(at: Repository, root: string): Record<string, string> {
   if ("nowhere" in at) return { GIT_CEILING_DIRECTORIES: root };
-  return at.worktree === undefined ? { GIT_DIR: at.gitDir } : { GIT_DIR: at.gitDir, GIT_WORK_TREE: at.worktree };
+  return at.worktree === undefined
+    ? { GIT_DIR: at.gitDir }
+    : { GIT_DIR: at.gitDir, GIT_WORK_TREE: at.worktree };
 }
 
 function baseEnv(options: GitOptions): Record<string, string> {
@@ -107,11 +107,18 @@ function baseEnv(options: GitOptions): Record<string, string> {
   };
 }
 
+/**
+ * A git that lists worktrees dies when another one is taken away under it (an agent may do so at any
+ * time, too). It does so before it changes anything.
+ */
+const LISTING_RACE = /failed to read \S+\/worktrees\/[^/]+\/commondir/;
+const LISTING_TRIES = 5;
+
 /** Makes the `git()` of one workspace. It never throws for git's own failures: read `ok`. */
 export function createGit(options: GitOptions): Git {
   const base = baseEnv(options);
   const home = join(options.root, "home");
-  return async (call) => {
+  const run = async (call: GitCall): Promise<GitResult> => {
     const result = await runChild({
       command: "git",
       args: call.args,
@@ -131,5 +138,11 @@ export function createGit(options: GitOptions): Git {
       reapGroup: false,
     });
     return { ...result, ok: result.ended === "exit" && result.code === 0 };
+  };
+  return async (call) => {
+    let result = await run(call);
+    for (let tries = 1; !result.ok && LISTING_RACE.test(result.stderr) && tries < LISTING_TRIES; tries += 1)
+      result = await run(call);
+    return result;
   };
 }

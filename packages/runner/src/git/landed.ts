@@ -29,11 +29,17 @@ export function readWalk(output: string, head: string): Walk {
 }
 
 /** The first commit on the target's own line that contains `head`; `head` where it is on that line. */
-async function arrival(context: GitContext, mirror: string, head: string, target: string, signal: AbortSignal): Promise<string> {
-  const args = ["rev-list", "--first-parent", "--ancestry-path", `${head}..${target}`, "--"];
+async function arrival(
+  context: GitContext,
+  mirror: string,
+  head: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const args = ["log", "--first-parent", "--ancestry-path", "--format=%H %P", `${head}..${target}`, "--"];
   const line = await context.git({ at: { gitDir: mirror }, args, signal });
-  const commits = line.stdout.split("\n").filter((commit) => commit !== "");
-  return (line.ok ? commits.at(-1) : undefined) ?? head;
+  const [commit, parent] = line.stdout.trim().split("\n").at(-1)?.split(" ") ?? [];
+  return !line.ok || commit === undefined || commit === "" || parent === head ? head : commit;
 }
 
 /** Whether `head` landed in the target whose remote head is `target`. Both must be in the mirror. */
@@ -44,7 +50,13 @@ export async function landed(
   target: string,
   signal: AbortSignal,
 ): Promise<Landed> {
-  const args = ["log", "--left-right", `--format=%m%x09%H%x09${HEAD_TRAILER_FORMAT}`, `${target}...${head}`, "--"];
+  const args = [
+    "log",
+    "--left-right",
+    `--format=%m%x09%H%x09${HEAD_TRAILER_FORMAT}`,
+    `${target}...${head}`,
+    "--",
+  ];
   const log = await context.git({ at: { gitDir: mirror }, args, signal });
   if (!log.ok) return { landed: "unknown" };
   const { ahead, named } = readWalk(log.stdout, head);
@@ -60,7 +72,14 @@ export async function landedByName(
   target: string,
   signal: AbortSignal,
 ): Promise<Landed> {
-  const args = ["log", "--fixed-strings", `--grep=${HEAD_TRAILER}: ${head}`, `--format=<%x09%H%x09${HEAD_TRAILER_FORMAT}`, target, "--"];
+  const args = [
+    "log",
+    "--fixed-strings",
+    `--grep=${HEAD_TRAILER}: ${head}`,
+    `--format=<%x09%H%x09${HEAD_TRAILER_FORMAT}`,
+    target,
+    "--",
+  ];
   const log = await context.git({ at: { gitDir: mirror }, args, signal });
   const named = log.ok ? readWalk(log.stdout, head).named : null;
   return named === null ? { landed: false } : { landed: true, commit: named };

@@ -34,7 +34,12 @@ export function parseMergeTree(output: string): { tree: string; files: string[] 
   return { tree: tree ?? "", files: [...new Set(files.filter((file) => file !== ""))].slice(0, MAX_FILES) };
 }
 
-async function commitTree(b: Building, tree: string, parents: readonly string[], message: string): Promise<Built> {
+async function commitTree(
+  b: Building,
+  tree: string,
+  parents: readonly string[],
+  message: string,
+): Promise<Built> {
   const result = await b.context.git({
     at: { gitDir: b.mirror },
     args: ["commit-tree", tree, ...parents.flatMap((parent) => ["-p", parent])],
@@ -61,14 +66,30 @@ async function buildMerge(b: Building): Promise<Built> {
 /** The commit again, with the trailer: same tree, parents, author and date. */
 async function withHeadTrailer(b: Building, tree: Worktree, commit: string): Promise<Built> {
   const at = { gitDir: b.mirror };
-  const shown = await b.context.git({ at, args: ["log", "-1", "--format=%T%n%P%n%an%n%ae%n%ad%n%B", "--date=raw", commit], signal: b.signal });
+  const shown = await b.context.git({
+    at,
+    args: ["log", "-1", "--format=%T%n%P%n%an%n%ae%n%ad%n%B", "--date=raw", commit],
+    signal: b.signal,
+  });
   const [treeId, parents, name, email, date, ...body] = shown.stdout.split("\n");
   if (!shown.ok || treeId === undefined || parents === undefined) return error(shown);
   const made = await b.context.git({
     at: inWorktree(tree),
-    args: ["commit-tree", treeId, ...parents.split(" ").filter((id) => id !== "").flatMap((id) => ["-p", id])],
+    args: [
+      "commit-tree",
+      treeId,
+      ...parents
+        .split(" ")
+        .filter((id) => id !== "")
+        .flatMap((id) => ["-p", id]),
+    ],
     input: withTrailer(body.join("\n"), HEAD_TRAILER, b.request.reviewed_sha),
-    env: { ...committerOnly(b), GIT_AUTHOR_NAME: name ?? "", GIT_AUTHOR_EMAIL: email ?? "", GIT_AUTHOR_DATE: date ?? "" },
+    env: {
+      ...committerOnly(b),
+      GIT_AUTHOR_NAME: name ?? "",
+      GIT_AUTHOR_EMAIL: email ?? "",
+      GIT_AUTHOR_DATE: date ?? "",
+    },
     signal: b.signal,
   });
   return made.ok ? { kind: "commit", commit: made.stdout.trim() } : error(made);
@@ -91,7 +112,15 @@ async function buildRebase(b: Building): Promise<Built> {
   const reviewed = b.request.reviewed_sha;
   return withScratch(b.context, b.mirror, reviewed, b.signal, async (tree) => {
     const at = inWorktree(tree);
-    const args = ["rebase", "--quiet", "--no-verify", "--no-stat", "--no-rerere-autoupdate", "--empty=drop", b.onto];
+    const args = [
+      "rebase",
+      "--quiet",
+      "--no-verify",
+      "--no-stat",
+      "--no-rerere-autoupdate",
+      "--empty=drop",
+      b.onto,
+    ];
     const rebased = await b.context.git({ at, args, env: committerOnly(b), signal: b.signal });
     if (!rebased.ok) return conflictFiles(b, tree, rebased);
     const head = await b.context.git({ at, args: ["rev-parse", "HEAD", "HEAD^{tree}"], signal: b.signal });

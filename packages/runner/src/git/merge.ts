@@ -46,7 +46,9 @@ async function askLanded(m: Merging, target: string): Promise<Landed> {
 }
 
 function hashOf(request: MergeRequestBody): string {
-  return createHash("sha256").update(JSON.stringify([request.gates, request.setup, request.env])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([request.gates, request.setup, request.env]))
+    .digest("hex");
 }
 
 function runOn(m: Merging, commit: string): Promise<GateResult[]> {
@@ -76,7 +78,12 @@ export class TargetGates {
 }
 
 /** Null: green, or no gates at all. */
-async function gateMerged(m: Merging, targetGates: TargetGates, commit: string, target: string): Promise<EffectOutcome | null> {
+async function gateMerged(
+  m: Merging,
+  targetGates: TargetGates,
+  commit: string,
+  target: string,
+): Promise<EffectOutcome | null> {
   if (m.request.gates.length === 0) return null;
   const gates = await runOn(m, commit);
   const red = gates.filter(isRed);
@@ -89,7 +96,8 @@ async function gateMerged(m: Merging, targetGates: TargetGates, commit: string, 
 async function standing(m: Merging, heads: Heads, target: string): Promise<EffectOutcome | null> {
   const { request } = m;
   const found = await askLanded(m, target);
-  if (found.landed === true) return { outcome: "merged", commit: found.commit, already: !m.pushed.has(found.commit) };
+  if (found.landed === true)
+    return { outcome: "merged", commit: found.commit, already: !m.pushed.has(found.commit) };
   const head = heads.get(branchRef(request.branch)) ?? null;
   if (head === null) return { outcome: "missing_ref", ref: branchRef(request.branch) };
   return head === request.reviewed_sha ? null : { outcome: "head_moved", head };

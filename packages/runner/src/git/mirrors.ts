@@ -80,7 +80,8 @@ export class Mirrors {
     const mirror = this.pathOf(rig.id);
     const config = await readFile(join(mirror, "config"), "utf8").catch(() => null);
     if (config === null) await this.#create(mirror, parsed.url);
-    else if (!config.includes(`url = ${configValue(parsed.url)}\n`)) await writeFile(join(mirror, "config"), mirrorConfig(parsed.url));
+    else if (!config.includes(`url = ${configValue(parsed.url)}\n`))
+      await writeFile(join(mirror, "config"), mirrorConfig(parsed.url));
     return { mirror, url: parsed.url };
   }
 
@@ -90,10 +91,19 @@ export class Mirrors {
     await rm(fresh, { recursive: true, force: true });
     await rm(mirror, { recursive: true, force: true });
     await mkdir(fresh, { recursive: true, mode: 0o700 });
-    const made = await this.#options.git({ at: { gitDir: fresh }, args: ["init", "--quiet", "--bare", "--template="], signal: NEVER });
+    const made = await this.#options.git({
+      at: { gitDir: fresh },
+      args: ["init", "--quiet", "--bare", "--template="],
+      signal: NEVER,
+    });
     if (!made.ok) {
       const action = "Check that the data directory is writable and has space.";
-      throw new GitFailure({ phase: "repository", code: "disk", message: `A mirror could not be made: ${gitWords(made)}`, action });
+      throw new GitFailure({
+        phase: "repository",
+        code: "disk",
+        message: `A mirror could not be made: ${gitWords(made)}`,
+        action,
+      });
     }
     await writeFile(join(fresh, "config"), mirrorConfig(url));
     await writeFile(join(fresh, "config.worktree"), "[core]\n\tbare = true\n");

@@ -6,5 +6,7 @@ import { GitFailure } from "./failure.ts";
 export function effectFailure(error: unknown): EffectOutcome {
   if (!(error instanceof GitFailure)) throw error;
   const { code, message, action } = error.failure;
-  return code === "auth" ? { outcome: "auth", reason: message } : { outcome: "error", message: `${message} ${action}` };
+  return code === "auth"
+    ? { outcome: "auth", reason: message }
+    : { outcome: "error", message: `${message} ${action}` };
 }

@@ -44,7 +44,9 @@ test("a null branch is a detached head", async () => {
 test("the agent's own commits carry its name, each worktree its own, and no plain push goes anywhere", async () => {
   const bob = { name: 'Bob "the \\ builder"', email: "bob@gastown.invalid" };
   const one = await f.workspace.prepareWorktree(prepareOptions(f));
-  const two = await f.workspace.prepareWorktree(prepareOptions(f, { slot: id("agent", "2"), branch: "gt/bob/2", author: bob }));
+  const two = await f.workspace.prepareWorktree(
+    prepareOptions(f, { slot: id("agent", "2"), branch: "gt/bob/2", author: bob }),
+  );
   expect(git(one.dir, "config", "user.name")).toBe("Toast");
   expect(git(two.dir, "config", "user.name")).toBe(bob.name);
   expect(git(two.dir, "config", "user.email")).toBe(bob.email);
@@ -90,7 +92,10 @@ test("never while commits exist that no remote ref has; after saving them it goe
   const { dir } = await f.workspace.prepareWorktree(prepareOptions(f));
   const work = commitFiles(dir, { "work.txt": "precious" });
   const again = prepareOptions(f, { branch: "gt/toast/2" });
-  expect(await failureOf(f.workspace.prepareWorktree(again))).toEqual({ code: "unsaved_commits", phase: "worktree" });
+  expect(await failureOf(f.workspace.prepareWorktree(again))).toEqual({
+    code: "unsaved_commits",
+    phase: "worktree",
+  });
   expect(git(dir, "rev-parse", "HEAD")).toBe(work);
   const saved = await f.workspace.saveWork(saveOptions(f, dir));
   expect(f.remoteHead(saved.workRef ?? "")).toBe(work);
@@ -107,7 +112,13 @@ test("commits of a head that the agent detached are seen as well", async () => {
 
 test("a missing start point is an error, never another branch", async () => {
   const expected = { code: "missing_start_point", phase: "repository" };
-  for (const startPoint of ["refs/heads/none", "refs/gastown/wip/none", "0".repeat(39) + "1", "main", "--upload-pack=x"]) {
+  for (const startPoint of [
+    "refs/heads/none",
+    "refs/gastown/wip/none",
+    "0".repeat(39) + "1",
+    "main",
+    "--upload-pack=x",
+  ]) {
     expect(await failureOf(f.workspace.prepareWorktree(prepareOptions(f, { startPoint })))).toEqual(expected);
   }
   expect(existsSync(join(f.root, "slots", id("agent", "1"), f.rig.id))).toBe(false);
@@ -176,18 +187,25 @@ test("a branch name below a former branch's name is no obstacle", async () => {
   await f.workspace.prepareWorktree(prepareOptions(f, { startPoint: "refs/heads/topic" }));
   git(f.remote, "update-ref", "-d", "refs/heads/topic");
   const below = f.personPushes("topic/below", { "b.txt": "b" });
-  const { baseSha } = await f.workspace.prepareWorktree(prepareOptions(f, { startPoint: "refs/heads/topic/below" }));
+  const { baseSha } = await f.workspace.prepareWorktree(
+    prepareOptions(f, { startPoint: "refs/heads/topic/below" }),
+  );
   expect(baseSha).toBe(below);
 });
 
 test("ten slots at once", async () => {
-  const slots = Array.from({ length: 10 }, (_, n) => prepareOptions(f, { slot: id("agent", String(n)), branch: `gt/a/${n}` }));
+  const slots = Array.from({ length: 10 }, (_, n) =>
+    prepareOptions(f, { slot: id("agent", String(n)), branch: `gt/a/${n}` }),
+  );
   const made = await Promise.all(slots.map((o) => f.workspace.prepareWorktree(o)));
   expect(new Set(made.map((tree) => tree.dir)).size).toBe(10);
-  for (const [n, tree] of made.entries()) expect(git(tree.dir, "symbolic-ref", "HEAD")).toBe(`refs/heads/gt/a/${n}`);
+  for (const [n, tree] of made.entries())
+    expect(git(tree.dir, "symbolic-ref", "HEAD")).toBe(`refs/heads/gt/a/${n}`);
 });
 
 test("an abort ends it with the signal's reason", async () => {
   const reason = new Error("stopped by the test");
-  await expect(f.workspace.prepareWorktree(prepareOptions(f, { signal: AbortSignal.abort(reason) }))).rejects.toBe(reason);
+  await expect(
+    f.workspace.prepareWorktree(prepareOptions(f, { signal: AbortSignal.abort(reason) })),
+  ).rejects.toBe(reason);
 });

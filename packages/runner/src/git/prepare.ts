@@ -1,5 +1,5 @@
 /** Giving a session its worktree (spec/runner.md §5): reset to the start point, caches kept. */
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
@@ -63,7 +63,13 @@ async function refuseUnsaved(context: GitContext, tree: Worktree, signal: AbortS
  * A branch lives in one worktree: another that still has it checked out keeps its commit, without the
  * branch. Otherwise a new commit here would look like unsaved work there.
  */
-async function detachOthers(context: GitContext, of: RemoteOf, mine: string, branch: string, signal: AbortSignal): Promise<void> {
+async function detachOthers(
+  context: GitContext,
+  of: RemoteOf,
+  mine: string,
+  branch: string,
+  signal: AbortSignal,
+): Promise<void> {
   const trees = await worktrees.listWorktrees(of.mirror);
   const holders = await Promise.all(
     trees.map(async (tree) => {
@@ -72,7 +78,11 @@ async function detachOthers(context: GitContext, of: RemoteOf, mine: string, bra
     }),
   );
   for (const admin of holders.flat()) {
-    const head = await context.git({ at: { gitDir: of.mirror }, args: ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`], signal });
+    const head = await context.git({
+      at: { gitDir: of.mirror },
+      args: ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`],
+      signal,
+    });
     if (head.ok) await writeFile(join(admin, "HEAD"), head.stdout);
   }
 }
@@ -87,44 +97,59 @@ async function withCommit(
 ): Promise<void> {
   const first = await checkout();
   if (first.ok) return;
-  if (await context.remotes.hasCommit(of, commit, o.signal)) throw worktreeFailure(`The worktree could not be made: ${gitWords(first)}`);
+  if (await context.remotes.hasCommit(of, commit, o.signal))
+    throw worktreeFailure(`The worktree could not be made: ${gitWords(first)}`);
   if (!(await context.remotes.fetchCommit(of, commit, o.signal))) throw missingStart(commit);
   const second = await checkout();
   if (!second.ok) throw worktreeFailure(`The worktree could not be made: ${gitWords(second)}`);
+}
+
+/** The worktree at `commit`, on its branch, without untracked files but with ignored ones (caches). */
+async function checkOut(
+  context: GitContext,
+  of: RemoteOf,
+  tree: Worktree,
+  o: PrepareOptions,
+  commit: string,
+): Promise<void> {
+  const place = o.branch === null ? ["--detach"] : ["--no-track", "-B", o.branch];
+  const at = worktrees.inWorktree(tree);
+  await withCommit(context, of, o, commit, () =>
+    context.git({ at, args: ["checkout", "--quiet", "--force", ...place, commit, "--"], signal: o.signal }),
+  );
+  // Twice forced: nested repositories of the last session go as well.
+  const cleaned = await context.git({ at, args: ["clean", "-ffd", "--quiet"], signal: o.signal });
+  if (!cleaned.ok) throw worktreeFailure(`The worktree could not be cleaned: ${gitWords(cleaned)}`);
 }
 
 async function reuse(context: GitContext, of: RemoteOf, tree: Worktree, o: PrepareOptions): Promise<string> {
   await worktrees.clearLocks(tree.admin);
   const [commit] = await Promise.all([resolveStart(context, of, o), refuseUnsaved(context, tree, o.signal)]);
   await worktrees.clearOperations(tree.admin);
-  const place = o.branch === null ? ["--detach"] : ["--no-track", "-B", o.branch];
-  const at = worktrees.inWorktree(tree);
-  await withCommit(context, of, o, commit, () =>
-    context.git({ at, args: ["checkout", "--quiet", "--force", ...place, commit, "--"], signal: o.signal }),
-  );
-  // Ignored files (caches, installed dependencies) stay; nested repositories do not.
-  const cleaned = await context.git({ at, args: ["clean", "-ffd", "--quiet"], signal: o.signal });
-  if (!cleaned.ok) throw worktreeFailure(`The worktree could not be cleaned: ${gitWords(cleaned)}`);
+  await checkOut(context, of, tree, o, commit);
   return commit;
 }
 
 async function make(context: GitContext, of: RemoteOf, dir: string, o: PrepareOptions): Promise<string> {
   const commit = await resolveStart(context, of, o);
-  const place = o.branch === null ? ["--detach"] : ["-B", o.branch];
-  await withCommit(context, of, o, commit, async () => {
-    // What a killed attempt left here belongs to no worktree that the mirror knows.
+  const tree = await worktrees.registerWorktree(of.mirror, dir);
+  try {
+    await checkOut(context, of, tree, o, commit);
+  } catch (error) {
     await worktrees.removeWorktree(of.mirror, dir);
-    await mkdir(join(dir, ".."), { recursive: true, mode: 0o700 });
-    const args = ["worktree", "add", "--quiet", "--force", ...place, dir, commit];
-    return context.git({ at: { gitDir: of.mirror }, args, signal: o.signal });
-  });
+    throw error;
+  }
   return commit;
 }
 
 async function resume(context: GitContext, tree: Worktree, o: PrepareOptions): Promise<PreparedWorktree> {
   await worktrees.clearLocks(tree.admin);
   await worktrees.setIdentity(tree.admin, o.author);
-  const head = await context.git({ at: worktrees.inWorktree(tree), args: ["rev-parse", "--verify", "HEAD^{commit}"], signal: o.signal });
+  const head = await context.git({
+    at: worktrees.inWorktree(tree),
+    args: ["rev-parse", "--verify", "HEAD^{commit}"],
+    signal: o.signal,
+  });
   if (!head.ok) throw worktreeFailure(`The worktree of the session has no commit: ${gitWords(head)}`);
   return { dir: tree.dir, baseSha: (await worktrees.readRecord(tree.admin))?.base ?? head.stdout.trim() };
 }

@@ -28,7 +28,8 @@ const PUSH_DEADLINE_MS = 300_000;
 const TRIES = 3;
 
 /** Reasons of a remote that mean "somebody was quicker", not "never". */
-const RACE = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|failed to update ref|incorrect old value|reference already exists|needs force/;
+const RACE =
+  /stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|failed to update ref|incorrect old value|reference already exists|needs force/;
 const PASSING = /unpacker error|timeout|temporar/i;
 
 /**
@@ -85,7 +86,8 @@ export async function push(
     else last = { kind: remoteProblem(result) === "auth" ? "auth" : "network", reason: gitWords(result) };
     const head = await readHead(remotes, of, update.ref, signal);
     if (head instanceof GitFailure) {
-      if (last.kind === "network" && head.failure.code === "auth") last = { kind: "auth", reason: head.message };
+      if (last.kind === "network" && head.failure.code === "auth")
+        last = { kind: "auth", reason: head.message };
       if (last.kind === "network") continue;
       return last;
     }
@@ -99,7 +101,12 @@ export async function push(
   return last;
 }
 
-async function readHead(remotes: Remotes, of: RemoteOf, ref: string, signal: AbortSignal): Promise<string | null | GitFailure> {
+async function readHead(
+  remotes: Remotes,
+  of: RemoteOf,
+  ref: string,
+  signal: AbortSignal,
+): Promise<string | null | GitFailure> {
   try {
     return (await remotes.heads(of.url, [ref], signal)).get(ref) ?? null;
   } catch (error) {

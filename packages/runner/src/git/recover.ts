@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { listWorktrees } from "./worktrees.ts";
+import { clearWorkshop, listWorktrees } from "./worktrees.ts";
 
 async function names(dir: string): Promise<string[]> {
   return readdir(dir).catch(() => []);
@@ -16,11 +16,13 @@ async function removeLocks(dir: string, recursive: boolean): Promise<void> {
   await Promise.all(locks.map((entry) => rm(join(entry.parentPath, entry.name), { force: true })));
 }
 
-/** Half-made registrations: git would refuse a new worktree in their place. */
+/** Registrations of scratch worktrees, and half ones that somebody's own `git worktree add` left. */
 async function removeHalfWorktrees(mirror: string, scratch: string): Promise<void> {
   const folder = join(mirror, "worktrees");
   const trees = await listWorktrees(mirror);
-  const whole = new Set(trees.filter((tree) => !tree.dir.startsWith(`${scratch}/`)).map((tree) => tree.admin));
+  const whole = new Set(
+    trees.filter((tree) => !tree.dir.startsWith(`${scratch}/`)).map((tree) => tree.admin),
+  );
   for (const name of await names(folder)) {
     const admin = join(folder, name);
     if (!whole.has(admin)) await rm(admin, { recursive: true, force: true });
@@ -33,7 +35,9 @@ async function removeUnfinishedPacks(mirror: string): Promise<void> {
   const unfinished = (await names(pack)).filter((name) => name.startsWith("tmp_"));
   const incoming = (await names(join(mirror, "objects"))).filter((name) => name.startsWith("tmp_objdir-"));
   await Promise.all(unfinished.map((name) => rm(join(pack, name), { force: true })));
-  await Promise.all(incoming.map((name) => rm(join(mirror, "objects", name), { recursive: true, force: true })));
+  await Promise.all(
+    incoming.map((name) => rm(join(mirror, "objects", name), { recursive: true, force: true })),
+  );
 }
 
 /** Makes the directories of a workspace and clears what an earlier instance left half done. */
@@ -41,7 +45,8 @@ export async function recover(root: string): Promise<void> {
   const scratch = join(root, "scratch");
   const mirrors = join(root, "mirrors");
   await rm(scratch, { recursive: true, force: true, maxRetries: 3 });
-  for (const name of ["home", "mirrors", "slots", "scratch", "bundles"]) await mkdir(join(root, name), { recursive: true, mode: 0o700 });
+  for (const name of ["home", "mirrors", "slots", "scratch", "bundles"])
+    await mkdir(join(root, name), { recursive: true, mode: 0o700 });
   for (const name of await names(mirrors)) {
     const mirror = join(mirrors, name);
     if (name.endsWith(".new")) {
@@ -50,6 +55,7 @@ export async function recover(root: string): Promise<void> {
     }
     await removeLocks(mirror, false);
     await removeLocks(join(mirror, "refs"), true);
+    await clearWorkshop(mirror);
     await removeHalfWorktrees(mirror, scratch);
     await removeUnfinishedPacks(mirror);
   }

@@ -16,7 +16,10 @@ const PATTERNS: readonly (readonly [RemoteProblem, RegExp])[] = [
     "network",
     /Could not resolve host|Connection (?:refused|reset|timed out)|Failed to connect|Operation (?:timed out|too slow)|[Nn]etwork is unreachable|No route to host|early EOF|RPC failed|hung up unexpectedly|unexpected disconnect|returned error: (?:429|5\d\d)|SSL_|unpacker error/,
   ],
-  ["not_found", /not found|does not appear to be a git repository|does not exist|returned error: 404|No such file or directory/],
+  [
+    "not_found",
+    /not found|does not appear to be a git repository|does not exist|returned error: 404|No such file or directory/,
+  ],
 ];
 
 /** Reads the stderr of a failed call that talked to a remote. A call that ran out of time is `network`. */
@@ -36,9 +39,21 @@ export function gitWords(result: GitResult, lines = 20): string {
 }
 
 const ADVICE = {
-  auth: ["auth", "refused the credentials", "Give this host's git (or this rig) a credential that may read and write the repository."],
-  not_found: ["unreachable", "was not found", "Check the url. A private repository is also called not found when the credential cannot see it."],
-  network: ["network", "could not be reached", "Check the network and the host; it is tried again by itself."],
+  auth: [
+    "auth",
+    "refused the credentials",
+    "Give this host's git (or this rig) a credential that may read and write the repository.",
+  ],
+  not_found: [
+    "unreachable",
+    "was not found",
+    "Check the url. A private repository is also called not found when the credential cannot see it.",
+  ],
+  network: [
+    "network",
+    "could not be reached",
+    "Check the network and the host; it is tried again by itself.",
+  ],
   missing_ref: ["git_failed", "lacks a ref", "Check that the branch still exists."],
   disk: ["disk", "could not be stored", "Free space in the data directory."],
   other: ["git_failed", "could not be read", "Try the same url with git by hand; its message is above."],
@@ -47,5 +62,10 @@ const ADVICE = {
 /** The failure of a call to `url`, for callers that cannot go on. */
 export function remoteFailure(url: string, result: GitResult): GitFailure {
   const [code, what, action] = ADVICE[remoteProblem(result)];
-  return new GitFailure({ phase: "repository", code, message: `${redactUrls(url)} ${what}: ${gitWords(result)}`, action });
+  return new GitFailure({
+    phase: "repository",
+    code,
+    message: `${redactUrls(url)} ${what}: ${gitWords(result)}`,
+    action,
+  });
 }

@@ -100,7 +100,10 @@ export class Remotes {
     if (problem !== "missing_ref") throw remoteFailure(of.url, first);
     const present = await this.#read(of.url, refs);
     if (present.size === 0) return new Map();
-    const second = await this.#fetchRefs(of, [...present.keys()].filter((ref) => refs.has(ref)));
+    const second = await this.#fetchRefs(
+      of,
+      [...present.keys()].filter((ref) => refs.has(ref)),
+    );
     if (!second.ok) throw remoteFailure(of.url, second);
     return this.#fetched(of);
   }
@@ -150,13 +153,18 @@ export class Remotes {
     try {
       await this.fetch(of, [commit], signal);
     } catch (error) {
-      if (!(error instanceof GitFailure) || error.failure.code === "auth" || error.failure.code === "network") throw error;
+      if (!(error instanceof GitFailure) || error.failure.code === "auth" || error.failure.code === "network")
+        throw error;
     }
     return this.hasCommit(of, commit, signal);
   }
 
   async hasCommit(of: RemoteOf, commit: string, signal: AbortSignal): Promise<boolean> {
-    const found = await this.#git({ at: { gitDir: of.mirror }, args: ["cat-file", "-e", `${commit}^{commit}`], signal });
+    const found = await this.#git({
+      at: { gitDir: of.mirror },
+      args: ["cat-file", "-e", `${commit}^{commit}`],
+      signal,
+    });
     return found.ok;
   }
 }

@@ -2,7 +2,16 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { commitFiles, git, id, makeFixture, once, prepareOptions, saveOptions, settleOptions } from "./testing/fixture.ts";
+import {
+  commitFiles,
+  git,
+  id,
+  makeFixture,
+  once,
+  prepareOptions,
+  saveOptions,
+  settleOptions,
+} from "./testing/fixture.ts";
 import type { Fixture } from "./testing/fixture.ts";
 
 const SESSION = id("sess", "1");
@@ -133,15 +142,22 @@ test("in the middle of a conflict everything is saved, markers and all", async (
 });
 
 test("a worktree that is not there has nothing to save", async () => {
-  expect(await f.workspace.saveWork(saveOptions(f, join(f.root, "slots", "none", f.rig.id)))).toEqual({ workRef: null });
+  expect(await f.workspace.saveWork(saveOptions(f, join(f.root, "slots", "none", f.rig.id)))).toEqual({
+    workRef: null,
+  });
 });
 
 test("a broken connection is told apart, and nothing is bundled", async () => {
   f.remove();
-  f = makeFixture({ wrapper: () => `case "$1" in push|ls-remote) echo 'fatal: Could not resolve host: x' >&2; exit 128;; esac` });
+  f = makeFixture({
+    wrapper: () =>
+      `case "$1" in push|ls-remote) echo 'fatal: Could not resolve host: x' >&2; exit 128;; esac`,
+  });
   ({ dir } = await f.workspace.prepareWorktree(prepareOptions(f)));
   commitFiles(dir, { "a.txt": "a" });
-  await expect(f.workspace.saveWork(saveOptions(f, dir))).rejects.toMatchObject({ failure: { code: "network" } });
+  await expect(f.workspace.saveWork(saveOptions(f, dir))).rejects.toMatchObject({
+    failure: { code: "network" },
+  });
   expect(existsSync(join(f.root, "bundles", `${SESSION}.bundle`))).toBe(false);
 });
 

@@ -26,10 +26,19 @@ interface Saving {
 
 function saveFailure(code: "git_failed" | "network" | "auth", what: string): GitFailure {
   const action = "The worktree is kept as it is and saving is tried again.";
-  return new GitFailure({ phase: "worktree", code, message: `Unfinished work could not be saved: ${what}`, action });
+  return new GitFailure({
+    phase: "worktree",
+    code,
+    message: `Unfinished work could not be saved: ${what}`,
+    action,
+  });
 }
 
-async function must(s: Saving, args: readonly string[], more: { input?: string; index?: string } = {}): Promise<string> {
+async function must(
+  s: Saving,
+  args: readonly string[],
+  more: { input?: string; index?: string } = {},
+): Promise<string> {
   const result = await s.context.git({
     at: inWorktree(s.tree),
     args,
@@ -61,7 +70,10 @@ function bundledRef(name: string): string {
 }
 
 /** The commit at a ref of the mirror. */
-async function lastSaved(s: Saving, ref: string): Promise<{ commit: string; tree: string; parent: string } | null> {
+async function lastSaved(
+  s: Saving,
+  ref: string,
+): Promise<{ commit: string; tree: string; parent: string } | null> {
   const args = ["log", "-1", "--format=%H %T %P", ref, "--"];
   const result = await s.context.git({ at: { gitDir: s.of.mirror }, args, signal: s.o.signal });
   const [commit, tree, parent] = result.ok ? result.stdout.trim().split(" ") : [];
@@ -70,7 +82,15 @@ async function lastSaved(s: Saving, ref: string): Promise<{ commit: string; tree
 
 /** A clean head that needs saving; null when a branch of the remote holds it, or held it once. */
 async function headToSave(s: Saving, head: string): Promise<string | null> {
-  const args = ["rev-list", "--max-count=1", head, "--not", "--exclude=origin/gastown-wip/*", "--remotes=origin", "--"];
+  const args = [
+    "rev-list",
+    "--max-count=1",
+    head,
+    "--not",
+    "--exclude=origin/gastown-wip/*",
+    "--remotes=origin",
+    "--",
+  ];
   if ((await must(s, args)) === "") {
     await noteSaved(s.tree.admin, head);
     return null;
@@ -111,7 +131,15 @@ async function otherTips(s: Saving, saved: string | null): Promise<string[]> {
   const candidates = [...new Set(branches.filter((commit) => been.has(commit)))];
   const tips: string[] = [];
   for (const commit of candidates) {
-    const args = ["rev-list", "--max-count=1", commit, "--not", "--remotes", ...(saved === null ? ["HEAD"] : [saved]), "--"];
+    const args = [
+      "rev-list",
+      "--max-count=1",
+      commit,
+      "--not",
+      "--remotes",
+      ...(saved === null ? ["HEAD"] : [saved]),
+      "--",
+    ];
     if ((await must(s, args)) !== "") tips.push(commit);
   }
   return tips;
@@ -126,7 +154,13 @@ async function pushTo(s: Saving, commit: string, ref: string): Promise<Stored> {
   // The ref is this session's own: whatever stands there is an earlier save of it.
   for (;;) {
     if (expected === commit) return { ref };
-    const pushed = await push(s.context.git, s.context.remotes, s.of, { ref, to: commit, expected }, s.o.signal);
+    const pushed = await push(
+      s.context.git,
+      s.context.remotes,
+      s.of,
+      { ref, to: commit, expected },
+      s.o.signal,
+    );
     if (pushed.kind === "done") return { ref };
     if (pushed.kind === "rejected") return { refused: pushed.reason };
     if (pushed.kind !== "moved") throw saveFailure(pushed.kind, pushed.reason);

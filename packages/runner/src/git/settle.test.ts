@@ -47,7 +47,9 @@ describe("a first push", () => {
     const result = await f.workspace.settle(settleOptions(f, dir, { coauthor, message }));
     expect(result).toMatchObject({ result: "pushed", commits: 1, committed_dirty: true });
     const shown = git(f.remote, "log", "-1", "--format=%an <%ae>|%cn|%(trailers:only)|%B", BRANCH);
-    expect(shown).toContain("Toast <toast@gastown.invalid>|Toast|Co-authored-by: Model One <model@example.com>");
+    expect(shown).toContain(
+      "Toast <toast@gastown.invalid>|Toast|Co-authored-by: Model One <model@example.com>",
+    );
     expect(shown).toContain("> Gastown-Head: forged");
     expect(git(dir, "status", "--porcelain")).toBe("");
   });
@@ -62,13 +64,24 @@ describe("a first push", () => {
 
   test("nothing to push, and with work that is said to be none", async () => {
     const head = git(dir, "rev-parse", "HEAD");
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "nothing_to_push", head_sha: head, commits: 0 });
-    expect(await f.workspace.settle(settleOptions(f, dir, { noChanges: true }))).toMatchObject({ result: "nothing_to_push" });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "nothing_to_push",
+      head_sha: head,
+      commits: 0,
+    });
+    expect(await f.workspace.settle(settleOptions(f, dir, { noChanges: true }))).toMatchObject({
+      result: "nothing_to_push",
+    });
     writeFileSync(join(dir, "left.txt"), "left behind\n");
-    expect(await f.workspace.settle(settleOptions(f, dir, { noChanges: true }))).toMatchObject({ result: "changes_present" });
+    expect(await f.workspace.settle(settleOptions(f, dir, { noChanges: true }))).toMatchObject({
+      result: "changes_present",
+    });
     expect(git(dir, "status", "--porcelain")).toBe("?? left.txt");
     commitFiles(dir, {});
-    expect(await f.workspace.settle(settleOptions(f, dir, { noChanges: true }))).toMatchObject({ result: "changes_present", commits: 1 });
+    expect(await f.workspace.settle(settleOptions(f, dir, { noChanges: true }))).toMatchObject({
+      result: "changes_present",
+      commits: 1,
+    });
     expect(f.remoteHead(BRANCH)).toBeNull();
   });
 
@@ -77,13 +90,20 @@ describe("a first push", () => {
     const first = await f.workspace.settle(settleOptions(f, dir));
     expect(await f.restart().settle(settleOptions(f, dir))).toEqual(first);
     const head = commitFiles(dir, { "b.txt": "b" });
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "pushed", commits: 2, head_sha: head });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "pushed",
+      commits: 2,
+      head_sha: head,
+    });
   });
 
   test("a branch of that name is not overwritten; the agent gets the head to merge", async () => {
     commitFiles(dir, { "a.txt": "a" });
     const theirs = f.personPushes("gt/toast/1", { "b.txt": "b" });
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "branch_moved", head_sha: theirs });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "branch_moved",
+      head_sha: theirs,
+    });
     expect(f.remoteHead(BRANCH)).toBe(theirs);
     git(dir, "merge", "--quiet", "--no-edit", theirs);
     expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "pushed" });
@@ -94,7 +114,10 @@ describe("a first push", () => {
     const newer = commitFiles(dir, { "b.txt": "b" });
     await f.workspace.settle(settleOptions(f, dir));
     git(dir, "reset", "--quiet", "--hard", older);
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "branch_moved", head_sha: newer });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "branch_moved",
+      head_sha: newer,
+    });
     expect(f.remoteHead(BRANCH)).toBe(newer);
   });
 
@@ -128,19 +151,32 @@ describe("a first push", () => {
   test("the target has gone on, and is not on the remote at all", async () => {
     commitFiles(dir, { "a.txt": "a" });
     const main = f.personPushes("main", { "m.txt": "m" });
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "pushed", commits: 1, additions: 1, base_sha: main });
-    expect(await f.workspace.settle(settleOptions(f, dir, { target: "none" }))).toMatchObject({ result: "error", error: { kind: "other" } });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "pushed",
+      commits: 1,
+      additions: 1,
+      base_sha: main,
+    });
+    expect(await f.workspace.settle(settleOptions(f, dir, { target: "none" }))).toMatchObject({
+      result: "error",
+      error: { kind: "other" },
+    });
   });
 
   test("a remote that refuses says why, one that is gone fails", async () => {
     commitFiles(dir, { "a.txt": "a" });
-    writeFileSync(join(f.remote, "hooks", "pre-receive"), "#!/bin/sh\necho 'a secret was found'\nexit 1\n", { mode: 0o755 });
+    writeFileSync(join(f.remote, "hooks", "pre-receive"), "#!/bin/sh\necho 'a secret was found'\nexit 1\n", {
+      mode: 0o755,
+    });
     const refused = await f.workspace.settle(settleOptions(f, dir));
     expect(refused).toMatchObject({ result: "push_failed", error: { kind: "rejected" } });
     expect(refused.error?.message).toContain("a secret was found");
     git(f.base, "clone", "--quiet", "--bare", f.remote, "elsewhere.git");
     const moved = { ...f.rig, git_url: join(f.base, "nowhere.git") };
-    expect(await f.workspace.settle(settleOptions(f, dir, { rig: moved }))).toMatchObject({ result: "error", head_sha: git(dir, "rev-parse", "HEAD") });
+    expect(await f.workspace.settle(settleOptions(f, dir, { rig: moved }))).toMatchObject({
+      result: "error",
+      head_sha: git(dir, "rev-parse", "HEAD"),
+    });
   });
 });
 
@@ -153,7 +189,9 @@ describe("a fix bead", () => {
   });
 
   test("needs commits beyond the head that it began from", async () => {
-    expect(await f.workspace.settle(settleOptions(f, dir, { startHead: start }))).toMatchObject({ result: "nothing_to_push" });
+    expect(await f.workspace.settle(settleOptions(f, dir, { startHead: start }))).toMatchObject({
+      result: "nothing_to_push",
+    });
     const head = commitFiles(dir, { "b.txt": "b" });
     const result = await f.workspace.settle(settleOptions(f, dir, { startHead: start }));
     expect(result).toMatchObject({ result: "pushed", commits: 1, base_sha: start });
@@ -172,7 +210,10 @@ describe("a fix bead", () => {
     expect(await f.workspace.settle({ ...options, allowRewrite: true })).toMatchObject({ result: "pushed" });
     const theirs = f.personPushes("gt/toast/1", { "theirs.txt": "t" });
     git(dir, "commit", "--quiet", "--amend", "--message", "Again");
-    expect(await f.workspace.settle({ ...options, allowRewrite: true })).toMatchObject({ result: "branch_moved", head_sha: theirs });
+    expect(await f.workspace.settle({ ...options, allowRewrite: true })).toMatchObject({
+      result: "branch_moved",
+      head_sha: theirs,
+    });
     expect(f.remoteHead(BRANCH)).toBe(theirs);
   });
 });
@@ -180,11 +221,18 @@ describe("a fix bead", () => {
 describe("races and lost answers", () => {
   test("somebody pushes between our read and our push", async () => {
     const race = (base: string): string =>
-      once(base, "push", `env -i PATH="$PATH" "$REAL" -C ${base}/clone push -q origin HEAD:refs/heads/gt/toast/1`);
+      once(
+        base,
+        "push",
+        `env -i PATH="$PATH" "$REAL" -C ${base}/clone push -q origin HEAD:refs/heads/gt/toast/1`,
+      );
     await begin(makeFixture({ wrapper: race }));
     const theirs = commitFiles(f.clone, { "t.txt": "t" });
     commitFiles(dir, { "a.txt": "a" });
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "branch_moved", head_sha: theirs });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "branch_moved",
+      head_sha: theirs,
+    });
     expect(f.remoteHead(BRANCH)).toBe(theirs);
     git(dir, "merge", "--quiet", "--no-edit", theirs);
     expect((await f.workspace.settle(settleOptions(f, dir))).result).toBe("pushed");
@@ -192,27 +240,40 @@ describe("races and lost answers", () => {
 
   test("the push arrives and its answer does not", async () => {
     const lost = (base: string): string =>
-      once(base, "push", `"$REAL" "$@" >/dev/null 2>&1\necho 'fatal: the remote end hung up unexpectedly' >&2\nexit 128`);
+      once(
+        base,
+        "push",
+        `"$REAL" "$@" >/dev/null 2>&1\necho 'fatal: the remote end hung up unexpectedly' >&2\nexit 128`,
+      );
     await begin(makeFixture({ wrapper: lost }));
     const head = commitFiles(dir, { "a.txt": "a" });
-    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({ result: "pushed", head_sha: head });
+    expect(await f.workspace.settle(settleOptions(f, dir))).toMatchObject({
+      result: "pushed",
+      head_sha: head,
+    });
     expect(git(dir, "rev-parse", "refs/remotes/origin/gt/toast/1")).toBe(head);
     await f.workspace.prepareWorktree(prepareOptions(f, { branch: "gt/toast/2" }));
   });
 
   test("the push does not arrive, and is tried again", async () => {
-    const broken = (base: string): string => once(base, "push", `echo 'fatal: the remote end hung up unexpectedly' >&2\nexit 128`);
+    const broken = (base: string): string =>
+      once(base, "push", `echo 'fatal: the remote end hung up unexpectedly' >&2\nexit 128`);
     await begin(makeFixture({ wrapper: broken }));
     commitFiles(dir, { "a.txt": "a" });
     expect((await f.workspace.settle(settleOptions(f, dir))).result).toBe("pushed");
   });
 
   test("a connection that stays broken is no refusal, and the work is committed", async () => {
-    const broken = (): string => `case "$1" in push|ls-remote) echo 'fatal: unable to access: Could not resolve host: x' >&2; exit 128;; esac`;
+    const broken = (): string =>
+      `case "$1" in push|ls-remote) echo 'fatal: unable to access: Could not resolve host: x' >&2; exit 128;; esac`;
     await begin(makeFixture({ wrapper: broken }));
     writeFileSync(join(dir, "left.txt"), "left behind\n");
     const result = await f.workspace.settle(settleOptions(f, dir));
-    expect(result).toMatchObject({ result: "push_failed", committed_dirty: true, error: { kind: "network" } });
+    expect(result).toMatchObject({
+      result: "push_failed",
+      committed_dirty: true,
+      error: { kind: "network" },
+    });
     expect(result.head_sha).toBe(git(dir, "rev-parse", "HEAD"));
   });
 });

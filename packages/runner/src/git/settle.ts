@@ -90,17 +90,25 @@ async function commitAll(s: Settling): Promise<boolean> {
 }
 
 async function headOf(s: Settling): Promise<string> {
-  const head = await s.context.git({ at: inWorktree(s.tree), args: ["rev-parse", "--verify", "HEAD^{commit}"], signal: s.o.signal });
+  const head = await s.context.git({
+    at: inWorktree(s.tree),
+    args: ["rev-parse", "--verify", "HEAD^{commit}"],
+    signal: s.o.signal,
+  });
   if (!head.ok) throw failed("other", `The worktree has no commit: ${gitWords(head)}`);
   return head.stdout.trim();
 }
 
 async function commitWork(s: Settling, status: TreeStatus): Promise<Committed> {
   if (status.unmerged.length > 0) {
-    throw failed("other", `These files still have conflicts: ${status.unmerged.slice(0, 20).join(", ")}. Resolve and commit them.`);
+    throw failed(
+      "other",
+      `These files still have conflicts: ${status.unmerged.slice(0, 20).join(", ")}. Resolve and commit them.`,
+    );
   }
   const operation = await operationUnderWay(s.tree.admin);
-  if (operation !== null) throw failed("other", `A ${operation} stands half way in the worktree. Finish or abort it.`);
+  if (operation !== null)
+    throw failed("other", `A ${operation} stands half way in the worktree. Finish or abort it.`);
   if (status.head === null) throw failed("other", "The worktree has no commit.");
   if (!status.dirty) return { head: status.head, committedDirty: false };
   if (s.o.noChanges) {
@@ -115,26 +123,44 @@ async function measure(s: Settling, base: string, head: string): Promise<Measure
   const at = { gitDir: s.of.mirror };
   const signal = s.o.signal;
   const [log, diff] = await Promise.all([
-    s.context.git({ at, args: ["log", `--format=%H%x09${HEAD_TRAILER_FORMAT}`, `${base}..${head}`, "--"], signal }),
-    s.context.git({ at, args: ["diff", "--shortstat", "--no-ext-diff", "--no-textconv", `${base}...${head}`, "--"], signal }),
+    s.context.git({
+      at,
+      args: ["log", `--format=%H%x09${HEAD_TRAILER_FORMAT}`, `${base}..${head}`, "--"],
+      signal,
+    }),
+    s.context.git({
+      at,
+      args: ["diff", "--shortstat", "--no-ext-diff", "--no-textconv", `${base}...${head}`, "--"],
+      signal,
+    }),
   ]);
   if (!log.ok) return null;
   const lines = log.stdout.split("\n").filter((line) => line !== "");
-  const trailers = lines.filter((line) => !line.endsWith("\t")).map((line) => line.slice(0, line.indexOf("\t")));
+  const trailers = lines
+    .filter((line) => !line.endsWith("\t"))
+    .map((line) => line.slice(0, line.indexOf("\t")));
   const count = (pattern: RegExp): number => Number(pattern.exec(diff.stdout)?.[1] ?? "0");
-  return { base, commits: lines.length, additions: count(/(\d+) insertion/), deletions: count(/(\d+) deletion/), trailers };
+  return {
+    base,
+    commits: lines.length,
+    additions: count(/(\d+) insertion/),
+    deletions: count(/(\d+) deletion/),
+    trailers,
+  };
 }
 
 async function measureAgainst(s: Settling, head: string, heads: Heads): Promise<Measured> {
   const target = heads.get(branchRef(s.o.target)) ?? null;
   const base = s.o.startHead ?? target;
-  if (base === null) throw failed("other", `The target branch ${s.o.target} is not on the remote.`, { head_sha: head });
+  if (base === null)
+    throw failed("other", `The target branch ${s.o.target} is not on the remote.`, { head_sha: head });
   const known = await measure(s, base, head);
   if (known !== null) return known;
   if (s.o.startHead === null) await s.context.remotes.fetch(s.of, [branchRef(s.o.target)], s.o.signal);
   else await s.context.remotes.fetchCommit(s.of, base, s.o.signal);
   const fetched = await measure(s, base, head);
-  if (fetched === null) throw failed("other", `The base commit ${base} could not be read from the remote.`, { head_sha: head });
+  if (fetched === null)
+    throw failed("other", `The base commit ${base} could not be read from the remote.`, { head_sha: head });
   return fetched;
 }
 
@@ -145,15 +171,23 @@ async function measureAgainst(s: Settling, head: string, heads: Heads): Promise<
 async function refuseTrailers(s: Settling, measured: Measured, head: string, heads: Heads): Promise<void> {
   if (measured.trailers.length === 0) return;
   const target = heads.get(branchRef(s.o.target));
-  const landed = [trackingRef(branchRef(s.o.target)), trackingRef(branchRef(s.o.rig.default_branch)), ...(target ? [target] : [])];
+  const landed = [
+    trackingRef(branchRef(s.o.target)),
+    trackingRef(branchRef(s.o.rig.default_branch)),
+    ...(target ? [target] : []),
+  ];
   const args = ["rev-list", "--ignore-missing", head, "--not", ...landed, "--"];
   const result = await s.context.git({ at: { gitDir: s.of.mirror }, args, signal: s.o.signal });
   const own = result.ok ? new Set(result.stdout.split("\n")) : null;
   const forged = measured.trailers.find((commit) => own === null || own.has(commit));
   if (forged === undefined) return;
-  throw failed("trailer", `Commit ${forged} carries a ${HEAD_TRAILER} trailer, which only the runner may write. Reword it.`, {
-    head_sha: head,
-  });
+  throw failed(
+    "trailer",
+    `Commit ${forged} carries a ${HEAD_TRAILER} trailer, which only the runner may write. Reword it.`,
+    {
+      head_sha: head,
+    },
+  );
 }
 
 /** Whether our push may move the branch away from `remote`. */
@@ -167,7 +201,9 @@ async function mayReplace(s: Settling, remote: string, head: string): Promise<bo
 }
 
 async function branchMoved(s: Settling, head: string | null): Promise<Settled> {
-  const now = (await s.context.remotes.fetch(s.of, [branchRef(s.o.branch)], s.o.signal)).get(branchRef(s.o.branch)) ?? head;
+  const now =
+    (await s.context.remotes.fetch(s.of, [branchRef(s.o.branch)], s.o.signal)).get(branchRef(s.o.branch)) ??
+    head;
   return new Settled({ result: "branch_moved", head_sha: now, error: null });
 }
 
@@ -215,7 +251,10 @@ async function settleWork(s: Settling): Promise<SettleOutcome> {
   }
 }
 
-function outcome(o: SettleOptions, known: Partial<SettleOutcome> & Pick<SettleOutcome, "result">): SettleOutcome {
+function outcome(
+  o: SettleOptions,
+  known: Partial<SettleOutcome> & Pick<SettleOutcome, "result">,
+): SettleOutcome {
   return {
     branch: o.branch,
     base_sha: null,

@@ -19,7 +19,9 @@ function unusable(problem: Problem, message: string, action: string): RepoCheckA
 
 function problemOf(failure: GitFailure): RigBroken["problem"] {
   const code = failure.failure.code;
-  return code === "auth" || code === "not_allowed" || code === "empty" || code === "disk" ? code : "unreachable";
+  return code === "auth" || code === "not_allowed" || code === "empty" || code === "disk"
+    ? code
+    : "unreachable";
 }
 
 /** Reads what a remote listed, for the wanted branch or else its default one. Pure. */
@@ -27,16 +29,32 @@ export function judgeHeads(output: string, branch: string | undefined): RepoChec
   const { heads, headBranch } = parseLsRemote(output);
   const branches = [...heads.keys()].filter((ref) => ref.startsWith("refs/heads/"));
   if (branches.length === 0) {
-    return unusable("empty", "The repository has no commit yet.", "Push a first commit to it, then try again.");
+    return unusable(
+      "empty",
+      "The repository has no commit yet.",
+      "Push a first commit to it, then try again.",
+    );
   }
-  const wanted = branch ?? headBranch ?? (branches.length === 1 ? branches[0]?.slice("refs/heads/".length) : undefined);
+  const wanted =
+    branch ?? headBranch ?? (branches.length === 1 ? branches[0]?.slice("refs/heads/".length) : undefined);
   const head = wanted === undefined ? undefined : heads.get(branchRef(wanted));
   if (wanted === undefined || head === undefined) {
     const what = wanted === undefined ? "no default branch" : `no branch ${wanted}`;
     const some = branches.slice(0, 5).map((ref) => ref.slice("refs/heads/".length));
-    return unusable("missing_branch", `The repository has ${what}.`, `Name one of its branches, for example ${some.join(", ")}.`);
+    return unusable(
+      "missing_branch",
+      `The repository has ${what}.`,
+      `Name one of its branches, for example ${some.join(", ")}.`,
+    );
   }
-  return { ok: true, problem: null, message: "The repository can be used.", action: "", default_branch: wanted, head_sha: head };
+  return {
+    ok: true,
+    problem: null,
+    message: "The repository can be used.",
+    action: "",
+    default_branch: wanted,
+    head_sha: head,
+  };
 }
 
 /** See `GitWorkspace.check`. */
@@ -49,7 +67,11 @@ export async function check(
 ): Promise<RepoCheckAnswer> {
   const parsed = parseRemoteUrl(url, allowLocal);
   if ("refused" in parsed) {
-    return unusable("not_allowed", `The url ${parsed.refused}.`, "Use an https or ssh url without credentials.");
+    return unusable(
+      "not_allowed",
+      `The url ${parsed.refused}.`,
+      "Use an https or ssh url without credentials.",
+    );
   }
   const args = ["ls-remote", "--quiet", "--symref", "--", parsed.url, "HEAD", "refs/heads/*"];
   const result = await context.git({ at: NOWHERE, args, timeoutMs: CHECK_DEADLINE_MS, signal });
@@ -74,12 +96,23 @@ async function tidy(context: GitContext, mirror: string, signal: AbortSignal): P
     ["gc.reflogExpireUnreachable", "never"],
     ["gc.worktreePruneExpire", "never"],
   ] as const;
-  const result = await context.git({ at: { gitDir: mirror }, args: ["gc", "--auto", "--quiet"], config, timeoutMs: 1_800_000, signal });
+  const result = await context.git({
+    at: { gitDir: mirror },
+    args: ["gc", "--auto", "--quiet"],
+    config,
+    timeoutMs: 1_800_000,
+    signal,
+  });
   if (!result.ok) context.log("git_tidy_failed", { mirror, stderr: redactUrls(result.stderr) });
 }
 
 /** See `GitWorkspace.setupRig`. */
-export async function setupRig(context: GitContext, allowLocal: boolean, rig: RigRef, signal: AbortSignal): Promise<EffectOutcome> {
+export async function setupRig(
+  context: GitContext,
+  allowLocal: boolean,
+  rig: RigRef,
+  signal: AbortSignal,
+): Promise<EffectOutcome> {
   const answer = await check(context, allowLocal, rig.git_url, rig.default_branch, signal);
   if (!answer.ok || answer.head_sha === null) return broken(answer);
   try {
@@ -90,6 +123,11 @@ export async function setupRig(context: GitContext, allowLocal: boolean, rig: Ri
     return { outcome: "rig_ready", default_branch: rig.default_branch, head_sha: head ?? answer.head_sha };
   } catch (error) {
     if (!(error instanceof GitFailure)) throw error;
-    return { outcome: "rig_broken", problem: problemOf(error), message: error.message, action: error.failure.action };
+    return {
+      outcome: "rig_broken",
+      problem: problemOf(error),
+      message: error.message,
+      action: error.failure.action,
+    };
   }
 }

@@ -26,12 +26,29 @@ export function parseStatus(output: string): TreeStatus {
     else if (record !== "" && !record.startsWith("# ")) dirty = true;
     if (record.startsWith("u ")) unmerged.push(record.split(" ").slice(10).join(" "));
   }
-  return { head: head === "(initial)" ? null : head, branch: branch === "(detached)" ? null : branch, dirty, unmerged };
+  return {
+    head: head === "(initial)" ? null : head,
+    branch: branch === "(detached)" ? null : branch,
+    dirty,
+    unmerged,
+  };
 }
 
 /** The status, or the call that failed. */
-export async function readStatus(context: GitContext, tree: Worktree, signal: AbortSignal): Promise<TreeStatus | GitResult> {
-  const args = ["status", "--porcelain=v2", "--branch", "--no-renames", "--untracked-files=normal", "--ignore-submodules=dirty", "-z"];
+export async function readStatus(
+  context: GitContext,
+  tree: Worktree,
+  signal: AbortSignal,
+): Promise<TreeStatus | GitResult> {
+  const args = [
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--no-renames",
+    "--untracked-files=normal",
+    "--ignore-submodules=dirty",
+    "-z",
+  ];
   const result = await context.git({ at: inWorktree(tree), args, signal });
   return result.ok ? parseStatus(result.stdout) : result;
 }

@@ -16,7 +16,12 @@ export interface GitVersion {
 export function judgeGitVersion(output: string | null): GitVersion {
   const found = output === null ? null : /(\d+)\.(\d+)(?:\.\d+)*/.exec(output);
   const required = REQUIRED_GIT.join(".");
-  if (found === null) return { ok: false, version: null, message: `git was not found on PATH. Install git ${required} or newer.` };
+  if (found === null)
+    return {
+      ok: false,
+      version: null,
+      message: `git was not found on PATH. Install git ${required} or newer.`,
+    };
   const [major, minor] = [Number(found[1]), Number(found[2])];
   const ok = major > REQUIRED_GIT[0] || (major === REQUIRED_GIT[0] && minor >= REQUIRED_GIT[1]);
   const message = ok ? `git ${found[0]}` : `git ${found[0]} is too old. Install git ${required} or newer.`;

@@ -54,10 +54,11 @@ export class Batcher<R> {
       () => undefined,
     );
     this.#running.set(key, settled);
-    void settled.then(() => {
+    try {
+      return await run;
+    } finally {
       if (this.#running.get(key) === settled) this.#running.delete(key);
-    });
-    return run;
+    }
   }
 }
 

@@ -33,11 +33,17 @@ function createContext(options: GitWorkspaceOptions): GitContext {
   };
 }
 
-async function runGates(context: GitContext, request: GatesRequest, signal: AbortSignal): Promise<EffectOutcome> {
+async function runGates(
+  context: GitContext,
+  request: GatesRequest,
+  signal: AbortSignal,
+): Promise<EffectOutcome> {
   try {
     const of = await context.mirrors.of(request.rig);
     const commit = request.head_sha;
-    const known = (await context.remotes.hasCommit(of, commit, signal)) || (await context.remotes.fetchCommit(of, commit, signal));
+    const known =
+      (await context.remotes.hasCommit(of, commit, signal)) ||
+      (await context.remotes.fetchCommit(of, commit, signal));
     if (!known) return { outcome: "missing_ref", ref: commit };
     const { gates, setup, env } = request;
     const results = await withScratch(context, of.mirror, commit, signal, (tree) =>
@@ -65,14 +71,20 @@ export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
     return work();
   };
   return {
-    check: (url, branchName, signal) => after(() => check(context, options.allowLocal, url, branchName, signal)),
+    check: (url, branchName, signal) =>
+      after(() => check(context, options.allowLocal, url, branchName, signal)),
     setupRig: (rig, signal) => after(() => setupRig(context, options.allowLocal, rig, signal)),
-    prepareWorktree: (o) => after(() => slots.run(`${o.slot} ${o.rig.id}`, o.signal, () => prepareWorktree(context, o))),
+    prepareWorktree: (o) =>
+      after(() => slots.run(`${o.slot} ${o.rig.id}`, o.signal, () => prepareWorktree(context, o))),
     settle: (o) => after(() => settle(context, o)),
     saveWork: (o) => after(() => saveWork(context, o)),
     branch: (request, signal) => after(() => branch(context, request, signal)),
     runGates: (request, signal) => after(() => runGates(context, request, signal)),
     merge: (request, canPush, signal) =>
-      after(() => lanes.run(`${request.rig.id} ${request.target}`, signal, () => merge(context, targetGates, request, canPush, signal))),
+      after(() =>
+        lanes.run(`${request.rig.id} ${request.target}`, signal, () =>
+          merge(context, targetGates, request, canPush, signal),
+        ),
+      ),
   };
 }

@@ -2,8 +2,9 @@
  * A worktree as two directories: the one that the agent works in, and git's administrative one inside
  * the mirror. Calls name both, so nothing that an agent writes into its `.git` file redirects us.
  */
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { GitIdentity } from "@gastown/protocol";
 import type { Repository } from "./git.ts";
@@ -17,6 +18,19 @@ export interface Worktree {
 
 export function inWorktree(tree: Worktree): Repository {
   return { gitDir: tree.admin, worktree: tree.dir };
+}
+
+/**
+ * The directory above a worktree names it: an agent's id, or a random one for a scratch worktree. So
+ * its administrative directory is known without asking, also where `.git` was lost.
+ */
+function adminOf(mirror: string, dir: string): string {
+  return join(mirror, "worktrees", basename(dirname(dir)));
+}
+
+/** Where administrative directories are made and taken apart: git never lists this one. */
+function workshop(mirror: string): string {
+  return join(mirror, "worktrees.new");
 }
 
 async function readText(path: string): Promise<string | null> {
@@ -33,39 +47,78 @@ export async function listWorktrees(mirror: string): Promise<Worktree[]> {
     names.map(async (name) => {
       const admin = join(mirror, "worktrees", name);
       const gitFile = await readText(join(admin, "gitdir"));
-      return gitFile === null || !gitFile.endsWith("/.git") ? null : { dir: gitFile.slice(0, -"/.git".length), admin };
+      return gitFile === null || !gitFile.endsWith("/.git")
+        ? null
+        : { dir: gitFile.slice(0, -"/.git".length), admin };
     }),
   );
   return found.filter((tree) => tree !== null);
 }
 
 async function isWhole(admin: string): Promise<boolean> {
-  const [head, common] = await Promise.all([readText(join(admin, "HEAD")), readText(join(admin, "commondir"))]);
-  return head !== null && head !== "" && common !== null;
+  const [head, common] = await Promise.all([
+    readText(join(admin, "HEAD")),
+    readText(join(admin, "commondir")),
+  ]);
+  return head !== null && head !== "" && common !== null && common !== "";
+}
+
+/** Points both directories at each other. */
+async function link(tree: Worktree): Promise<void> {
+  await mkdir(tree.dir, { recursive: true, mode: 0o700 });
+  await rm(join(tree.dir, ".git"), { recursive: true, force: true });
+  await writeFile(join(tree.dir, ".git"), `gitdir: ${tree.admin}\n`);
+  await writeFile(join(tree.admin, "gitdir"), `${join(tree.dir, ".git")}\n`);
 }
 
 /**
- * The worktree at `dir`, mended where its `.git` file was lost or replaced; null when the mirror knows
- * of none there. Its commits live in the mirror, so they survive whatever happened to the directory.
+ * The worktree at `dir`, mended where its `.git` file was lost or replaced, or the data directory moved;
+ * null when there is none. Its commits live in the mirror, so they survive whatever happened to `dir`.
  */
 export async function openWorktree(mirror: string, dir: string): Promise<Worktree | null> {
-  const gitFile = join(dir, ".git");
-  const pointer = await readText(gitFile);
-  const admin = pointer?.startsWith(`gitdir: ${mirror}/worktrees/`) === true ? pointer.slice("gitdir: ".length) : null;
-  if (admin !== null && (await readText(join(admin, "gitdir"))) === gitFile && (await isWhole(admin))) return { dir, admin };
-  const known = (await listWorktrees(mirror)).find((tree) => tree.dir === dir);
-  if (known === undefined || !(await isWhole(known.admin))) return null;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await rm(gitFile, { recursive: true, force: true });
-  await writeFile(gitFile, `gitdir: ${known.admin}\n`);
-  return known;
+  const tree = { dir, admin: adminOf(mirror, dir) };
+  if (!(await isWhole(tree.admin))) return null;
+  const [there, back] = await Promise.all([
+    readText(join(dir, ".git")),
+    readText(join(tree.admin, "gitdir")),
+  ]);
+  if (there !== `gitdir: ${tree.admin}` || back !== join(dir, ".git")) await link(tree);
+  return tree;
+}
+
+/** No commit yet: a fetch looks at the heads of all worktrees, and one that is missing would fail it. */
+const UNBORN = "ref: refs/heads/gastown/not-checked-out-yet\n";
+
+/**
+ * Registers a worktree at `dir` with neither a commit nor files. `git worktree add` shows its
+ * half-made directory to every other git of the mirror, and some die of that; this one appears whole.
+ */
+export async function registerWorktree(mirror: string, dir: string): Promise<Worktree> {
+  await removeWorktree(mirror, dir);
+  const fresh = join(workshop(mirror), randomUUID());
+  await mkdir(fresh, { recursive: true, mode: 0o700 });
+  await writeFile(join(fresh, "HEAD"), UNBORN);
+  await writeFile(join(fresh, "commondir"), "../..\n");
+  await link({ dir, admin: fresh });
+  const tree = { dir, admin: adminOf(mirror, dir) };
+  await mkdir(dirname(tree.admin), { recursive: true });
+  await rename(fresh, tree.admin);
+  await writeFile(join(dir, ".git"), `gitdir: ${tree.admin}\n`);
+  return tree;
 }
 
 /** Removes both directories of a worktree; half a worktree is fine. */
 export async function removeWorktree(mirror: string, dir: string): Promise<void> {
-  const trees = (await listWorktrees(mirror)).filter((tree) => tree.dir === dir);
   await rm(dir, { recursive: true, force: true, maxRetries: 3 });
-  await Promise.all(trees.map((tree) => rm(tree.admin, { recursive: true, force: true })));
+  const old = join(workshop(mirror), randomUUID());
+  await mkdir(workshop(mirror), { recursive: true, mode: 0o700 });
+  await rename(adminOf(mirror, dir), old).catch(() => undefined);
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Takes away what a killed runner left in the workshop. */
+export async function clearWorkshop(mirror: string): Promise<void> {
+  await rm(workshop(mirror), { recursive: true, force: true });
 }
 
 const LOCKS = ["index.lock", "HEAD.lock", "config.worktree.lock", "locked"];
@@ -128,7 +181,9 @@ export async function setIdentity(admin: string, author: GitIdentity): Promise<v
 /** Every commit that this worktree's head has pointed at since it was prepared. */
 export async function headHistory(admin: string): Promise<ReadonlySet<string>> {
   const log = (await readText(join(admin, "logs", "HEAD"))) ?? "";
-  return new Set(log.split("\n").flatMap((line) => line.split(" ", 2).filter((id) => /^[0-9a-f]{40,64}$/.test(id))));
+  return new Set(
+    log.split("\n").flatMap((line) => line.split(" ", 2).filter((id) => /^[0-9a-f]{40,64}$/.test(id))),
+  );
 }
 
 const slotRecord = z.object({

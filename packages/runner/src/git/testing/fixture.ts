@@ -9,17 +9,30 @@ import { createGitWorkspace } from "../workspace.ts";
 
 export const AGENT: GitIdentity = { name: "Toast", email: "toast@gastown.invalid" };
 export const NEVER: AbortSignal = new AbortController().signal;
-const PERSON = { GIT_AUTHOR_NAME: "Ann", GIT_AUTHOR_EMAIL: "ann@example.com", GIT_COMMITTER_NAME: "Ann", GIT_COMMITTER_EMAIL: "ann@example.com" };
+const PERSON = {
+  GIT_AUTHOR_NAME: "Ann",
+  GIT_AUTHOR_EMAIL: "ann@example.com",
+  GIT_COMMITTER_NAME: "Ann",
+  GIT_COMMITTER_EMAIL: "ann@example.com",
+};
 
 /** The letters of `text` in an id of the wanted kind. */
 export function id(prefix: string, text: string): string {
-  return `${prefix}_${text.toUpperCase().replaceAll(/[^0-9A-HJKMNP-TV-Z]/g, "0").padStart(26, "0")}`;
+  return `${prefix}_${text
+    .toUpperCase()
+    .replaceAll(/[^0-9A-HJKMNP-TV-Z]/g, "0")
+    .padStart(26, "0")}`;
 }
 
 /** Plain git, as a person has it: independent of the code under test. */
 export function git(dir: string, ...args: string[]): string {
   const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1", ...PERSON };
-  return execFileSync("git", ["-c", "init.defaultBranch=main", ...args], { cwd: dir, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
+  return execFileSync("git", ["-c", "init.defaultBranch=main", ...args], {
+    cwd: dir,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  }).trim();
 }
 
 export interface Fixture {
@@ -60,7 +73,11 @@ function seed(base: string, remote: string, clone: string, empty: boolean): void
   git(clone, "push", "--quiet", "origin", "HEAD:refs/heads/main");
 }
 
-export function commitFiles(dir: string, files: Readonly<Record<string, string | null>>, message = "Change"): string {
+export function commitFiles(
+  dir: string,
+  files: Readonly<Record<string, string | null>>,
+  message = "Change",
+): string {
   for (const [name, content] of Object.entries(files)) {
     if (content === null) rmSync(join(dir, name));
     else {
@@ -77,11 +94,22 @@ export function makeFixture(options: FixtureOptions = {}): Fixture {
   const base = realpathSync(mkdtempSync(join(tmpdir(), "gastown-git-")));
   const [remote, clone, root] = [join(base, "remote.git"), join(base, "clone"), join(base, "work")];
   seed(base, remote, clone, options.empty ?? false);
-  const rig: RigRef = { id: id("rig", "1"), name: "shop", git_url: options.url?.(remote) ?? remote, default_branch: "main" };
+  const rig: RigRef = {
+    id: id("rig", "1"),
+    name: "shop",
+    git_url: options.url?.(remote) ?? remote,
+    default_branch: "main",
+  };
   const events: { event: string; data: object }[] = [];
-  const gitEnv: Record<string, string> = options.wrapper === undefined ? {} : { PATH: gitWrapper(base, options.wrapper(base)) };
+  const gitEnv: Record<string, string> =
+    options.wrapper === undefined ? {} : { PATH: gitWrapper(base, options.wrapper(base)) };
   const restart = (): GitWorkspace =>
-    createGitWorkspace({ root, log: (event, data) => events.push({ event, data }), gitEnv, allowLocal: true });
+    createGitWorkspace({
+      root,
+      log: (event, data) => events.push({ event, data }),
+      gitEnv,
+      allowLocal: true,
+    });
   return {
     base,
     remote,
@@ -98,7 +126,12 @@ export function makeFixture(options: FixtureOptions = {}): Fixture {
   };
 }
 
-function personPushes(clone: string, branch: string, files: Readonly<Record<string, string | null>>, message?: string): string {
+function personPushes(
+  clone: string,
+  branch: string,
+  files: Readonly<Record<string, string | null>>,
+  message?: string,
+): string {
   git(clone, "fetch", "--quiet", "origin");
   const known = git(clone, "branch", "--remotes", "--list", `origin/${branch}`) !== "";
   git(clone, "checkout", "--quiet", "--detach", known ? `origin/${branch}` : "origin/main");
@@ -108,14 +141,20 @@ function personPushes(clone: string, branch: string, files: Readonly<Record<stri
 }
 
 export function remoteHead(remote: string, ref: string): string | null {
-  const line = git(remote, "for-each-ref", "--format=%(refname) %(objectname)", ref).split("\n").find((text) => text.startsWith(`${ref} `));
+  const line = git(remote, "for-each-ref", "--format=%(refname) %(objectname)", ref)
+    .split("\n")
+    .find((text) => text.startsWith(`${ref} `));
   return line === undefined ? null : (line.split(" ")[1] ?? null);
 }
 
 /** A `PATH` on which `git` is `script` (sh), run with `$REAL` before it goes on to the real git. */
 function gitWrapper(base: string, script: string): string {
   const path = process.env["PATH"] ?? "";
-  const real = path.split(":").map((dir) => join(dir, "git")).find((file) => existsSync(file)) ?? "git";
+  const real =
+    path
+      .split(":")
+      .map((dir) => join(dir, "git"))
+      .find((file) => existsSync(file)) ?? "git";
   const bin = join(base, "bin");
   mkdirSync(bin);
   writeFileSync(join(bin, "git"), `#!/bin/sh\nREAL=${real}\n${script}\nexec "$REAL" "$@"\n`);
@@ -130,7 +169,16 @@ export function once(base: string, verb: string, script: string): string {
 }
 
 export function prepareOptions(f: Fixture, more: Partial<PrepareOptions> = {}): PrepareOptions {
-  return { slot: id("agent", "1"), rig: f.rig, branch: "gt/toast/1", startPoint: "refs/heads/main", keep: false, author: AGENT, signal: NEVER, ...more };
+  return {
+    slot: id("agent", "1"),
+    rig: f.rig,
+    branch: "gt/toast/1",
+    startPoint: "refs/heads/main",
+    keep: false,
+    author: AGENT,
+    signal: NEVER,
+    ...more,
+  };
 }
 
 export function settleOptions(f: Fixture, dir: string, more: Partial<SettleOptions> = {}): SettleOptions {
@@ -156,7 +204,11 @@ export function saveOptions(f: Fixture, dir: string, more: Partial<SaveOptions> 
 
 const effect = { effect_id: id("eff", "1"), attempt: 1 };
 
-export function mergeRequest(f: Fixture, reviewed: string, more: Partial<MergeRequestBody> = {}): MergeRequestBody {
+export function mergeRequest(
+  f: Fixture,
+  reviewed: string,
+  more: Partial<MergeRequestBody> = {},
+): MergeRequestBody {
   return {
     ...effect,
     rig: f.rig,
@@ -174,18 +226,34 @@ export function mergeRequest(f: Fixture, reviewed: string, more: Partial<MergeRe
 }
 
 export function branchRequest(f: Fixture, more: Partial<BranchRequest>): BranchRequest {
-  return { ...effect, rig: f.rig, operation: "create", branch: "convoy/x/1/head", from: "refs/heads/main", expected_head: null, ...more };
+  return {
+    ...effect,
+    rig: f.rig,
+    operation: "create",
+    branch: "convoy/x/1/head",
+    from: "refs/heads/main",
+    expected_head: null,
+    ...more,
+  };
 }
 
 export function gatesRequest(f: Fixture, head: string, more: Partial<GatesRequest> = {}): GatesRequest {
   return { ...effect, rig: f.rig, head_sha: head, gates: [], env: {}, setup: [], ...more };
 }
 
-export function gate(name: string, command: string, more: { required?: boolean; timeout_seconds?: number } = {}): GatesRequest["gates"][number] {
+export function gate(
+  name: string,
+  command: string,
+  more: { required?: boolean; timeout_seconds?: number } = {},
+): GatesRequest["gates"][number] {
   return { name, command, timeout_seconds: 60, required: true, ...more };
 }
 
 /** A work branch with one commit, pushed by a person: ready to be merged. */
-export function workBranch(f: Fixture, files: Readonly<Record<string, string | null>>, branch = "gt/toast/1"): string {
+export function workBranch(
+  f: Fixture,
+  files: Readonly<Record<string, string | null>>,
+  branch = "gt/toast/1",
+): string {
   return f.personPushes(branch, files, "Do the work");
 }
