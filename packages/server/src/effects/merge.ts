@@ -18,7 +18,7 @@ export async function withdrawMerge(
   if (!isRunner(runner)) return runner;
   const call = await context.client.call(runner, {
     method: "DELETE",
-    path: `/git/merge/${effectId}`,
+    path: `/effects/${effectId}`,
     signal: context.signal,
   });
   const over = call.type === "error" && (call.status === 404 || call.status === 409);

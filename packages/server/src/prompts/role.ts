@@ -27,7 +27,7 @@ function instructionsOf(prime: PrimeContext): string {
 }
 
 const TOOLS_NOTE = `Tools. Everything between you and the town goes through tools whose names begin with gt_. \
-Your program may show them with a prefix, for example gastown_gt_done for gt_done: it is the same tool. \
+Your program may show them with a prefix, for example gastown_gt_prime for gt_prime: it is the same tool. \
 An error of a tool says what to do next; do that. If a tool says that your session is over, stop at once: \
 what you had is saved.
 
