@@ -105,8 +105,8 @@ export class AcpAgent {
     const offered = answer.agentCapabilities;
     this.#capabilities = {
       load: offered?.loadSession === true,
-      resume: offered?.sessionCapabilities?.resume != null,
-      close: offered?.sessionCapabilities?.close != null,
+      resume: isOffered(offered?.sessionCapabilities?.resume),
+      close: isOffered(offered?.sessionCapabilities?.close),
     };
     return this;
   }
@@ -171,7 +171,7 @@ export class AcpAgent {
     return {
       stopReason: reply.stopReason,
       usage:
-        usage == null
+        usage === null || usage === undefined
           ? null
           : { input: usage.inputTokens, output: usage.outputTokens, total: usage.totalTokens },
     };
@@ -198,6 +198,10 @@ export class AcpAgent {
     if (early.length < MAX_EARLY) early.push(update);
     this.#early.set(sessionId, early);
   }
+}
+
+function isOffered(capability: object | null | undefined): boolean {
+  return capability !== null && capability !== undefined;
 }
 
 function optionIds(answer: unknown): string[] {

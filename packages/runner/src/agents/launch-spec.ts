@@ -27,21 +27,15 @@ export interface LaunchSpec {
   readonly cwd: string;
 }
 
-const HOST_ENV = [
-  ...["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"],
-  ...["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"],
-  ...[
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-  ],
-  ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"],
-];
+const PROXY = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
+const HOST_ENV = `PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TZ TMPDIR
+   XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CACHE_HOME
+   SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS`
+  .split(/\s+/)
+  .concat(
+    PROXY,
+    PROXY.map((name) => name.toLowerCase()),
+  );
 
 const RESERVED = /^(GASTOWN_|GIT_|LD_)|^(PATH|HOME|PWD|SHELL|TMPDIR)$/;
 

@@ -55,3 +55,12 @@ export async function drain(deps: DrainDeps, reason: DrainReason, waitMs: number
 function mayFinish(session: Session, waitMs: number): boolean {
   return waitMs > 0 && !session.isMayor && session.isBusy;
 }
+
+/** Fenced, or never let in: agents are stopped and their work is saved; the town takes no report. */
+export async function abandon(registry: Registry): Promise<void> {
+  registry.drain();
+  const sessions = registry.live();
+  const reason = { code: "runner_fenced", message: "A newer runner took over." };
+  for (const session of sessions) session.stop("now", reason, "evicted");
+  await Promise.all(sessions.map((session) => session.gone));
+}

@@ -5,10 +5,11 @@ import type { z } from "zod";
 const LIMIT = 1_048_576;
 
 async function readText(request: Request): Promise<string> {
-  if (request.body === null) return "";
+  const body: ReadableStream<Uint8Array> | null = request.body;
+  if (body === null) return "";
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of request.body) {
+  for await (const part of body) {
     size += part.byteLength;
     if (size > LIMIT) throw new GastownError("payload_too_large", "The body is larger than 1 MiB.");
     parts.push(part);

@@ -1,5 +1,5 @@
 /** Which steps a turn takes: by role, kind of bead, attempt and round. Pure. */
-import type { PrimeContext } from "@gastown/protocol";
+import type { PrimeContext, Role } from "@gastown/protocol";
 import { findScript, stepsOfRound, toSteps } from "./script.ts";
 import type { ParseScript, Step } from "./script.ts";
 
@@ -28,17 +28,15 @@ function plan(intro: string, steps: readonly Step[], autoDone = false): Plan {
   return { intro, steps, autoDone };
 }
 
+const planners: Readonly<Record<Role, (input: TurnInput) => Plan>> = {
+  mayor: planMayor,
+  refinery: (input) => (input.turn > 1 ? planLater(input) : planReview(input)),
+  polecat: (input) => (input.turn > 1 ? planLater(input) : planWork(input)),
+  triage: () => plan("I am a scripted agent: I cannot judge what is stuck. A person has to.", []),
+};
+
 export function planTurn(input: TurnInput): Plan {
-  switch (input.prime.role) {
-    case "mayor":
-      return planMayor(input);
-    case "refinery":
-      return input.turn > 1 ? planLater(input) : planReview(input);
-    case "polecat":
-      return input.turn > 1 ? planLater(input) : planWork(input);
-    case "triage":
-      return plan("I am a scripted agent: I cannot judge what is stuck. A person has to.", []);
-  }
+  return planners[input.prime.role](input);
 }
 
 /** A later turn of a session: what was said to it, else the `later` section, else nothing. */

@@ -24,9 +24,8 @@ export function findScript(text: string | null | undefined, parse: ParseScript):
   try {
     value = parse(source);
   } catch (error) {
-    throw new Error(
-      `the gastown-script block cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`the gastown-script block cannot be read: ${why}`, { cause: error });
   }
   if (Array.isArray(value)) return { steps: value };
   if (isObject(value)) return value;

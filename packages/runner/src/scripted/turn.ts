@@ -279,7 +279,10 @@ function codeOf({ structured, text }: ToolResult): string {
 }
 
 function optional(step: Step, fields: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(
-    fields.map((name) => [name, fieldOf(step, name)]).filter(([, value]) => value !== undefined),
-  );
+  const given: Record<string, unknown> = {};
+  for (const name of fields) {
+    const value = fieldOf(step, name);
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
 }

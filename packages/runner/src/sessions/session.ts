@@ -20,7 +20,6 @@ import type {
   FailureReason,
   HeartbeatSession,
   MessageRequest,
-  SessionEnded,
   SettleRequest,
   StartAnswer,
   StartPhase,
@@ -28,14 +27,16 @@ import type {
 } from "@gastown/protocol";
 import type { Death } from "../agents/agent-process.ts";
 import type { Lease } from "../agents/pool.ts";
-import { reapDirectory } from "../processes/reap.ts";
-import { continued, firstPrompt } from "./first-prompt.ts";
+import { askToFinish, openingPrompt } from "./prompts.ts";
+import { Conversation } from "./conversation.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import type { Directories } from "./directories.ts";
+import * as endings from "./endings.ts";
+import { IdleClock } from "./idle-clock.ts";
+import { leave, recordSlot } from "./leaving.ts";
+import type { Ending } from "./leaving.ts";
 import { openSession } from "./open-session.ts";
 import type { Opened } from "./open-session.ts";
-import { reasonOf } from "./refusal.ts";
-import { saveAll } from "./save-work.ts";
 import { Settles } from "./settles.ts";
 import { Transcript } from "./transcript.ts";
 import { turnFailure } from "./turn-failure.ts";
@@ -45,12 +46,7 @@ import { UsageMeter } from "./usage-meter.ts";
 import { within } from "./wait.ts";
 
 type State = StartAnswer["state"];
-type Outcome = SessionEnded["outcome"];
-
-interface Ending {
-  readonly outcome: Outcome;
-  readonly reason: FailureReason;
-}
+type Outcome = Ending["outcome"];
 
 /** Time for a turn whose outcome the town has already: the agent reads "you are finished". */
 const OUTCOME_GRACE_MS = 5_000;
@@ -68,20 +64,19 @@ export class Session {
   readonly #turns: Turns;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
+  readonly #idle = new IdleClock();
   #usage: UsageMeter;
   #state: State = "queued";
   #lease: Lease | null = null;
   #directories: Directories | null = null;
-  #opened: Opened | null = null;
+  #conversation: Conversation | null = null;
   #opening: Promise<void> = Promise.resolve();
   #prompted = false;
-  #systemOwed = false;
   #newToken: string | null = null;
   #ending: Ending | null = null;
   #stopAfterTurn: Ending | null = null;
   #asked = false;
   #asking = false;
-  #idle: NodeJS.Timeout | null = null;
   #leave: () => void = () => undefined;
 
   constructor(request: StartRequest, deps: SessionDeps) {
@@ -175,17 +170,12 @@ export class Session {
   /** Idempotent; `now` after `graceful` hurries it up. */
   stop(mode: "graceful" | "now", reason: FailureReason, outcome: Outcome = "stopped"): void {
     if (mode === "graceful" && this.isBusy) this.#stopAfterTurn ??= { outcome, reason };
-    else this.#finish(outcome, reason, 0);
+    else this.#finish({ outcome, reason });
   }
 
   /** A newer session wants this directory (spec/runner.md §1). */
   supersede(by: string): void {
-    const grace = this.#settles.settled ? OUTCOME_GRACE_MS : 0;
-    this.#finish(
-      "stopped",
-      { code: "superseded", message: `Session ${by} took over this directory.` },
-      grace,
-    );
+    this.#finish(endings.endedBySuccessor(by), this.#settles.settled ? OUTCOME_GRACE_MS : 0);
   }
 
   /** The town's word on this session (spec/api.md §3.16). */
@@ -193,22 +183,19 @@ export class Session {
     if (token !== undefined) {
       this.#deps.redactor.add(token);
       this.#newToken = token;
+      this.#conversation?.renew(token);
     }
     if (verdict === "ok" || this.#ending !== null) return;
-    const grace = this.#settles.settled ? OUTCOME_GRACE_MS : verdict === "stop" ? 0 : FENCED_GRACE_MS;
-    this.#finish(
-      "stopped",
-      { code: verdict, message: `The town answered "${verdict}" for this session.` },
-      grace,
-    );
+    const grace = verdict === "stop" ? 0 : FENCED_GRACE_MS;
+    this.#finish(endings.endedByVerdict(verdict), this.#settles.settled ? OUTCOME_GRACE_MS : grace);
   }
 
   /** Begins the next turn where that is allowed; called whenever something may have changed. */
   proceed(): void {
-    if (this.#ending !== null || this.#opened === null || this.#turns.isRunning) return;
+    if (this.#ending !== null || this.#conversation === null || this.#turns.isRunning) return;
     if (!this.#deps.pulse.mayBeginTurns) return;
     if (this.#turns.next()) {
-      this.#stopIdle();
+      this.#idle.stop();
       this.#show();
       if (this.#prompted) return;
       this.#prompted = true;
@@ -250,7 +237,7 @@ export class Session {
       },
       onDirectories: (directories) => {
         this.#directories = directories;
-        this.#record(false, null);
+        this.#record(null);
         this.#settles.ready(directories);
         this.#state = "opening";
       },
@@ -261,48 +248,29 @@ export class Session {
 
   #ready(opened: Opened): void {
     if (this.#ending !== null) return;
-    this.#opened = opened;
-    this.#record(false, opened.conversationId);
-    this.#systemOwed = opened.systemInPrompt;
-    this.#turns.useAgent({
-      prompt: (text) => this.#promptAgent(opened, text),
-      cancel: () => opened.agent.cancel(opened.conversationId),
-      kill: () => opened.lease.process.kill(),
-    });
-    const { prompt } = this.request;
-    if (prompt === null) {
-      this.#prompted = true;
-      void this.#deps.pulse.now();
-    } else {
-      const text =
-        opened.loaded && this.request.resume ? continued : firstPrompt(prompt, this.request.resume);
-      this.#turns.add({ text, source: "start", messageId: null }, true);
-    }
+    const conversation = new Conversation(this.request, opened);
+    this.#conversation = conversation;
+    if (this.#newToken !== null) conversation.renew(this.#newToken);
+    this.#record(conversation.id);
+    this.#turns.useAgent(conversation);
+    const text = openingPrompt(this.request, opened.loaded);
+    if (text !== null) this.#turns.add({ text, source: "start", messageId: null }, true);
+    this.#prompted = text === null;
+    if (this.#prompted) void this.#deps.pulse.now();
     this.#rest();
-  }
-
-  async #promptAgent({ agent, conversationId, cwd }: Opened, text: string): ReturnType<typeof agent.prompt> {
-    const token = this.#newToken;
-    if (token !== null && (agent.capabilities.load || agent.capabilities.resume)) {
-      await agent.reopen(conversationId, cwd, { ...this.request.mcp, token });
-      this.#newToken = null;
-    }
-    const whole = this.#systemOwed ? `${this.request.system}\n\n${text}` : text;
-    this.#systemOwed = false;
-    return agent.prompt(conversationId, whole);
   }
 
   async #onTurnEnd(end: TurnEnd): Promise<void> {
     this.#show();
     if (this.isMayor) this.#reportTurn(end);
-    this.#record(false, this.#opened?.conversationId ?? null);
+    this.#record(this.#conversation?.id ?? null);
     // A dying agent first breaks its connection: its death says more than that error does.
     if (end.error !== null && this.#lease !== null) await within(this.#lease.process.dead, DEATH_NOTICE_MS);
     if (this.#ending !== null) return;
-    const failure = turnFailure(end, this.#opened?.runtime);
+    const failure = turnFailure(end, this.#conversation?.opened.runtime);
     if (failure !== null) this.#transcript.notice("error", failure.message);
-    if (failure !== null && !this.isMayor)
-      return this.#finish("failed", { ...failure, ...this.#withStderr() }, 0);
+    const harmless = this.isMayor || this.#settles.settled;
+    if (failure !== null && !harmless) return this.#finish(endings.endedByFailure(failure, this.stderrTail));
     return this.#rest();
   }
 
@@ -326,13 +294,12 @@ export class Session {
     if (this.#ending !== null) return;
     this.#show();
     if (this.#settles.running) return;
-    if (this.#stopAfterTurn !== null)
-      return this.#finish(this.#stopAfterTurn.outcome, this.#stopAfterTurn.reason, 0);
-    if (this.#settles.settled)
-      return this.#finish("completed", { code: "settled", message: "Its work was handed over." }, 0);
+    if (this.#stopAfterTurn !== null) return this.#finish(this.#stopAfterTurn);
+    if (this.#settles.settled) return this.#finish(endings.handedOver);
     this.proceed();
     if (this.#turns.isRunning || this.isMayor) return;
-    this.#startIdle();
+    const idleMs = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;
+    this.#idle.start(idleMs, () => this.#finish(endings.leftIdle));
     if (this.#turns.taken > 0) void this.#askToFinish();
   }
 
@@ -345,120 +312,65 @@ export class Session {
     this.#asking = true;
     const verdict = await this.#deps.pulse.freshVerdict(this.id, this.#abort.signal);
     this.#asking = false;
-    if (verdict !== "ok" || this.#state !== "idle" || this.#turns.waiting > 0 || this.#ending !== null)
-      return;
+    const busy = this.#state !== "idle" || this.#turns.waiting > 0;
+    if (verdict !== "ok" || busy || this.#ending !== null) return;
     this.#asked = true;
-    const how = this.request.role === "refinery" ? "gt_approve or gt_request_changes" : "gt_done";
-    const text = `Your turn ended, but this is not finished. Finish it and call ${how}, or say with gt_escalate what blocks you.`;
-    this.#turns.add({ text, source: "continue", messageId: null });
+    this.#turns.add({ text: askToFinish(this.request.role), source: "continue", messageId: null });
     this.proceed();
   }
 
-  #startIdle(): void {
-    this.#stopIdle();
-    const wait = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;
-    this.#idle = setTimeout(() => {
-      this.#finish(
-        "completed",
-        { code: "idle", message: "The agent ended its turn and did not finish its work." },
-        0,
-      );
-    }, wait);
-    this.#idle.unref();
-  }
-
-  #stopIdle(): void {
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
-  }
-
   #onDeath(death: Death): void {
-    const settled = this.#settles.settled;
-    const outcome = settled ? "completed" : death.cause === "exit" ? "failed" : "evicted";
-    const code = death.cause === "exit" ? "agent_exited" : "agent_killed";
-    this.#finish(outcome, { code, message: death.message, ...this.#withStderr() }, 0);
+    this.#finish(endings.endedByDeath(death, this.#settles.settled, this.stderrTail));
   }
 
   #refuse(thrown: unknown): void {
     if (this.#ending !== null) return;
     const phase = this.#state === "provisioning" ? "repository" : "handshake";
-    const reason = reasonOf(thrown, phase, this.stderrTail);
-    this.#finish(reason.code === "agent_killed" ? "evicted" : "refused", reason, 0);
+    this.#finish(endings.endedByRefusal(thrown, phase, this.stderrTail));
   }
 
-  #withStderr(): Pick<FailureReason, "stderr_tail"> {
-    const tail = this.stderrTail;
-    return tail === "" ? {} : { stderr_tail: tail.slice(-16_000) };
-  }
-
-  #finish(outcome: Outcome, reason: FailureReason, graceMs: number): void {
+  /** The first reason stands. `graceMs`: how long the turn may still end by itself. */
+  #finish(ending: Ending, graceMs = 0): void {
     if (this.#ending !== null) return;
-    this.#ending = { outcome, reason };
-    this.#abort.abort(new Error(`The session ends: ${reason.message}`));
-    void this.#close(this.#ending, graceMs);
+    this.#ending = ending;
+    this.#abort.abort(new Error(`The session ends: ${ending.reason.message}`));
+    void this.#close(ending, graceMs);
   }
 
   async #close(ending: Ending, graceMs: number): Promise<void> {
-    this.#stopIdle();
+    this.#idle.stop();
     this.#turns.clear();
     // Also while queued: the directory is not free before the earlier session is gone.
     await this.#opening;
     await this.#turns.end(graceMs);
     await this.#settles.end(this.#directories === null ? 0 : SETTLE_LIMIT_MS);
-    const saved = await this.#save();
-    const problem = saved.problem === null ? "" : ` Its work is not on the remote: ${saved.problem}`;
-    const reason = { ...ending.reason, message: (ending.reason.message + problem).slice(0, 4_000) };
-    this.#transcript.ended(ending.outcome, reason.message, saved.workRef);
-    const body: SessionEnded = {
-      epoch: this.epoch,
-      outcome: ending.outcome,
-      reason,
-      work_ref: saved.workRef,
-      usage: this.#usage.usage,
-    };
-    this.#deps.sender.ended(this.id, body);
-    if (this.#opened !== null) this.#opened.agent.close(this.#opened.conversationId).catch(() => undefined);
+    await this.#saveAndReport(ending).catch((thrown: unknown) => {
+      // A full disk, say. The slot's record still says "unsaved", so the next start saves first.
+      this.#deps.options.log("session.leave_failed", { session_id: this.id, message: String(thrown) });
+    });
+    this.#conversation?.close();
     this.#lease?.release();
     this.#state = "gone";
-    this.#deps.options.log("session.gone", {
-      session_id: this.id,
-      outcome: ending.outcome,
-      code: reason.code,
-    });
     this.#leave();
   }
 
-  async #save(): Promise<{ workRef: string | null; problem: string | null }> {
-    const directories = this.#directories;
-    if (directories === null) return { workRef: null, problem: null };
-    const process = this.#lease?.process;
-    for (const dir of [directories.cwd, ...directories.worktrees.map((worktree) => worktree.dir)]) {
-      if (process !== undefined) reapDirectory(process.marker, dir, process.pid);
-    }
-    const { worktrees } = directories;
-    const saved = await saveAll(
-      this.#deps.git,
-      { sessionId: this.id, author: this.request.author, worktrees },
-      this.#deps.options.log,
-    );
-    this.#record(saved.problem === null || saved.workRef !== null, this.#opened?.conversationId ?? null);
-    return saved;
+  #saveAndReport(ending: Ending): Promise<void> {
+    return leave({
+      request: this.request,
+      deps: this.#deps,
+      directories: this.#directories,
+      process: this.#lease?.process,
+      conversationId: this.#conversation?.id ?? null,
+      usage: this.#usage,
+      transcript: this.#transcript,
+      ending,
+    });
   }
 
-  #record(saved: boolean, conversationId: string | null): void {
+  #record(conversationId: string | null): void {
     if (this.#directories === null) return;
-    const { agent, role, author, resume_from } = this.request;
-    this.#deps.slots.write({
-      agent_id: agent.id,
-      session_id: this.id,
-      epoch: this.epoch,
-      role,
-      author,
-      worktrees: [...this.#directories.worktrees],
-      conversation_id: conversationId ?? resume_from,
-      cost_total: this.#usage.total,
-      saved,
-    });
+    const state = { conversationId, usage: this.#usage, saved: false };
+    recordSlot(this.#deps, this.request, this.#directories, state);
   }
 
   #phase(phase: StartPhase): void {
@@ -467,7 +379,7 @@ export class Session {
 
   /** Busy, idle and settling follow from what is under way; the earlier states are set by the start. */
   #show(): void {
-    if (this.#opened === null || this.#state === "gone") return;
+    if (this.#conversation === null || this.#state === "gone") return;
     this.#state = this.#settles.running ? "settling" : this.#turns.isRunning ? "busy" : "idle";
   }
 

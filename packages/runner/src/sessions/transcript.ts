@@ -92,10 +92,10 @@ export class Transcript {
   }
 
   #chunk(update: SessionUpdate): void {
-    const { content, messageId, sessionUpdate }: Fields = { ...update };
+    const { content, messageId, sessionUpdate } = asChunk(update);
     const text = textOf(content);
     if (text === null) return this.#push(null, "update", { update: { ...update } });
-    const key = `${String(sessionUpdate)}:${String(messageId ?? "")}`;
+    const key = `${sessionUpdate}:${messageId}`;
     const last = this.#pending.at(-1);
     if (last?.key !== key || last.text === null)
       return this.#push(key, "update", { update: { ...update } }, text);
@@ -133,6 +133,15 @@ export class Transcript {
     if (this.#bytes >= WINDOW_BYTES) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS);
   }
+}
+
+function asChunk(update: SessionUpdate): { content: unknown; messageId: string; sessionUpdate: string } {
+  const { content, messageId }: Fields = { ...update };
+  return {
+    content,
+    messageId: typeof messageId === "string" ? messageId : "",
+    sessionUpdate: update.sessionUpdate,
+  };
 }
 
 function textOf(content: unknown): string | null {

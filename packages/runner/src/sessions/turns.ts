@@ -110,14 +110,10 @@ export class Turns {
     const prompt = this.#queue.shift();
     if (prompt === undefined) return false;
     this.#taken += 1;
-    const started = Promise.withResolvers<void>();
-    const running: Running = { prompt, over: started.promise, cancelled: false, stalled: false };
+    const over = Promise.withResolvers<void>();
+    const running: Running = { prompt, over: over.promise, cancelled: false, stalled: false };
     this.#running = running;
-    void this.#take(agent, running).then((end) => {
-      this.#running = null;
-      started.resolve();
-      this.#options.onEnd(end);
-    });
+    void this.#run(agent, running, over.resolve);
     return true;
   }
 
@@ -157,6 +153,13 @@ export class Turns {
     if (await within(running.over, this.#options.cancelMs)) return;
     this.#agent?.kill();
     await running.over;
+  }
+
+  async #run(agent: TurnAgent, running: Running, markOver: () => void): Promise<void> {
+    const end = await this.#take(agent, running);
+    this.#running = null;
+    markOver();
+    this.#options.onEnd(end);
   }
 
   async #take(agent: TurnAgent, running: Running): Promise<TurnEnd> {

@@ -21,9 +21,11 @@ export class UsageMeter {
   }
 
   update(update: SessionUpdate): void {
-    if (update.sessionUpdate !== "usage_update" || update.cost == null) return;
+    if (update.sessionUpdate !== "usage_update") return;
+    const amount = update.cost?.amount;
+    if (amount === undefined) return;
     this.#known = true;
-    this.#total = Math.max(this.#total, update.cost.amount);
+    this.#total = Math.max(this.#total, amount);
   }
 
   turn(reply: TurnReply): void {

@@ -1,0 +1,108 @@
+/** What a runner is made of, put together once per instance. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { Pool } from "../agents/pool.ts";
+import { Redactor } from "../agents/redact.ts";
+import { Heartbeats } from "../callbacks/heartbeats.ts";
+import { Outbox } from "../callbacks/outbox.ts";
+import { Sender } from "../callbacks/sender.ts";
+import { TownClient } from "../callbacks/town-client.ts";
+import { Effects } from "../control/effects.ts";
+import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
+import { timingOf } from "../options.ts";
+import type { RunnerOptions, Timing } from "../options.ts";
+import { MARKER } from "../processes/process-table.ts";
+import { directoryMarker } from "../processes/reap.ts";
+import { Registry } from "../sessions/registry.ts";
+import { SlotRecords } from "../sessions/slot-record.ts";
+import { newId } from "../ulid.ts";
+
+export interface Parts {
+  /** Real path of the work directory. */
+  readonly root: string;
+  readonly instanceId: string;
+  readonly bearer: string;
+  readonly timing: Timing;
+  readonly outbox: Outbox;
+  readonly town: TownClient;
+  readonly sender: Sender;
+  readonly slots: SlotRecords;
+  readonly pool: Pool;
+  readonly git: GitWorkspace;
+  readonly heartbeats: Heartbeats;
+  readonly registry: Registry;
+  readonly effects: Effects;
+}
+
+export type MakeGit = (options: GitWorkspaceOptions) => GitWorkspace;
+
+export interface Alarms {
+  /** A newer instance has taken over. */
+  readonly onFenced: () => void;
+  /** The town has not answered for very long. */
+  readonly onLost: () => void;
+}
+
+export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit, alarms: Alarms): Parts {
+  const instanceId = newId("runner");
+  const bearer = randomBytes(32).toString("base64url");
+  const { log } = options;
+  const timing = timingOf(options);
+  const redactor = new Redactor();
+  redactor.add(bearer);
+  const outbox = new Outbox(join(root, "outbox.db"));
+  const town = new TownClient(options.apiUrl, options.townId, alarms.onFenced);
+  const sender = new Sender(outbox, town, log);
+  const slots = new SlotRecords(root);
+  const pool = new Pool({ root, instanceId, redactor, log });
+  // Gates and git carry the marker too, so that the next instance ends what this one leaves.
+  const gitEnv = { ...options.gitEnv, [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
+  const git = makeGit({ root: join(root, "git"), log, gitEnv, allowLocal: options.allowLocal });
+  const heartbeats: Heartbeats = new Heartbeats({
+    instanceId,
+    everyMs: timing.heartbeatMs,
+    town,
+    log,
+    draining: () => registry.draining,
+    sessions: () => registry.views(),
+    onVerdict: (sessionId, verdict, token) => registry.onVerdict(sessionId, verdict, token),
+    onAnswered: () => {
+      sender.wake();
+      registry.proceed();
+    },
+    onLost: alarms.onLost,
+  });
+  const registry = new Registry({
+    options: { ...options, root },
+    timing,
+    places: {
+      path: options.hostEnv["PATH"] ?? "",
+      scripted: options.scripted,
+      overrides: options.runtimeOverrides ?? {},
+    },
+    git,
+    pool,
+    redactor,
+    outbox,
+    sender,
+    town,
+    slots,
+    pulse: heartbeats,
+  });
+  const effects = new Effects(sender, log);
+  return {
+    root,
+    instanceId,
+    bearer,
+    timing,
+    outbox,
+    town,
+    sender,
+    slots,
+    pool,
+    git,
+    heartbeats,
+    registry,
+    effects,
+  };
+}

@@ -1,0 +1,52 @@
+/** Why a session ends, as its last report says it. Pure. */
+import type { FailureReason } from "@gastown/protocol";
+import type { Death } from "../agents/agent-process.ts";
+import type { Verdict } from "./deps.ts";
+import type { Ending } from "./leaving.ts";
+import { reasonOf } from "./refusal.ts";
+
+function stderrField(tail: string): Pick<FailureReason, "stderr_tail"> {
+  return tail === "" ? {} : { stderr_tail: tail.slice(-16_000) };
+}
+
+/** A process that this runner killed for another session's sake is nobody's failed attempt. */
+export function endedByDeath(death: Death, settled: boolean, stderrTail: string): Ending {
+  const own = death.cause === "exit";
+  return {
+    outcome: settled ? "completed" : own ? "failed" : "evicted",
+    reason: {
+      code: own ? "agent_exited" : "agent_killed",
+      message: death.message,
+      ...stderrField(stderrTail),
+    },
+  };
+}
+
+export function endedByVerdict(verdict: Verdict): Ending {
+  const message = `The town answered "${verdict}" for this session.`;
+  return { outcome: "stopped", reason: { code: verdict, message } };
+}
+
+export function endedBySuccessor(sessionId: string): Ending {
+  const message = `Session ${sessionId} took over this directory.`;
+  return { outcome: "stopped", reason: { code: "superseded", message } };
+}
+
+export function endedByFailure(failure: FailureReason, stderrTail: string): Ending {
+  return { outcome: "failed", reason: { ...failure, ...stderrField(stderrTail) } };
+}
+
+export function endedByRefusal(thrown: unknown, phase: FailureReason["phase"], stderrTail: string): Ending {
+  const reason = reasonOf(thrown, phase, stderrTail);
+  return { outcome: reason.code === "agent_killed" ? "evicted" : "refused", reason };
+}
+
+export const handedOver: Ending = {
+  outcome: "completed",
+  reason: { code: "settled", message: "Its work was handed over." },
+};
+
+export const leftIdle: Ending = {
+  outcome: "completed",
+  reason: { code: "idle", message: "The agent ended its turn and did not finish its work." },
+};

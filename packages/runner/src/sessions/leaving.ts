@@ -1,0 +1,84 @@
+/** The end of a session: its work is saved and reported before its directory is given on. */
+import type { FailureReason, SessionEnded, StartRequest } from "@gastown/protocol";
+import type { AgentProcess } from "../agents/agent-process.ts";
+import { reapDirectory } from "../processes/reap.ts";
+import type { SessionDeps } from "./deps.ts";
+import type { Directories } from "./directories.ts";
+import { saveAll } from "./save-work.ts";
+import type { Saved } from "./save-work.ts";
+import type { Transcript } from "./transcript.ts";
+import type { UsageMeter } from "./usage-meter.ts";
+
+export interface Ending {
+  readonly outcome: SessionEnded["outcome"];
+  readonly reason: FailureReason;
+}
+
+export interface Leaving {
+  readonly request: StartRequest;
+  readonly deps: SessionDeps;
+  /** Null: the start did not come so far. */
+  readonly directories: Directories | null;
+  readonly process: AgentProcess | undefined;
+  readonly conversationId: string | null;
+  readonly usage: UsageMeter;
+  readonly transcript: Transcript;
+  readonly ending: Ending;
+}
+
+/** Saves, then tells the town: `ended` says that the agent is gone and its work is safe. */
+export async function leave(leaving: Leaving): Promise<void> {
+  const { request, deps, ending, transcript, usage } = leaving;
+  const saved = await save(leaving);
+  const problem = saved.problem === null ? "" : ` Its work is not on the remote: ${saved.problem}`;
+  const reason = { ...ending.reason, message: (ending.reason.message + problem).slice(0, 4_000) };
+  transcript.ended(ending.outcome, reason.message, saved.workRef);
+  const body: SessionEnded = {
+    epoch: request.epoch,
+    outcome: ending.outcome,
+    reason,
+    work_ref: saved.workRef,
+    usage: usage.usage,
+  };
+  deps.sender.ended(request.session_id, body);
+  deps.options.log("session.gone", {
+    session_id: request.session_id,
+    outcome: ending.outcome,
+    code: reason.code,
+  });
+}
+
+async function save(leaving: Leaving): Promise<Saved> {
+  const { request, deps, directories, process, conversationId, usage } = leaving;
+  if (directories === null) return { workRef: null, problem: null };
+  const { worktrees, cwd } = directories;
+  // What its tools left running might still write while the work is saved, or after it.
+  for (const dir of new Set([cwd, ...worktrees.map((worktree) => worktree.dir)])) {
+    if (process !== undefined) reapDirectory(process.marker, dir, process.pid);
+  }
+  const { session_id: sessionId, author } = request;
+  const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log);
+  const isSaved = saved.problem === null || saved.workRef !== null;
+  recordSlot(deps, request, directories, { conversationId, usage, saved: isSaved });
+  return saved;
+}
+
+/** Notes which session has this directory and whether its work is saved (spec/runner.md §2). */
+export function recordSlot(
+  deps: SessionDeps,
+  request: StartRequest,
+  directories: Directories,
+  state: { conversationId: string | null; usage: UsageMeter; saved: boolean },
+): void {
+  deps.slots.write({
+    agent_id: request.agent.id,
+    session_id: request.session_id,
+    epoch: request.epoch,
+    role: request.role,
+    author: request.author,
+    worktrees: [...directories.worktrees],
+    conversation_id: state.conversationId ?? request.resume_from,
+    cost_total: state.usage.total,
+    saved: state.saved,
+  });
+}
