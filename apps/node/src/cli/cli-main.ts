@@ -10,8 +10,8 @@ export async function cliMain(argv: readonly string[]): Promise<void> {
   const code = await runCli(argv, {
     env: process.env,
     cwd: process.cwd(),
-    stdoutIsTerminal: process.stdout.isTTY === true,
-    stdinIsTerminal: process.stdin.isTTY === true,
+    stdoutIsTerminal: process.stdout.isTTY,
+    stdinIsTerminal: process.stdin.isTTY,
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     onInterrupt: (stop) => {

@@ -73,13 +73,11 @@ function build(found: (invocation: Invocation) => void): Command {
     const parent = name === undefined ? root : groupOf(root, group ?? "");
     const command = parent.command([name ?? group ?? "", ...parameters].join(" ")).description(spec.summary);
     for (const [flags, text] of [...(spec.options ?? []), ...GLOBALS]) command.option(flags, text);
-    command.action((...given: unknown[]) => {
+    command.action(() => {
       const values = command.optsWithGlobals<Record<string, string | boolean | string[] | undefined>>();
       found({
         spec,
-        args: given
-          .slice(0, -2)
-          .flatMap((one) => (Array.isArray(one) ? one.map(String) : one === undefined ? [] : [String(one)])),
+        args: command.args,
         options: Object.fromEntries(Object.entries(values).filter(([key]) => !GLOBAL_NAMES.has(key))),
         globals: Object.fromEntries(Object.entries(values).filter(([key]) => GLOBAL_NAMES.has(key))),
       });

@@ -54,7 +54,7 @@ export const beadShow: Run = async (context, [ref = ""]) => {
 
 function describe({ out }: Context, bead: BeadDetail): string {
   const lines = [
-    `${out.style("bold", bead.title)}`,
+    out.style("bold", bead.title),
     `${bead.id}  ${bead.type}, ${bead.status}${bead.reason === null ? "" : ` (${bead.reason})`}`,
   ];
   if (bead.waitingOn !== undefined) lines.push(`Waits: ${bead.waitingOn.message}`);

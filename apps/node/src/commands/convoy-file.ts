@@ -28,9 +28,11 @@ type ConvoyFile = z.infer<typeof convoyFile>;
 
 /** The tasks with positions in place of names. Throws exit code 2 for a name that means nothing. */
 export function tasksOf(file: ConvoyFile): SlingConvoyBody["tasks"] {
-  return file.tasks.map(({ name: _, after, ...rest }, index) => ({
-    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-    title: rest.title,
+  return file.tasks.map(({ title, body, priority: level, labels, after }, index) => ({
+    title,
+    ...(body === undefined ? {} : { body }),
+    ...(level === undefined ? {} : { priority: level }),
+    ...(labels === undefined ? {} : { labels }),
     ...(after === undefined ? {} : { dependsOn: after.map((name) => positionOf(file, name, index)) }),
   }));
 }

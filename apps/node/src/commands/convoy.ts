@@ -1,6 +1,6 @@
 import { convoyDetail, convoyMode, convoyShape, type ConvoyDetail } from "@gastown/protocol";
 import { parse } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import type { ApiClient } from "../cli/client.ts";
 import type { OptionValues, Run } from "../cli/commands.ts";
 import type { Context } from "../cli/context.ts";

@@ -10,16 +10,12 @@ const MARK = { ok: ["green", "ok"], warning: ["yellow", "!"], failed: ["red", "F
 /** `gastown doctor`: what works, what does not, and what to do; exit 8 when something fails. */
 export const doctor: Run = async (context) => {
   const host = await checkHost(context);
-  const checks = (
-    await Promise.all([
-      checkNode(),
-      checkGit(context.env),
-      checkRuntimes(context),
-      checkDataDir(context),
-      [host.check],
-      host.running ? checkTowns(context) : checkPort(context),
-    ])
-  ).flat();
+  const [git, runtimes, rest] = await Promise.all([
+    checkGit(context.env),
+    checkRuntimes(context),
+    host.running ? checkTowns(context) : checkPort(context),
+  ]);
+  const checks = [...checkNode(), ...git, ...runtimes, ...checkDataDir(context), host.check, ...rest];
   const ok = checks.every((check) => check.state !== "failed");
   context.out.result({ ok, checks }, () => checks.map((check) => line(context, check)).join("\n"));
   return ok ? EXIT.done : EXIT.problemsFound;

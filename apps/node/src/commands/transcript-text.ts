@@ -58,6 +58,7 @@ function textOf(item: TranscriptItem): string {
     case "end":
       return read(ended, item, ({ outcome }) => `The session ended: ${outcome ?? "over"}.`);
     case "start":
+    default:
       return "The session started.";
   }
 }
@@ -68,7 +69,7 @@ function updateText(item: TranscriptItem): string {
   const parsed = chunk.safeParse(item.data);
   if (!parsed.success) return "";
   const { sessionUpdate, title, status } = parsed.data.update;
-  return /^tool_call/.test(sessionUpdate) && title !== undefined
+  return sessionUpdate.startsWith("tool_call") && title !== undefined
     ? `· ${title}${status === undefined ? "" : ` (${status})`}`
     : "";
 }

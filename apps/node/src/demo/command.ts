@@ -53,7 +53,11 @@ interface Play {
   readonly keep: boolean;
 }
 
-async function play(context: Context, options: OptionValues, { root, source, timeoutMs, keep }: Play): Promise<number> {
+async function play(
+  context: Context,
+  options: OptionValues,
+  { root, source, timeoutMs, keep }: Play,
+): Promise<number> {
   const { out, signal } = context;
   const story = new Story(out, () => performance.now());
   say(out, out.style("bold", SCRIPTED));
@@ -61,7 +65,10 @@ async function play(context: Context, options: OptionValues, { root, source, tim
   const repository =
     original === undefined ? await makeRepository(root) : await mirrorRepository(root, original, signal);
   for (const remark of repository.remarks) say(out, remark);
-  story.say("start", `a bare repository, ${TASK_COUNT} beads to come, tests: ${repository.gates.map((gate) => gate.command).join(" · ")}`);
+  story.say(
+    "start",
+    `a bare repository, ${TASK_COUNT} beads to come, tests: ${repository.gates.map((gate) => gate.command).join(" · ")}`,
+  );
   let outcome: DemoOutcome;
   try {
     outcome = await runDemo({ context, root, repository, story, timeoutMs, signal });
@@ -82,7 +89,11 @@ function say(out: Output, text: string): void {
   else out.piece(`${text}\n`);
 }
 
-function reportOf({ convoy, commits, agents }: DemoOutcome, ms: number, repository: string | null): DemoReport {
+function reportOf(
+  { convoy, commits, agents }: DemoOutcome,
+  ms: number,
+  repository: string | null,
+): DemoReport {
   return {
     landed: convoy.state === "landed",
     convoy: { id: convoy.id, title: convoy.title, state: convoy.state },
@@ -116,7 +127,10 @@ function summary(out: Output, { convoy, commits, agents }: DemoOutcome, ms: numb
   const names = agents.map((agent) => `${agent.name} (${agent.role})`).join(", ");
   return [
     "",
-    out.style("green", `Landed in ${duration(ms)}: ${done} of ${convoy.nodes.length} beads, ${commits.length} commits on main.`),
+    out.style(
+      "green",
+      `Landed in ${duration(ms)}: ${done} of ${convoy.nodes.length} beads, ${commits.length} commits on main.`,
+    ),
     `Scripted agents: ${names}. No model was called.`,
   ].join("\n");
 }
@@ -124,7 +138,9 @@ function summary(out: Output, { convoy, commits, agents }: DemoOutcome, ms: numb
 /** The resulting history. A note, so that the last line of `--json` stays the report. */
 async function showHistory(out: Output, { remote, branch }: DemoRepository, keep: boolean): Promise<void> {
   if (out.json) return;
-  const graph = await git(["log", "--graph", "--oneline", "--format=%h %s  (%an)", "-30", branch], { cwd: remote });
+  const graph = await git(["log", "--graph", "--oneline", "--format=%h %s  (%an)", "-30", branch], {
+    cwd: remote,
+  });
   out.piece(`\n${graph}\n\n`);
   out.piece(keep ? `The repository: ${remote}\n` : "The repository was removed again; --keep keeps it.\n");
 }
@@ -133,7 +149,10 @@ async function showHistory(out: Output, { remote, branch }: DemoRepository, keep
 async function push({ remote, branch, base }: DemoRepository, original: string, story: Story): Promise<void> {
   const ref = `refs/heads/${branch}`;
   try {
-    await git(["push", `--force-with-lease=${ref}:${base}`, original, `${ref}:${ref}`], { cwd: remote, own: true });
+    await git(["push", `--force-with-lease=${ref}:${base}`, original, `${ref}:${ref}`], {
+      cwd: remote,
+      own: true,
+    });
   } catch (error) {
     throw new CommandError(
       EXIT.conflict,

@@ -33,7 +33,13 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
   };
   execFile("git", [...args], settings, (error, stdout, stderr) => {
     if (error === null) resolve(stdout.trimEnd());
-    else reject(new GastownError("repository_unusable", `git ${args[0]} failed: ${lastLines(stderr || error.message)}`));
+    else
+      reject(
+        new GastownError(
+          "repository_unusable",
+          `git ${args[0]} failed: ${lastLines(stderr || error.message)}`,
+        ),
+      );
   });
   return promise;
 }

@@ -26,10 +26,7 @@ const SEED: readonly (readonly [subject: string, files: Readonly<Record<string, 
       "README.md": "# greeter\n\nSays hello.\n",
     },
   ],
-  [
-    "Say hello",
-    { "src/hello.mjs": "export function hello(name) {\n  return `Hello, ${name}!`;\n}\n" },
-  ],
+  ["Say hello", { "src/hello.mjs": "export function hello(name) {\n  return `Hello, ${name}!`;\n}\n" }],
   [
     "Test that it says hello",
     {
@@ -43,7 +40,14 @@ test("says hello", () => assert.equal(hello("Ada"), "Hello, Ada!"));
   ],
 ];
 
-const AUTHOR = ["-c", "user.name=Demo", "-c", "user.email=demo@gastown.invalid", "-c", "commit.gpgsign=false"];
+const AUTHOR = [
+  "-c",
+  "user.name=Demo",
+  "-c",
+  "user.email=demo@gastown.invalid",
+  "-c",
+  "commit.gpgsign=false",
+];
 
 /** A small Node project with a few commits, in a bare repository below `root`. */
 export async function makeRepository(root: string): Promise<DemoRepository> {
@@ -73,20 +77,29 @@ const FOLDER = "gastown-demo";
 const TRY_MS = 120_000;
 
 /** A mirror of the person's repository below `root`; the original is only read. */
-export async function mirrorRepository(root: string, source: string, signal: AbortSignal): Promise<DemoRepository> {
+export async function mirrorRepository(
+  root: string,
+  source: string,
+  signal: AbortSignal,
+): Promise<DemoRepository> {
   const remote = join(root, "mirror.git");
-  await git(["clone", "--quiet", "--mirror", source, remote], { own: true, signal }).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw new GastownError(
-      "repository_unusable",
-      `${source} could not be cloned (${error instanceof Error ? error.message : "git failed"}). Check that it exists and that you may read it.`,
-    );
-  });
+  await git(["clone", "--quiet", "--mirror", source, remote], { own: true, signal }).catch(
+    (error: unknown) => {
+      signal.throwIfAborted();
+      throw new GastownError(
+        "repository_unusable",
+        `${source} could not be cloned (${error instanceof Error ? error.message : "git failed"}). Check that it exists and that you may read it.`,
+      );
+    },
+  );
   // Nothing may reach the original by accident: a mirror clone knows where it came from.
   await git(["remote", "remove", "origin"], { cwd: remote }).catch(() => "");
   const branch = await git(["symbolic-ref", "--short", "HEAD"], { cwd: remote });
   const base = await git(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { cwd: remote }).catch(() => {
-    throw new GastownError("repository_unusable", `${source} has no commits yet. Make a first one, then try again.`);
+    throw new GastownError(
+      "repository_unusable",
+      `${source} has no commits yet. Make a first one, then try again.`,
+    );
   });
   const folder = await freeFolder(remote);
   const { gates, remarks } = await usableGates(root, remote, base, signal);
@@ -119,12 +132,18 @@ async function usableGates(
   await git(["clone", "--quiet", "--no-hardlinks", "--shared", remote, probe]);
   await git(["checkout", "--quiet", "--detach", base], { cwd: probe });
   const [command] = detectGates(probe);
-  if (command === undefined) return { gates: [], remarks: ["The repository has no test command that the demo knows."] };
+  if (command === undefined)
+    return { gates: [], remarks: ["The repository has no test command that the demo knows."] };
   if (await passes(command, probe, signal))
-    return { gates: [{ name: "tests", command }], remarks: [`Before anything lands, its own \`${command}\` must pass.`] };
+    return {
+      gates: [{ name: "tests", command }],
+      remarks: [`Before anything lands, its own \`${command}\` must pass.`],
+    };
   return {
     gates: [],
-    remarks: [`Its own \`${command}\` fails in a fresh clone (missing dependencies?), so it decides nothing here.`],
+    remarks: [
+      `Its own \`${command}\` fails in a fresh clone (missing dependencies?), so it decides nothing here.`,
+    ],
   };
 }
 

@@ -84,7 +84,10 @@ function withThisNode(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(settings), PATH: path };
 }
 
-async function prepareTown(api: ApiClient, { root, repository, signal, timeoutMs, story }: DemoRun): Promise<string> {
+async function prepareTown(
+  api: ApiClient,
+  { root, repository, signal, timeoutMs, story }: DemoRun,
+): Promise<string> {
   const plan = join(root, "playbook.json");
   writeFileSync(plan, JSON.stringify(playbook(repository.folder)));
   const town = await api.post(townShape.pick({ id: true }), "/api/users/user_local/towns", { name: "demo" });
@@ -114,12 +117,19 @@ async function prepareTown(api: ApiClient, { root, repository, signal, timeoutMs
     timeoutMessage: () => "The demo's repository was not cloned in time.",
   });
   if (ready.state === "broken")
-    throw new GastownError("repository_unusable", `The demo's repository could not be cloned: ${ready.stateReason}`);
+    throw new GastownError(
+      "repository_unusable",
+      `The demo's repository could not be cloned: ${ready.stateReason}`,
+    );
   return town.id;
 }
 
 /** Tells the mayor one sentence and follows what comes of it. */
-async function work(api: ApiClient, townId: string, { signal, timeoutMs, story }: DemoRun): Promise<ConvoyDetail> {
+async function work(
+  api: ApiClient,
+  townId: string,
+  { signal, timeoutMs, story }: DemoRun,
+): Promise<ConvoyDetail> {
   const path = `/api/towns/${townId}`;
   let told = false;
   let last: ConvoyDetail | undefined;
@@ -144,7 +154,11 @@ async function work(api: ApiClient, townId: string, { signal, timeoutMs, story }
         : `The convoy did not land within ${timeoutMs / 1000} s: ${standing}.`,
   });
   if (ended.state !== "landed")
-    throw new CommandError(EXIT.failed, "invalid_transition", `The convoy ended as ${ended.state}: ${openTasks(ended)}.`);
+    throw new CommandError(
+      EXIT.failed,
+      "invalid_transition",
+      `The convoy ended as ${ended.state}: ${openTasks(ended)}.`,
+    );
   return ended;
 }
 
@@ -162,7 +176,11 @@ async function mayorFailed(api: ApiClient, path: string): Promise<void> {
   const { needsYou } = await api.get(townStatus, `${path}/status`);
   const [question] = needsYou;
   if (question === undefined) return;
-  throw new CommandError(EXIT.failed, "invalid_transition", `The town asks for a person: ${question.title}. ${question.body}`);
+  throw new CommandError(
+    EXIT.failed,
+    "invalid_transition",
+    `The town asks for a person: ${question.title}. ${question.body}`,
+  );
 }
 
 async function newCommits({ remote, base, branch }: DemoRepository): Promise<DemoOutcome["commits"]> {
@@ -178,6 +196,8 @@ async function newCommits({ remote, base, branch }: DemoRepository): Promise<Dem
 
 async function workers(api: ApiClient, townId: string): Promise<DemoOutcome["agents"]> {
   const { items } = await api.get(listOf(sessionShape), `/api/towns/${townId}/sessions`);
-  const byName = new Map(items.map((one) => [one.agentName, { name: one.agentName, role: one.role, runtime: one.runtime }]));
+  const byName = new Map(
+    items.map((one) => [one.agentName, { name: one.agentName, role: one.role, runtime: one.runtime }]),
+  );
   return [...byName.values()].toSorted((a, b) => a.name.localeCompare(b.name));
 }

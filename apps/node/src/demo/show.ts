@@ -7,7 +7,6 @@ const STORY: Readonly<Record<string, readonly [mark: string, style: Style]>> = {
   "mayor.message_received": ["you", "bold"],
   "mayor.message_answered": ["mayor", "magenta"],
   "convoy.created": ["convoy", "magenta"],
-  "session.started": ["agent", "cyan"],
   "review.submitted": ["handed in", "blue"],
   "review.gates_finished": ["tests", "dim"],
   "merge.gates_failed": ["tests", "red"],
@@ -56,7 +55,19 @@ export class Story {
   }
 
   #event(entry: FeedEntry): void {
-    const [mark, style] = STORY[entry.kind] ?? [];
-    if (mark !== undefined) this.say(mark, entry.text, style);
+    const [mark, style] = storyOf(entry) ?? [];
+    if (mark !== undefined) this.say(mark, shorter(entry.text), style);
   }
+}
+
+function storyOf(entry: FeedEntry): readonly [mark: string, style: Style] | undefined {
+  if (entry.kind === "bead.status_changed" && entry.to === "in_progress") return ["agent", "cyan"];
+  return STORY[entry.kind];
+}
+
+/** Without the names of branches, which are long and tell nothing here. */
+function shorter(text: string): string {
+  return text
+    .replace(/: \S+ waits to go into \S+$/, " is handed in, its tests run")
+    .replace(/convoy\/\S+\/head/, "the convoy's branch");
 }

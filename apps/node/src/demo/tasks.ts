@@ -79,7 +79,8 @@ export function farewell(name) {
       "test/farewell.test.mjs": FAREWELL_TEST,
     },
     review: {
-      feedback: "[scripted] farewell(\"\") says \"Farewell, .\": say \"Farewell.\" when there is no name, and test it.",
+      feedback:
+        '[scripted] farewell("") says "Farewell, .": say "Farewell." when there is no name, and test it.',
       path: "src/farewell.mjs",
     },
     rework: {
@@ -170,7 +171,9 @@ function writes(folder: string, files: Readonly<Record<string, string>>, message
 function scriptOf(folder: string, change: Change): object {
   const approve = [{ approve: { summary: "[scripted] Nobody read this: the script approves." } }];
   const { review, rework } = change;
-  const ask = review && [{ request_changes: { feedback: review.feedback, files: [{ path: folder + review.path }] } }];
+  const ask = review && [
+    { request_changes: { feedback: review.feedback, files: [{ path: folder + review.path }] } },
+  ];
   return {
     steps: writes(folder, change.files, change.title),
     review: ask === undefined ? [approve] : [ask, approve],

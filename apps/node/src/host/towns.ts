@@ -71,12 +71,12 @@ export class Towns implements TownDirectory {
   }
 
   async create(name: string): Promise<TownActor> {
-    const { database, newTownId, now } = this.#options;
-    const id = newTownId();
+    const options = this.#options;
+    const id = options.newTownId();
     try {
       // The record comes last: a crash before it leaves a file that no town has, never half a town.
       const actor = await this.#opened(id, { id, name });
-      database.addTown({ id, name, createdAt: now() });
+      options.database.addTown({ id, name, createdAt: options.now() });
       return actor;
     } catch (error) {
       await this.#close(id);
@@ -120,11 +120,8 @@ export class Towns implements TownDirectory {
   }
 
   async #change<T>(id: string, work: Promise<T>): Promise<T> {
-    const settled = work.then(
-      () => {},
-      () => {},
-    );
-    this.#changing.set(id, settled);
+    // Whoever waits for it wants to know when it is over, not how it went.
+    this.#changing.set(id, Promise.allSettled([work]));
     try {
       return await work;
     } finally {
@@ -154,8 +151,13 @@ export class Towns implements TownDirectory {
   }
 
   #openTown(db: DatabaseSync, create: NewTown | undefined): Town {
-    const { now, randomBytes, fallbackRuntime } = this.#options;
-    const ports = { sql: nodeSql(db), now, random: () => randomBytes(16), fallbackRuntime };
+    const options = this.#options;
+    const ports = {
+      sql: nodeSql(db),
+      now: () => options.now(),
+      random: () => options.randomBytes(16),
+      fallbackRuntime: options.fallbackRuntime,
+    };
     return openTown(ports, create);
   }
 
@@ -169,21 +171,16 @@ export class Towns implements TownDirectory {
   }
 
   #actor(id: string, db: DatabaseSync, town: Town): TownActor {
-    const { database, now, setTimer, perform, sink, randomBytes, version } = this.#options;
+    const options = this.#options;
     return openTownActor({
+      ...options,
       town,
-      now,
-      setTimer,
-      perform,
-      sink,
-      randomBytes,
-      version,
       durably: (fn) => flushed(db, fn),
-      onBeforeWrite: () => database.setWake(id, now(), true),
+      onBeforeWrite: () => options.database.setWake(id, options.now(), true),
       onNextWake: (at) => {
-        database.setWake(id, at, false);
+        options.database.setWake(id, at, false);
         this.#clock.set(id, at);
-        this.#clock.set(quietId(id), now() + QUIET_MS);
+        this.#clock.set(quietId(id), options.now() + QUIET_MS);
       },
     });
   }
