@@ -1,6 +1,7 @@
 /** Text limits that every surface shares (spec/api.md §1.2). Lengths are in characters. */
 import { z } from "zod";
 
+// oxlint-disable-next-line no-control-regex -- NUL is exactly what is refused
 const NO_NUL = /^[^\0]*$/;
 
 /** Text without NUL between `min` and `max` characters. */
@@ -35,8 +36,8 @@ export const branchName: z.ZodString = z
   .string()
   .min(1)
   .max(200)
-  // oxlint-disable-next-line no-control-regex -- git forbids control characters in refs
   .regex(
+    // oxlint-disable-next-line no-control-regex -- git forbids control characters in refs
     /^(?!-)(?!\/)(?!.*(\.\.|\/\/|@\{|\.lock(\/|$)|\/\.|\.\/|\/$|\.$))[^\x00-\x20\x7f~^:?*[\\]+$/,
     "not a branch name",
   );

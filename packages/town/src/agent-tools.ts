@@ -12,9 +12,8 @@ import { sessionRow, type SessionRow } from "./sessions/session-row.ts";
 import type { Actor, SessionClaims, SessionContext, Town } from "./town.ts";
 
 interface Access {
-  read<T>(fn: (ctx: Ctx) => T): T;
-  write<T>(actor: Actor, fn: (ctx: Ctx) => T): T;
-  context(actor: Actor): Ctx;
+  read: <T>(fn: (ctx: Ctx) => T) => T;
+  write: <T>(actor: Actor, fn: (ctx: Ctx) => T) => T;
 }
 
 type AgentTools = Pick<

@@ -39,7 +39,8 @@ import { nextWakeAt, renewAllLeases, runTick } from "./tick.ts";
 import type { Actor, NewTown, Town, TownPorts } from "./town.ts";
 import { townRow } from "./town-row.ts";
 import { readTranscript } from "./transcript.ts";
-import { toBead, toBeadDetail } from "./views/beads.ts";
+import { toBeadDetail } from "./views/bead-detail.ts";
+import { toBead } from "./views/beads.ts";
 import { listBeads, toTown, townStatus } from "./views/status.ts";
 import { toConvoy, toConvoyDetail, toMergeRequest, toSession } from "./views/work.ts";
 
@@ -80,7 +81,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
 
   return {
     id: row.town_id,
-    ...agentTools({ read, write, context }),
+    ...agentTools({ read, write }),
 
     tick: () => write(TOWN_ACTOR, runTick),
     nextWakeAt: () => read(nextWakeAt),

@@ -49,9 +49,9 @@ import type { Sql } from "./kernel/sql.ts";
 export interface TownPorts {
   sql: Sql;
   /** Wall clock in epoch milliseconds. It may jump; the town's own time never runs backwards. */
-  now(): number;
+  now: () => number;
   /** 16 random bytes for each id (spec/api.md §1.1). */
-  random(): Uint8Array;
+  random: () => Uint8Array;
   /** The runtime that is used where no setting names one. */
   fallbackRuntime: string;
 }

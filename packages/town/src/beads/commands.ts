@@ -10,7 +10,7 @@ import { dismissMerge } from "../reviews/fail.ts";
 import { latestMergeOf, liveMergeOf } from "../reviews/merge-row.ts";
 import { moveMerge, mergeTitle } from "../reviews/move-merge.ts";
 import { findRig } from "../rigs/rigs.ts";
-import { endSession } from "../sessions/end.ts";
+import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { move } from "../status.ts";
 import { closeBead, failBead } from "./attempts.ts";
@@ -150,7 +150,7 @@ function takeFromWork(ctx: Ctx, bead: BeadRow, command: PendingCommand): void {
   else failBead(ctx, bead, command.reason, command.text);
   const session = liveSessionOfBead(ctx, bead.id);
   if (session)
-    endSession(ctx, session, {
+    closeSession(ctx, session, {
       outcome: "stopped",
       reason: { code: "stopped", message: command.text },
       gone: false,

@@ -98,7 +98,7 @@ export function checkTaskGraph(
 
 /** Depth-first search; the indices of one circle in order, or null. */
 function findCycle(edges: readonly (readonly number[])[]): number[] | null {
-  const state = new Array<"new" | "open" | "done">(edges.length).fill("new");
+  const state = edges.map((): "new" | "open" | "done" => "new");
   const path: number[] = [];
   const visit = (node: number): number[] | null => {
     if (state[node] === "done") return null;

@@ -180,5 +180,5 @@ export function conversation(ctx: Ctx, limit: number): ConversationEntry[] {
       state: "answered",
     });
   }
-  return entries.sort((a, b) => (a.at < b.at ? -1 : 1)).slice(-limit);
+  return entries.toSorted((a, b) => (a.at < b.at ? -1 : 1)).slice(-limit);
 }

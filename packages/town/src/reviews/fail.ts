@@ -3,7 +3,7 @@ import { beadRow, type BeadRow } from "../beads/bead-row.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { cancelPending } from "../outbox/outbox.ts";
-import { endSession } from "../sessions/end.ts";
+import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { move } from "../status.ts";
 import { mootFix } from "./fix-beads.ts";
@@ -64,7 +64,7 @@ function end(ctx: Ctx, merge: MergeRow, failure: MergeFailure): void {
 export function stopReview(ctx: Ctx, merge: MergeRow, why: string): void {
   const session = liveSessionOfBead(ctx, merge.bead_id);
   if (session)
-    endSession(ctx, session, { outcome: "stopped", reason: { code: "moot", message: why }, gone: false });
+    closeSession(ctx, session, { outcome: "stopped", reason: { code: "moot", message: why }, gone: false });
 }
 
 function holdSource(ctx: Ctx, source: BeadRow, failure: MergeFailure): void {

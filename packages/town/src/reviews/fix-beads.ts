@@ -10,7 +10,7 @@ import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { endSession } from "../sessions/end.ts";
+import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { mergeRow, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, mergeWaits, moveMerge } from "./move-merge.ts";
@@ -118,7 +118,7 @@ export function mootFix(ctx: Ctx, merge: MergeRow): void {
   const session = liveSessionOfBead(ctx, bead.id);
   closeBead(ctx, bead, "moot", `${bead.title}: no longer needed`);
   if (session)
-    endSession(ctx, session, {
+    closeSession(ctx, session, {
       outcome: "stopped",
       reason: { code: "moot", message: "its merge request ended" },
       gone: false,

@@ -1,15 +1,14 @@
 /** A refinery that ends without a verdict. It is never taken for an approval (spec/review.md §2). */
 import { attemptBackoff, SECOND, type Ctx } from "../kernel/context.ts";
 import { rigFailed } from "../rigs/rigs.ts";
-import type { SessionEnd } from "../sessions/end.ts";
+import type { SessionEnd } from "../sessions/close.ts";
+import { RIG_WIDE, UNCOUNTED } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { failMerge } from "./fail.ts";
 import { mergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
 
 const MAX_REVIEWS = 3;
-const UNCOUNTED = ["draining", "at_capacity", "model_unavailable"];
-const RIG_WIDE = ["runtime_missing", "repository_unusable", "no_token", "auth"];
 
 export function reviewEndedWithoutVerdict(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   const merge = session.bead_id ? mergeRow(ctx, session.bead_id) : undefined;

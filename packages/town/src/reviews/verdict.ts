@@ -2,7 +2,7 @@
 import { GastownError } from "@gastown/protocol";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
-import { endSession } from "../sessions/end.ts";
+import { closeSession } from "../sessions/close.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { sendBack } from "./fix-beads.ts";
 import { mergeRow, verdictOf, type MergeRow } from "./merge-row.ts";
@@ -80,7 +80,7 @@ function approve(ctx: Ctx, session: SessionRow, merge: MergeRow, summary: string
     text: `${mergeTitle(ctx, merge)} is approved at ${merge.head_sha.slice(0, 8)}`,
     data: { summary: summary.slice(0, 500) },
   });
-  endSession(ctx, session, { outcome: "approved", reason: { code: "approved", message: "" }, gone: false });
+  closeSession(ctx, session, { outcome: "approved", reason: { code: "approved", message: "" }, gone: false });
   return { headSha: merge.head_sha, reworkBeadId: null, repeated: false };
 }
 
@@ -106,7 +106,7 @@ function requestChanges(
     reworkBeadId,
   });
   ctx.sql.run("update merge_requests set review_failures = 0 where bead_id = ?", merge.bead_id);
-  endSession(ctx, session, {
+  closeSession(ctx, session, {
     outcome: "changes_requested",
     reason: { code: "changes_requested", message: "" },
     gone: false,

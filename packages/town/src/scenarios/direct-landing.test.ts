@@ -234,7 +234,7 @@ describe("landing", () => {
         h.town
           .merges({})
           .map((merge) => merge.state)
-          .sort(),
+          .toSorted(),
       ).toEqual(["approved", "approved", "landing"]);
     }));
 

@@ -4,7 +4,8 @@ import { audit } from "../audit/audit.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { markAnswered } from "../mayor/messages.ts";
-import { endSession, sessionGone } from "./end.ts";
+import { sessionGone } from "./close.ts";
+import { endSession } from "./end.ts";
 import { markRunning, renewLease, touch } from "./lease.ts";
 import { sessionRow, type SessionRow } from "./session-row.ts";
 

@@ -16,7 +16,7 @@ import { submitWork } from "../reviews/submit.ts";
 import { move } from "../status.ts";
 import type { DoneRequest, SettleState } from "../town.ts";
 import { z } from "zod";
-import { endSession } from "./end.ts";
+import { closeSession } from "./close.ts";
 import { markRunning } from "./lease.ts";
 import { SETTLE_DEADLINE, sessionRow, type SessionRow } from "./session-row.ts";
 
@@ -202,7 +202,7 @@ function pushFailed(ctx: Ctx, session: SessionRow, bead: BeadRow, result: Settle
     ],
     source: { rigId: session.rig_id ?? undefined, beadId: bead.id, sessionId: session.id },
   });
-  endSession(ctx, session, { outcome: "failed", reason: { code: "push_failed", message }, gone: false });
+  closeSession(ctx, session, { outcome: "failed", reason: { code: "push_failed", message }, gone: false });
 }
 
 /** `settling → running`: the agent is told what to do, and its bead stays with it. */
@@ -238,7 +238,7 @@ function remember(ctx: Ctx, session: SessionRow, state: SettleState): void {
 }
 
 function finishSession(ctx: Ctx, session: SessionRow, outcome: "submitted" | "no_changes"): void {
-  endSession(ctx, session, {
+  closeSession(ctx, session, {
     outcome,
     reason: { code: outcome, message: session.settle_summary?.slice(0, 4_000) ?? "" },
     gone: false,

@@ -17,7 +17,8 @@ import { fromJson } from "../kernel/json.ts";
 import { gatesOf, latestMergeOf, verdictOf, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
-import { mergeWaiting, toBead, waitingOf } from "./beads.ts";
+import { toBead } from "./beads.ts";
+import { mergeWaiting, waitingOf } from "./waiting.ts";
 
 export function toSession(ctx: Ctx, row: SessionRow): Session {
   const agent = ctx.sql.get<{ name: string }>("select name from agents where id = ?", row.agent_id);
