@@ -52,26 +52,33 @@ export const rigAdd: Run = async (context, [place = ""], options) => {
  */
 export async function addRig(context: Context, townId: string, wanted: NewRig): Promise<Rig> {
   const api = await context.api();
-  const branch = wanted.branch === undefined ? {} : { defaultBranch: wanted.branch };
+  const asked = wanted.branch === undefined ? {} : { defaultBranch: wanted.branch };
   context.out.note(`Looking at ${wanted.gitUrl} …`);
   const checked = await api.post(checkAnswer, "/api/repositories/check", {
+    townId,
     gitUrl: wanted.gitUrl,
-    ...branch,
+    ...asked,
   });
   const wrong = checked.checks.find((check) => check.ok === false);
-  if (wrong !== undefined)
-    throw new GastownError(
-      "repository_unusable",
-      `${wanted.gitUrl} cannot be used: ${[wrong.reason ?? wrong.name, wrong.action].filter(Boolean).join(" ")}`,
-      { check: wrong.name },
-    );
+  if (wrong !== undefined) throw unusable(wanted.gitUrl, wrong);
+  const branch = wanted.branch ?? checked.defaultBranch ?? undefined;
   const made = await api.post(rigShape, `/api/towns/${townId}/rigs`, {
     name: wanted.name,
     gitUrl: wanted.gitUrl,
-    ...branch,
+    ...(branch === undefined ? {} : { defaultBranch: branch }),
   });
   context.out.note(`Cloning ${made.gitUrl} …`);
   return ready(context, api, townId, made, wanted.timeoutMs);
+}
+
+function unusable(
+  gitUrl: string,
+  check: { name: string; reason?: string | undefined; action?: string | undefined },
+): GastownError {
+  const why = [check.reason ?? check.name, check.action].filter(Boolean).join(" ");
+  // git's own words may run over several lines.
+  const line = why.replaceAll(/\s+/g, " ");
+  return new GastownError("repository_unusable", `${gitUrl} cannot be used: ${line}`, { check: check.name });
 }
 
 async function ready(
