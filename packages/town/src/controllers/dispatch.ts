@@ -89,7 +89,7 @@ function startReviews(ctx: Ctx, rig: RigRow): number | null {
   );
   const wanted = ctx.sql.all<MergeRow>(
     `select * from merge_requests where rig_id = ? and review_wanted = 1 and cooldown_until <= ?
-     order by priority desc, convoy_at, created_at limit ?`,
+     order by priority desc, convoy_at, created_at, bead_id limit ?`,
     rig.id,
     ctx.now,
     Math.max(slots, 0),
@@ -120,7 +120,7 @@ function startBeads(ctx: Ctx, rig: RigRow): void {
   if (slots <= 0) return;
   const beads = ctx.sql.all<BeadRow>(
     `select * from beads where rig_id = ? and ready = 1
-     order by dispatch_class, priority desc, convoy_at, created_at limit ?`,
+     order by dispatch_class, priority desc, convoy_at, created_at, id limit ?`,
     rig.id,
     slots,
   );

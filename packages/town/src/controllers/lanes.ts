@@ -36,7 +36,7 @@ export function laneController(ctx: Ctx, id: string): number | null {
 function inState(ctx: Ctx, rigId: string, target: string, state: string): MergeRow[] {
   return ctx.sql.all<MergeRow>(
     `select * from merge_requests where rig_id = ? and target = ? and state = ?
-     order by priority desc, convoy_at, created_at limit 200`,
+     order by priority desc, convoy_at, created_at, bead_id limit 200`,
     rigId,
     target,
     state,

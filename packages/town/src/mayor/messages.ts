@@ -162,14 +162,14 @@ export function conversation(ctx: Ctx, limit: number): ConversationEntry[] {
      where s.role = 'mayor' and t.type = 'update' order by t.at desc, t.seq desc limit ?`,
     limit * 20,
   );
-  const entries: ConversationEntry[] = messages.map((message) => ({
+  const entries: ConversationEntry[] = messages.toReversed().map((message) => ({
     messageId: message.id,
     from: "person",
     text: message.text,
     at: iso(message.at),
     state: message.state,
   }));
-  for (const item of spoken) {
+  for (const item of spoken.toReversed()) {
     const parsed = fromJson(chunk, item.data);
     if (!parsed) continue;
     entries.push({
@@ -180,5 +180,5 @@ export function conversation(ctx: Ctx, limit: number): ConversationEntry[] {
       state: "answered",
     });
   }
-  return entries.toSorted((a, b) => (a.at < b.at ? -1 : 1)).slice(-limit);
+  return entries.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).slice(-limit);
 }

@@ -108,6 +108,17 @@ export function finish(ctx: Ctx, id: string, result: string): void {
   );
 }
 
+/** Whatever is under way of this kind for a subject is over, however far it came. */
+export function finishKind(ctx: Ctx, kind: EffectKind, subject: string, result: string): void {
+  ctx.sql.run(
+    `update outbox set state = 'done', result = ? where subject = ? and kind = ?
+       and state in ('pending', 'running', 'accepted')`,
+    result,
+    subject,
+    kind,
+  );
+}
+
 /** The runner took it; `deadlineMs` from now its answer is overdue and it is sent again. */
 export function accept(ctx: Ctx, row: EffectRow, runnerEpoch: number, deadlineMs: number): void {
   ctx.sql.run(

@@ -7,7 +7,7 @@ import { audit } from "../audit/audit.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { unschedule } from "../kernel/schedule.ts";
-import { cancelPending, enqueue } from "../outbox/outbox.ts";
+import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
 import type { SessionRow } from "./session-row.ts";
 
@@ -62,6 +62,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   ctx.sql.run("update agents set status_text = null, status_at = null where id = ?", session.agent_id);
   unschedule(ctx, "session", session.id);
   cancelPending(ctx, session.id);
+  finishKind(ctx, "settle_session", session.id, "over");
   if (!end.gone) tidyUp(ctx, session, end.outcome);
   if (end.outcome === "refused") recordRefusal(ctx, session, end.reason);
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);

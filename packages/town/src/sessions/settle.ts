@@ -9,7 +9,7 @@ import { escalate } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { enqueue } from "../outbox/outbox.ts";
+import { enqueue, finishKind } from "../outbox/outbox.ts";
 import { fixChangedNothing, fixPushed } from "../reviews/fix-beads.ts";
 import { mergeOfFix, verdictOf, mergeRow } from "../reviews/merge-row.ts";
 import { submitWork } from "../reviews/submit.ts";
@@ -106,6 +106,7 @@ export function sessionSettled(ctx: Ctx, sessionId: string, result: SettleResult
   const session = sessionRow(ctx, sessionId);
   if (!session || session.state !== "settling" || session.settle_id !== result.settle_id) return;
   if (result.epoch < session.epoch || !session.bead_id) return;
+  finishKind(ctx, "settle_session", session.id, result.result);
   const bead = beadRow(ctx, session.bead_id);
   switch (result.result) {
     case "pushed":

@@ -27,7 +27,7 @@ export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
 function noSlot(ctx: Ctx, row: BeadRow): WaitingOn {
   const before = ctx.sql.get<{ n: number }>(
     `select count(*) as n from beads where rig_id = ?1 and ready = 1 and id <> ?2
-       and (dispatch_class < ?3 or (dispatch_class = ?3 and (priority > ?4 or (priority = ?4 and created_at < ?5))))`,
+       and (dispatch_class < ?3 or (dispatch_class = ?3 and (priority > ?4 or (priority = ?4 and (created_at, id) < (?5, ?2)))))`,
     row.rig_id,
     row.id,
     row.dispatch_class,

@@ -1,0 +1,232 @@
+/** The loop itself: waking, quiet, bad rows, restarts, outbox, mayor (spec/town.md §4, §5). */
+import { withSql } from "#host";
+import { describe, expect, it } from "vitest";
+import { openTown } from "../open-town.ts";
+import { SCHEMA_VERSION } from "../migrations/migrate.ts";
+import { harness, PERSON } from "./harness.ts";
+
+const NO_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
+
+describe("quiet", () => {
+  it("an idle town wants no wake at all, once its runner is let go", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      h.advance(10 * 60_000);
+      expect(h.carriedOut.filter((request) => request.kind === "stop_runner")).toHaveLength(1);
+      expect(h.town.nextWakeAt()).toBeNull();
+    }));
+
+  it("a working town ticks a bounded number of times an hour", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      let ticks = 0;
+      const tick = h.town.tick.bind(h.town);
+      Object.defineProperty(h.town, "tick", { value: () => (ticks++, tick()) });
+      h.advance(60 * 60_000);
+      expect(ticks).toBeLessThan(1_000);
+    }));
+});
+
+describe("the inbox", () => {
+  it("keeps a row that cannot be applied apart, tries it five times, and goes on with the others", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      sql.run("insert into inbox (type, payload, at, due_at) values ('effect_answered', '{broken', 0, 0)");
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.town.bead(bead.id).status).toBe("closed");
+      h.advance(5 * 60_000);
+      expect(h.town.status().inbox).toEqual({ pending: 0, dead: 1 });
+      expect(h.town.feed({ limit: 10, kind: "reconciler.dead_letter" })).toHaveLength(1);
+    }));
+});
+
+describe("the outbox", () => {
+  it("sends what was in flight again after the host died, and its old answer is late", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.merge = () => "lost";
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead.id).state).toBe("landing");
+      delete h.on.merge;
+      h.restart();
+      h.settle();
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+      expect(h.carriedOut.filter((request) => request.kind === "merge").map((r) => r.body.attempt)).toEqual([
+        1, 2,
+      ]);
+    }));
+
+  it("sends what an older runner had accepted to the newer one", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.merge = () => ({ type: "accepted" });
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      delete h.on.merge;
+      h.settle();
+      expect(h.town.merge(bead.id).state).toBe("landing");
+      h.town.registerRunner("run_00000000000000000000000002");
+      h.settle();
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+    }));
+
+  it("gives up after twenty counted failures and tells whoever waits", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.run_gates = () => ({ type: "retry", message: "no", counted: true });
+      h.town.setRigConfig(h.rig, { review: { gates: ["true"] } }, PERSON);
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.advance(12 * 60 * 60_000);
+      expect(h.town.merge(bead.id)).toMatchObject({ state: "failed", failure: { kind: "gates_error" } });
+      expect(h.town.bead(bead.id)).toMatchObject({ status: "open", held: true });
+    }));
+
+  it("counts nothing while there is no runner", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.run_gates = () => ({ type: "retry", message: "no runner", counted: false });
+      h.town.setRigConfig(h.rig, { review: { gates: ["true"] } }, PERSON);
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.advance(3 * 60 * 60_000);
+      delete h.on.run_gates;
+      h.advance(10 * 60_000);
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+    }));
+});
+
+describe("the mayor", () => {
+  it("starts for a message, gets it, and the next one only after its turn", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const first = h.town.messageMayor("hello", PERSON).messageId;
+      h.town.messageMayor("and then?", PERSON);
+      h.settle();
+      expect(h.town.mayor()).toMatchObject({ status: "active", queued: 1 });
+      const sessionId = h.town.mayor().sessionId ?? "";
+      const { epoch } = h.town.session(sessionId);
+      const turn = { epoch, ended_at: h.now(), stop_reason: "end_turn", message_id: first };
+      h.town.post({ type: "turn_ended", sessionId, turn });
+      h.settle();
+      const delivered = h.carriedOut
+        .filter((request) => request.kind === "message_session")
+        .map((request) => request.text);
+      expect(delivered).toEqual(["hello", "and then?"]);
+      expect(h.town.conversation(10).map((entry) => entry.state)).toEqual(["answered", "delivered"]);
+    }));
+
+  it("gets a message again when its session died before the turn ended, but only once", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.messageMayor("hello", PERSON);
+      for (let i = 0; i < 2; i++) {
+        h.advance(31_000);
+        const sessionId = h.town.mayor().sessionId ?? "";
+        const { epoch } = h.town.session(sessionId);
+        const reason = { code: "crash", message: "gone" };
+        h.town.post({
+          type: "session_ended",
+          sessionId,
+          ended: { epoch, outcome: "failed", reason, work_ref: null, usage: NO_USAGE },
+        });
+        h.settle();
+      }
+      expect(h.carriedOut.filter((request) => request.kind === "message_session")).toHaveLength(2);
+      expect(h.town.conversation(10)[0]?.state).toBe("interrupted");
+      expect(h.town.escalations({ open: true })[0]?.category).toBe("mayor_interrupted");
+    }));
+
+  it("is let go when nobody talks to it", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const messageId = h.town.messageMayor("hello", PERSON).messageId;
+      h.settle();
+      const sessionId = h.town.mayor().sessionId ?? "";
+      const { epoch } = h.town.session(sessionId);
+      h.town.post({
+        type: "turn_ended",
+        sessionId,
+        turn: { epoch, ended_at: h.now(), stop_reason: "end_turn", message_id: messageId },
+      });
+      h.settle();
+      expect(h.town.mayor().status).toBe("waiting");
+      h.advance(5 * 60_000 + 1);
+      expect(h.town.mayor().status).toBe("idle");
+    }));
+});
+
+describe("escalations", () => {
+  it("are raised after 4, 8 and 12 hours unless somebody has seen them", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      h.town.escalate(h.session(bead.id), { title: "help", severity: "low" });
+      h.town.closeBead(bead.id, "cancelled", "", PERSON);
+      h.settle();
+      h.advance(4 * 3_600_000 - 1);
+      expect(h.town.escalations({})[0]?.bumps).toBe(0);
+      h.advance(1);
+      expect(h.town.escalations({})[0]).toMatchObject({ bumps: 1, severity: "medium" });
+      h.town.acknowledgeEscalation(h.town.escalations({})[0]?.id ?? "", PERSON);
+      h.advance(48 * 3_600_000);
+      expect(h.town.escalations({})[0]?.bumps).toBe(1);
+    }));
+});
+
+describe("storage", () => {
+  it("refuses a database of a newer version and does not touch it", () =>
+    withSql((sql) => {
+      harness(sql);
+      sql.run("update schema_version set version = ?", SCHEMA_VERSION + 1);
+      const ports = { sql, now: () => 0, random: () => new Uint8Array(16), fallbackRuntime: "scripted" };
+      expect(() => openTown(ports)).toThrow(/newer gastown/);
+    }));
+
+  it("answers the same request with the same key once, and refuses another with it", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      let made = 0;
+      const request = { principal: "user_local", key: "k1", fingerprint: "a" };
+      const run = () => h.town.idempotent(request, () => ({ status: 201, body: String(++made) }));
+      expect(run()).toMatchObject({ body: "1", replayed: false });
+      expect(run()).toMatchObject({ body: "1", replayed: true });
+      expect(() =>
+        h.town.idempotent({ ...request, fingerprint: "b" }, () => ({ status: 201, body: "" })),
+      ).toThrow(/another request/);
+    }));
+
+  it("reads nothing by scanning in a tick", () =>
+    withSql((sql) => {
+      harness(sql);
+      const hot = [
+        "select kind, id, failures from schedule where due_at <= 1 order by due_at limit 1",
+        "select min(due_at) as at from outbox where state = 'pending' and due_at > 1",
+        "select seq, type, payload, attempts from inbox where state = 'pending' and due_at <= 1 order by seq limit 1",
+        "select * from beads where rig_id = 'r' and ready = 1 order by dispatch_class, priority desc, convoy_at, created_at limit 4",
+        "select count(*) as n from sessions where rig_id = 'r' and role = 'x' and state <> 'ended'",
+        "select count(*) as n from sessions where state <> 'ended' and role <> 'mayor'",
+        "select * from sessions where bead_id = 'b' and state <> 'ended'",
+        "select * from merge_requests where rig_id = 'r' and review_wanted = 1 and cooldown_until <= 1 order by priority desc, convoy_at, created_at limit 1",
+        "select * from merge_requests where rig_id = 'r' and target = 't' and state = 'approved' order by priority desc, convoy_at, created_at limit 1",
+        "select bead_id from merge_requests where fix_bead_id = 'x'",
+        "select from_id from dependencies where to_id = 'x' and kind = 'blocks'",
+        "select count(*) as n from outbox where state = 'running'",
+        "select max(ended_at) as at from sessions",
+      ];
+      for (const query of hot) {
+        const plan = sql.all<{ detail: string }>(`explain query plan ${query}`).map((row) => row.detail);
+        expect(
+          plan.filter((line) => /^SCAN (?!.*INDEX)/.test(line)),
+          query,
+        ).toEqual([]);
+      }
+    }));
+});
