@@ -56,7 +56,7 @@ export class Runner {
   #control: Listening | null = null;
   #progress: Progress = { phase: "booting", done: 0, total: 0 };
   #epoch = 0;
-  #leaving: Promise<void> | null = null;
+  #isLeaving = false;
 
   constructor({ bootSecret, ...options }: RunnerOptions, makeGit: MakeGit, unlock: () => void) {
     this.#options = options;
@@ -189,7 +189,9 @@ export class Runner {
   }
 
   #leave(reason: RunnerExit["reason"], why: DrainReason = "host", waitMs = 0): void {
-    this.#leaving ??= this.#end(reason, why, waitMs).catch((thrown: unknown) => {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#end(reason, why, waitMs).catch((thrown: unknown) => {
       this.#options.log("runner.end_failed", { message: String(thrown) });
       this.#exit.resolve({ code: 1, reason: "failed" });
     });

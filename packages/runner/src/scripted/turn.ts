@@ -143,8 +143,7 @@ export class Turn {
         return new Promise<never>(() => undefined);
       case "no_commit":
         report.say("I am done (and have changed nothing).");
-        await this.#call("gt_done", { summary: this.#summary() });
-        throw new EndOfTurn();
+        return this.#done(this.#summary(), false);
       case "dirty":
         await write(
           this.#context.cwd,

@@ -9,6 +9,7 @@ export class Conversation implements TurnAgent {
   readonly #request: StartRequest;
   #systemOwed: boolean;
   #newToken: string | null = null;
+  #killed = false;
 
   constructor(request: StartRequest, opened: Opened) {
     this.#request = request;
@@ -44,7 +45,13 @@ export class Conversation implements TurnAgent {
     return this.opened.agent.cancel(this.id);
   }
 
+  /** Whether the process was ended for this conversation's sake, and not for a neighbour's. */
+  get killed(): boolean {
+    return this.#killed;
+  }
+
   kill(): void {
+    this.#killed = true;
     this.opened.lease.process.kill();
   }
 

@@ -9,14 +9,21 @@ function stderrField(tail: string): Pick<FailureReason, "stderr_tail"> {
   return tail === "" ? {} : { stderr_tail: tail.slice(-16_000) };
 }
 
-/** A process that this runner killed for another session's sake is nobody's failed attempt. */
-export function endedByDeath(death: Death, settled: boolean, stderrTail: string): Ending {
-  const own = death.cause === "exit";
+/**
+ * `own`: whether the process was ended for this session's sake. One that the runner killed for a
+ * neighbour's is nobody's failed attempt.
+ */
+export function endedByDeath(
+  death: Death,
+  { own, settled }: { own: boolean; settled: boolean },
+  stderrTail: string,
+): Ending {
+  const failed = death.cause === "exit" || own;
   return {
-    outcome: settled ? "completed" : own ? "failed" : "evicted",
+    outcome: settled ? "completed" : failed ? "failed" : "evicted",
     reason: {
-      code: own ? "agent_exited" : "agent_killed",
-      message: death.message,
+      code: death.cause === "exit" ? "agent_exited" : own ? "agent_hung" : "agent_killed",
+      message: own ? `The agent did not even answer a cancel. ${death.message}` : death.message,
       ...stderrField(stderrTail),
     },
   };

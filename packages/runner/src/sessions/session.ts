@@ -320,7 +320,8 @@ export class Session {
   }
 
   #onDeath(death: Death): void {
-    this.#finish(endings.endedByDeath(death, this.#settles.settled, this.stderrTail));
+    const how = { own: this.#conversation?.killed === true, settled: this.#settles.settled };
+    this.#finish(endings.endedByDeath(death, how, this.stderrTail));
   }
 
   #refuse(thrown: unknown): void {
