@@ -15,7 +15,9 @@ export function mcpServer(context: CallPorts): Server {
     if (session === null) return { tools: [] };
     const { sessionId } = session;
     // The first list is what makes a start ready (spec/runner.md §3); later ones change nothing.
-    if (!actor.read((town) => town.hasListedTools(sessionId))) actor.run((town) => town.toolsListed(sessionId));
+    if (session.live && !actor.read((town) => town.hasListedTools(sessionId))) {
+      actor.run((town) => town.toolsListed(sessionId));
+    }
     return { tools: listOf(session.role) };
   });
   server.setRequestHandler("tools/call", ({ params }) => callTool(context, params.name, params.arguments ?? {}));

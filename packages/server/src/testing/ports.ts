@@ -12,10 +12,13 @@ export interface TestClock {
   advance(ms: number): void;
   setTimer(delayMs: number, fn: () => void): () => void;
   readonly pending: number;
+  /** Resolves when the next timer of this delay is set. */
+  armed(delayMs: number): Promise<void>;
 }
 
 export function testClock(): TestClock {
   const timers = new Set<{ at: number; fn: () => void }>();
+  let waiting: { delayMs: number; tell: () => void }[] = [];
   const clock: TestClock = {
     time: START,
     advance(ms) {
@@ -32,10 +35,17 @@ export function testClock(): TestClock {
     setTimer(delayMs, fn) {
       const timer = { at: clock.time + delayMs, fn };
       timers.add(timer);
+      for (const one of waiting.filter((wanted) => wanted.delayMs === delayMs)) one.tell();
+      waiting = waiting.filter((wanted) => wanted.delayMs !== delayMs);
       return () => void timers.delete(timer);
     },
     get pending() {
       return timers.size;
+    },
+    armed(delayMs) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting = [...waiting, { delayMs, tell: resolve }];
+      return promise;
     },
   };
   return clock;

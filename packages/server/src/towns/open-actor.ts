@@ -13,6 +13,8 @@ import type { TownActor, TownActorOptions } from "./actor.ts";
 import { createEffectRuns } from "./effect-runs.ts";
 import { createWaiters } from "./waiters.ts";
 
+const STUCK_PAUSE_MS = 1_000;
+
 /**
  * Takes over an open town and runs a first tick at once. Call `town.hostStarted()` before it where
  * the host process began.
@@ -59,25 +61,36 @@ export function openTownActor(options: TownActorOptions): TownActor {
     });
   };
 
-  const startEffects = (): void => {
-    if (closing) return;
-    const room = town.config().effective.limits.parallel_effects - runs.size;
-    if (room <= 0) return;
-    for (const effect of durably(() => town.claimEffects(room))) runs.start(effect);
+  /** The town keeps the limit in flight; the claim is on the disk before the first call leaves. */
+  const startEffects = (): number => {
+    if (closing) return 0;
+    const claimed = durably(() => town.claimEffects());
+    for (const effect of claimed) runs.start(effect);
+    return claimed.length;
+  };
+
+  /** Returns whether anything moved. */
+  const tick = (): boolean => {
+    try {
+      const { applied, ran, effectsDue } = town.tick();
+      feed.changed();
+      waiters.changed();
+      const started = effectsDue > 0 ? startEffects() : 0;
+      return applied + ran + started > 0;
+    } catch (error) {
+      options.sink.log("error", "a tick failed", { townId: town.id, error });
+      return false;
+    }
   };
 
   const turn = (): void => {
     markWake();
-    try {
-      const result = town.tick();
-      feed.changed();
-      waiters.changed();
-      if (result.effectsDue > 0) startEffects();
-    } catch (error) {
-      options.sink.log("error", "a tick failed", { townId: town.id, error });
-    }
+    const moved = tick();
     marked = false;
-    options.onNextWake(town.nextWakeAt());
+    const next = town.nextWakeAt();
+    // What is due and cannot move (an effect whose subject is busy) moves with an answer, which
+    // brings its own tick: without this pause the wake would be at once, again and again.
+    options.onNextWake(next === null || moved ? next : Math.max(next, options.now() + STUCK_PAUSE_MS));
   };
 
   scheduleTick();

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import { TOWN, withTown, working } from "../testing/town-host.ts";
+
+const T = `/api/towns/${TOWN}`;
+
+describe("a town over HTTP", () => {
+  it("takes a bead from a request to a start at the runner", () =>
+    withTown(async (host) => {
+      const rigId = await host.readyRig();
+      const { beadId, sessionId } = await working(host, rigId);
+      await host.until((town) => (town.bead(beadId).status === "in_progress" ? true : undefined));
+      const session = await host.ask<{ state: string; beadId: string }>("GET", `${T}/sessions/${sessionId}`);
+      expect(session.body).toMatchObject({ state: "running", beadId });
+      const status = await host.ask<{ beads: Record<string, number> }>("GET", `${T}/status`);
+      expect(status.body.beads).toMatchObject({ inProgress: 1 });
+    }));
+
+  it("answers a change with the place where it is in the feed", () =>
+    withTown(async (host) => {
+      const paused = await host.ask("POST", `${T}/pause`, { reason: "tea" });
+      expect(paused.status).toBe(200);
+      expect(paused.body).toMatchObject({ id: TOWN, paused: true, ownerId: "user_local" });
+      const seq = Number(paused.headers.get("x-town-seq"));
+      const feed = await host.ask<{ items: { seq: number; kind: string }[] }>("GET", `${T}/events?before=${seq + 1}&limit=1`);
+      expect(feed.body.items).toMatchObject([{ seq, kind: "town.paused" }]);
+    }));
+
+  it("does not tell whether a town that is not there exists", () =>
+    withTown(async (host) => {
+      const answer = await host.ask("GET", "/api/towns/town_00000000000000000000000009/status");
+      expect(answer.status).toBe(404);
+      expect(answer.body).toMatchObject({ error: { code: "not_found" } });
+    }));
+
+  it("carries a request with one key out once, and refuses the key for another", () =>
+    withTown(async (host) => {
+      const rigId = await host.readyRig();
+      const headers = { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "idempotency-key": "k1" };
+      const sling = (title: string) => host.ask("POST", `${T}/rigs/${rigId}/sling`, { title }, headers);
+      const [first, second] = await Promise.all([sling("once"), sling("once")]);
+      expect([first.status, second.status]).toEqual([201, 201]);
+      expect(second.body).toEqual(first.body);
+      expect([first, second].map((one) => one.headers.get("idempotent-replayed")).toSorted()).toEqual([null, "true"].toSorted());
+      const other = await sling("twice");
+      expect(other.status).toBe(422);
+      expect(other.body).toMatchObject({ error: { code: "idempotency_key_reused" } });
+      const list = await host.ask<{ items: unknown[] }>("GET", `${T}/beads`);
+      expect(list.body.items).toHaveLength(1);
+    }));
+
+  it("keeps a refusal that the command decided, under its key", () =>
+    withTown(async (host) => {
+      await host.readyRig("web");
+      const headers = { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "idempotency-key": "k2", "x-request-id": "second" };
+      const again = () => host.ask("POST", `${T}/rigs`, { name: "web", gitUrl: "https://git.example/x.git" }, headers);
+      expect((await again()).body).toMatchObject({ error: { code: "name_taken" } });
+      const replay = await again();
+      expect(replay.status).toBe(409);
+      expect(replay.headers.get("idempotent-replayed")).toBe("true");
+      expect(replay.body).toMatchObject({ error: { code: "name_taken", requestId: "second" } });
+    }));
+
+  it("reads and changes settings with their version, secrets masked both ways", () =>
+    withTown(async (host) => {
+      const env = { API_KEY: "abcdefghijklmnop", PLAIN: "1" };
+      const changed = await host.ask("PATCH", `${T}/config`, { env, review: { gates: ["npm test"] } });
+      expect(changed.body).toMatchObject({ changed: ["env", "review.gates"] });
+      const read = await host.ask<{ config: { env: unknown }; effective: Record<string, unknown> }>("GET", `${T}/config`);
+      expect(read.body.config.env).toEqual({ API_KEY: "****mnop", PLAIN: "1" });
+      expect(read.body.effective["limits.max_agents"]).toEqual({ value: 12, source: "default" });
+      expect(read.body.effective["staged_convoys_default"]).toEqual({ value: true, source: "town" });
+      expect(JSON.stringify(read.body)).not.toContain("abcdefghijklmnop");
+
+      const etag = read.headers.get("etag") ?? "";
+      const same = await host.ask("PATCH", `${T}/config`, read.body.config, { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "if-match": etag });
+      expect(same.body).toMatchObject({ changed: [] });
+      expect(host.actor.read((town) => town.config().config.env)).toEqual(env);
+
+      const stale = await host.ask("PATCH", `${T}/config`, { env: {} }, { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "if-match": '"cfg-0"' });
+      expect(stale.status).toBe(412);
+      const unknown = await host.ask("PATCH", `${T}/config`, { nope: 1 });
+      expect(unknown.body).toMatchObject({ error: { code: "unknown_setting" } });
+      const unset = await host.ask("PATCH", `${T}/config`, { $unset: ["env"] });
+      expect(unset.body).toMatchObject({ changed: ["env"] });
+    }));
+
+  it("holds a bead that was only written down, and says why it is not running", () =>
+    withTown(async (host) => {
+      const rigId = await host.readyRig();
+      const bead = await host.ask<{ id: string; held: boolean }>("POST", `${T}/rigs/${rigId}/beads`, { title: "later" });
+      expect(bead).toMatchObject({ status: 201, body: { held: true } });
+      const next = await host.ask<{ id: string }>("POST", `${T}/rigs/${rigId}/sling`, { title: "after it", dependsOn: [bead.body.id] });
+      const made = (next.body as unknown as { bead: { id: string } }).bead.id;
+      const why = await host.ask("GET", `${T}/beads/${made}/why`);
+      expect(why.body).toMatchObject({ waitingOn: { code: "blocked" }, chain: [{ id: made }, { id: bead.body.id, waitingOn: { code: "held" } }] });
+      const started = await host.ask("POST", `${T}/beads/${bead.body.id}/start`);
+      expect(started.body).toMatchObject({ held: false });
+    }));
+
+  it("makes a convoy or nothing", () =>
+    withTown(async (host) => {
+      const rigId = await host.readyRig();
+      const sling = (tasks: unknown[], more: object = {}) => host.ask("POST", `${T}/convoys`, { title: "goal", rigId, tasks, ...more });
+      expect((await sling([{ title: "a" }, { title: "b" }])).body).toMatchObject({ error: { code: "dependencies_unspecified" } });
+      expect((await sling([{ title: "a", dependsOn: [1] }, { title: "b", dependsOn: [0] }])).body).toMatchObject({ error: { code: "dependency_cycle" } });
+      expect((await host.ask<{ items: unknown[] }>("GET", `${T}/beads`)).body.items).toEqual([]);
+      const made = await sling([{ title: "a" }, { title: "b", dependsOn: [0] }], { staged: true });
+      expect(made).toMatchObject({ status: 201, body: { state: "staged", waves: [[expect.any(String)], [expect.any(String)]] } });
+      const started = await host.ask("POST", `${T}/convoys/${String(made.body["id"])}/start`);
+      expect(started.body).toMatchObject({ state: "active" });
+      expect((await host.ask("POST", `${T}/convoys/${String(made.body["id"])}/start`)).body).toMatchObject({ error: { code: "convoy_not_staged" } });
+    }));
+});
+
+describe("the long poll", () => {
+  it("answers as soon as something newer is there", () =>
+    withTown(async (host) => {
+      const { body } = await host.ask<{ nextAfter: number }>("GET", `${T}/events`);
+      const waiting = host.ask<{ items: { kind: string }[] }>("GET", `${T}/events?after=${body.nextAfter}&wait=25`);
+      await host.ask("POST", `${T}/pause`, {});
+      expect((await waiting).body.items).toMatchObject([{ kind: "town.paused" }]);
+    }));
+
+  it("answers empty when its time is over", () =>
+    withTown(async (host) => {
+      await host.until((town) => (town.newestSeq() > 0 ? true : undefined));
+      const seq = host.actor.read((town) => town.newestSeq());
+      const armed = host.ports.clock.armed(2_000);
+      const waiting = host.ask<{ items: unknown[]; nextAfter: number }>("GET", `${T}/events?after=${seq}&wait=2`);
+      await armed;
+      host.ports.clock.advance(2_000);
+      expect((await waiting).body).toEqual({ items: [], nextAfter: seq });
+    }));
+});
