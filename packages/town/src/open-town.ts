@@ -21,6 +21,7 @@ import { wakeDispatchers } from "./dependents.ts";
 import { acknowledge, findEscalation, toEscalation, type EscalationRow } from "./escalations/escalations.ts";
 import { resolveEscalation } from "./escalations/resolve.ts";
 import { idempotent } from "./idempotency.ts";
+import { followClock } from "./kernel/clock-jump.ts";
 import { checkInvariants } from "./invariants.ts";
 import { post } from "./inbox/inbox.ts";
 import { TOWN_ACTOR, type Ctx } from "./kernel/context.ts";
@@ -31,7 +32,8 @@ import { migrate } from "./migrations/migrate.ts";
 import { claimEffects } from "./outbox/claim.ts";
 import { requeueRunning } from "./outbox/outbox.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
-import { addRig, askForSetup, findRig, removeRig, rigRows, toRig } from "./rigs/rigs.ts";
+import { removeRig } from "./rigs/remove.ts";
+import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
 import { launchPlan } from "./sessions/launch.ts";
 import { findSession, sessionRow, type SessionRow } from "./sessions/session-row.ts";
@@ -83,7 +85,10 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     id: row.town_id,
     ...agentTools({ read, write }),
 
-    tick: () => write(TOWN_ACTOR, runTick),
+    tick: () => {
+      lastTime = followClock(sql, ports.now(), lastTime);
+      return write(TOWN_ACTOR, runTick);
+    },
     nextWakeAt: () => read(nextWakeAt),
     post: (fact) => write(TOWN_ACTOR, (ctx) => post(ctx, fact)),
     hostStarted: () =>

@@ -147,30 +147,6 @@ export function rigController(ctx: Ctx, id: string): number | null {
   return null;
 }
 
-export function removeRig(ctx: Ctx, ref: string, force: boolean): void {
-  const rig = findRig(ctx, ref);
-  const live = ctx.sql.all<{ id: string }>(
-    "select id from beads where rig_id = ? and status in ('open', 'in_progress', 'in_review') limit 50",
-    rig.id,
-  );
-  if (live.length > 0 && !force) {
-    throw new GastownError(
-      "has_live_work",
-      `Rig ${rig.name} has ${live.length} unfinished bead(s). Close them, or remove it with --force.`,
-      { beads: live.map((bead) => bead.id) },
-    );
-  }
-  ctx.sql.run("delete from rigs where id = ?", rig.id);
-  unschedule(ctx, "dispatch", rig.id);
-  unschedule(ctx, "rig", rig.id);
-  audit(ctx, {
-    kind: "rig.deleted",
-    subject: { type: "rig", id: rig.id },
-    rigId: rig.id,
-    text: `Rig ${rig.name} removed`,
-  });
-}
-
 export function toRig(ctx: Ctx, row: RigRow): Rig {
   return {
     id: row.id,

@@ -37,6 +37,8 @@ export interface Harness {
   statuses(): Record<string, string>;
   bead(title: string): Bead;
   restart(): void;
+  /** Sets the wall clock, forwards or backwards, without settling. */
+  setClock(ms: number): void;
 }
 
 /** Opens a town with one ready rig. */
@@ -115,6 +117,9 @@ export function harness(sql: Sql, options: { ready?: boolean } = {}): Harness {
       const found = page.items.find((bead) => bead.title === title && bead.type !== "merge_request");
       if (!found) throw new Error(`no bead called ${title}`);
       return found;
+    },
+    setClock(ms) {
+      clock = ms;
     },
     restart() {
       state.town = openTown(ports);

@@ -223,10 +223,8 @@ describe("storage", () => {
       ];
       for (const query of hot) {
         const plan = sql.all<{ detail: string }>(`explain query plan ${query}`).map((row) => row.detail);
-        expect(
-          plan.filter((line) => /^SCAN (?!.*INDEX)/.test(line)),
-          query,
-        ).toEqual([]);
+        const scans = plan.filter((line) => /^SCAN (?!.*INDEX)/.test(line));
+        expect(scans.map((line) => `${line} in ${query}`)).toEqual([]);
       }
     }));
 });

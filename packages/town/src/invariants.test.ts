@@ -1,0 +1,92 @@
+/** Each check sees the fault that it is there for; a town that works shows none. */
+import { withSql } from "#host";
+import { describe, expect, it } from "vitest";
+import type { Sql } from "./kernel/sql.ts";
+import { harness, PERSON, type Harness } from "./scenarios/harness.ts";
+
+interface Fault {
+  id: number;
+  what: string;
+  prepare?: (h: Harness) => void;
+  inject: (sql: Sql, h: Harness) => void;
+}
+
+const inReview = (h: Harness): void => {
+  h.on.merge = () => ({ type: "accepted" });
+  h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+  h.settle();
+};
+
+const working = (h: Harness): void => {
+  h.auto.done = false;
+  h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+  h.settle();
+};
+
+const FAULTS: Fault[] = [
+  {
+    id: 1,
+    what: "two live sessions at one bead",
+    prepare: working,
+    inject: (sql) => {
+      sql.exec("drop index sessions_live_bead; drop index sessions_live_agent");
+      const columns = sql
+        .all<{ name: string }>("select name from pragma_table_info('sessions')")
+        .map((row) => row.name);
+      const values = columns.map((name) => (name === "id" ? "id || 'x'" : name));
+      sql.run(`insert into sessions (${columns.join(", ")}) select ${values.join(", ")} from sessions`);
+    },
+  },
+  {
+    id: 3,
+    what: "a closed bead that opened again",
+    prepare: (h) => {
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+    },
+    inject: (sql) => sql.run("update audit set from_state = 'closed' where kind = 'bead.status_changed'"),
+  },
+  {
+    id: 4,
+    what: "an issue in review that nothing tracks",
+    prepare: inReview,
+    inject: (sql) => sql.run("update merge_requests set state = 'failed'"),
+  },
+  {
+    id: 6,
+    what: "a landing at a head that nobody approved",
+    prepare: inReview,
+    inject: (sql) => sql.run("update merge_requests set reviewed_sha = null"),
+  },
+  {
+    id: 8,
+    what: "a landed convoy with an unfinished member",
+    prepare: (h) => {
+      h.town.slingConvoy({ title: "c", rigId: h.rig, tasks: [{ title: "a" }], staged: false }, PERSON);
+      h.settle();
+    },
+    inject: (sql) =>
+      sql.run("update beads set status = 'failed', reason = 'person' where title = 'a' and type = 'issue'"),
+  },
+  {
+    id: 10,
+    what: "an open bead that nobody will look at",
+    prepare: (h) => {
+      h.town.sling(h.rig, { title: "x" }, { held: true }, PERSON);
+      h.settle();
+    },
+    inject: (sql) => sql.run("update beads set waiting = null where type = 'issue'"),
+  },
+];
+
+describe("invariants", () => {
+  it.each(FAULTS)("$id sees $what", (fault) =>
+    withSql((sql) => {
+      const h = harness(sql);
+      fault.prepare?.(h);
+      expect(h.town.checkInvariants()).toEqual([]);
+      fault.inject(sql, h);
+      expect(h.town.checkInvariants().map((violation) => violation.id)).toContain(fault.id);
+    }),
+  );
+});
