@@ -4,7 +4,20 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { GitFailure } from "./failure.ts";
 import type { GitFailureCode } from "./failure.ts";
-import { commitFiles, git, id, makeFixture, NEVER, prepareOptions, saveOptions } from "./testing/fixture.ts";
+import {
+  commitFiles,
+  gate,
+  gatesRequest,
+  git,
+  id,
+  makeFixture,
+  mergeRequest,
+  NEVER,
+  once,
+  prepareOptions,
+  saveOptions,
+  workBranch,
+} from "./testing/fixture.ts";
 import type { Fixture } from "./testing/fixture.ts";
 
 let f: Fixture;
@@ -208,4 +221,32 @@ test("an abort ends it with the signal's reason", async () => {
   await expect(
     f.workspace.prepareWorktree(prepareOptions(f, { signal: AbortSignal.abort(reason) })),
   ).rejects.toBe(reason);
+});
+
+test("a git that died because another worktree vanished under it is started again", async () => {
+  f.remove();
+  const died = `echo "fatal: failed to read /m.git/worktrees/x/commondir: Success" >&2; exit 128`;
+  f = makeFixture({ wrapper: (base) => `${once(base, "fetch", died)}\n${once(base, "checkout", died)}` });
+  await f.workspace.prepareWorktree(prepareOptions(f));
+});
+
+test("slots, gates and merges of one mirror at once do not disturb each other", async () => {
+  const head = workBranch(f, { "a.txt": "a" });
+  const gates = [gate("fine", "test -e README.md")];
+  const slots = Array.from({ length: 6 }, (_, n) =>
+    prepareOptions(f, { slot: id("agent", String(n)), branch: `gt/a/${n}` }),
+  );
+  for (let turn = 0; turn < 3; turn += 1) {
+    const outcomes = await Promise.all([
+      f.workspace.runGates(gatesRequest(f, head, { gates }), NEVER),
+      f.workspace.runGates(gatesRequest(f, head, { gates }), NEVER),
+      f.workspace.merge(mergeRequest(f, head, { gates, method: "rebase" }), () => false, NEVER),
+      ...slots.map((o) => f.workspace.prepareWorktree(o)),
+    ]);
+    expect(outcomes.slice(0, 3)).toMatchObject([
+      { outcome: "gates_done" },
+      { outcome: "gates_done" },
+      { outcome: "withdrawn" },
+    ]);
+  }
 });

@@ -98,6 +98,14 @@ test("another local branch that the agent committed to is saved as well", async 
   expect(f.remoteHead(`${WIP}-2`)).toBe(aside);
 });
 
+test("and one that the agent set aside without ever switching to it", async () => {
+  const aside = commitFiles(dir, { "aside.txt": "a" });
+  git(dir, "branch", "aside");
+  git(dir, "reset", "--quiet", "--hard", "HEAD^");
+  expect(await f.workspace.saveWork(saveOptions(f, dir))).toEqual({ workRef: `${WIP}-2` });
+  expect(f.remoteHead(`${WIP}-2`)).toBe(aside);
+});
+
 test("a remote without such refs gets a branch", async () => {
   refuse("refs/gastown/*");
   writeFileSync(join(dir, "new.txt"), "new");

@@ -14,7 +14,7 @@ import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
 import { readStatus } from "./status.ts";
 import type { SavedWork, SaveOptions } from "./types.ts";
-import { headHistory, inWorktree, noteSaved, openWorktree, readRecord } from "./worktrees.ts";
+import { headHistory, inWorktree, noteSaved, openWorktree, readHead, readRecord } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
 interface Saving {
@@ -80,21 +80,16 @@ async function lastSaved(
   return commit === undefined || tree === undefined ? null : { commit, tree, parent: parent ?? "" };
 }
 
-/** A clean head that needs saving; null when a branch of the remote holds it, or held it once. */
+/** Whether branches of the remote hold the head; null where there is no commit yet. */
+async function onRemoteBranch(s: Saving): Promise<boolean | null> {
+  const others = ["--exclude=origin/gastown-wip/*", "--remotes=origin"];
+  const args = ["rev-list", "--max-count=1", "HEAD", "--not", ...others, "--"];
+  const result = await s.context.git({ at: inWorktree(s.tree), args, signal: s.o.signal });
+  return result.ok ? result.stdout.trim() === "" : null;
+}
+
+/** A clean head that no remote branch holds: null when one held it once. */
 async function headToSave(s: Saving, head: string): Promise<string | null> {
-  const args = [
-    "rev-list",
-    "--max-count=1",
-    head,
-    "--not",
-    "--exclude=origin/gastown-wip/*",
-    "--remotes=origin",
-    "--",
-  ];
-  if ((await must(s, args)) === "") {
-    await noteSaved(s.tree.admin, head);
-    return null;
-  }
   // Saved by this session, perhaps with its answer lost: the same answer again.
   for (const name of ownRefs(s)) {
     if ((await lastSaved(s, name))?.commit === head) return head;
@@ -111,9 +106,16 @@ function ownRefs(s: Saving): string[] {
 
 /** The commit that holds all of the work; null when there is nothing to save. */
 async function workCommit(s: Saving): Promise<string | null> {
-  const status = await readStatus(s.context, s.tree, s.o.signal);
+  const [status, onRemote] = await Promise.all([
+    readStatus(s.context, s.tree, s.o.signal),
+    onRemoteBranch(s),
+  ]);
   if ("ended" in status) throw saveFailure("git_failed", gitWords(status));
   if (status.head === null) return null;
+  if (!status.dirty && onRemote === true) {
+    await noteSaved(s.tree.admin, status.head);
+    return null;
+  }
   if (!status.dirty) return headToSave(s, status.head);
   const tree = await snapshot(s);
   for (const name of ownRefs(s)) {
@@ -127,6 +129,10 @@ async function workCommit(s: Saving): Promise<string | null> {
 /** Local branches on which this session's head has been, and that nothing else holds. */
 async function otherTips(s: Saving, saved: string | null): Promise<string[]> {
   const been = await headHistory(s.tree.admin);
+  const base = (await readRecord(s.tree.admin))?.base;
+  const head = await readHead(s.of.mirror, s.tree);
+  // The usual session has been nowhere but where it began and where it is.
+  if ([...been].every((commit) => commit === base || commit === head)) return [];
   const branches = (await must(s, ["for-each-ref", "--format=%(objectname)", "refs/heads/"])).split("\n");
   const candidates = [...new Set(branches.filter((commit) => been.has(commit)))];
   const tips: string[] = [];

@@ -17,7 +17,14 @@ import { readStatus } from "./status.ts";
 import type { TreeStatus } from "./status.ts";
 import { HEAD_TRAILER, HEAD_TRAILER_FORMAT, withoutHeadTrailer, withTrailer } from "./trailers.ts";
 import type { SettleOptions, SettleOutcome } from "./types.ts";
-import { headHistory, inWorktree, noteSaved, openWorktree, operationUnderWay } from "./worktrees.ts";
+import {
+  headHistory,
+  inWorktree,
+  noteSaved,
+  openWorktree,
+  operationUnderWay,
+  readHead,
+} from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
 type SettleError = NonNullable<SettleOutcome["error"]>;
@@ -90,6 +97,8 @@ async function commitAll(s: Settling): Promise<boolean> {
 }
 
 async function headOf(s: Settling): Promise<string> {
+  const known = await readHead(s.of.mirror, s.tree);
+  if (known !== null) return known;
   const head = await s.context.git({
     at: inWorktree(s.tree),
     args: ["rev-parse", "--verify", "HEAD^{commit}"],

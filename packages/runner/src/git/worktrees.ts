@@ -9,6 +9,7 @@ import { z } from "zod";
 import type { GitIdentity } from "@gastown/protocol";
 import type { Repository } from "./git.ts";
 import { configValue } from "./mirrors.ts";
+import { isCommitId } from "./refs.ts";
 
 export interface Worktree {
   readonly dir: string;
@@ -172,6 +173,14 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
+/** The commit at the head, where a file says it (as after every commit); null: ask git. */
+export async function readHead(mirror: string, tree: Worktree): Promise<string | null> {
+  const head = await readText(join(tree.admin, "HEAD"));
+  const commit =
+    head?.startsWith("ref: refs/heads/") === true ? await readText(join(mirror, head.slice(5))) : head;
+  return commit !== null && isCommitId(commit) ? commit : null;
+}
+
 /** Who commits in this worktree, for the agent's own `git commit` too. */
 export async function setIdentity(admin: string, author: GitIdentity): Promise<void> {
   const config = `[user]\n\tname = ${configValue(author.name)}\n\temail = ${configValue(author.email)}\n[push]\n\tdefault = nothing\n`;
@@ -181,9 +190,8 @@ export async function setIdentity(admin: string, author: GitIdentity): Promise<v
 /** Every commit that this worktree's head has pointed at since it was prepared. */
 export async function headHistory(admin: string): Promise<ReadonlySet<string>> {
   const log = (await readText(join(admin, "logs", "HEAD"))) ?? "";
-  return new Set(
-    log.split("\n").flatMap((line) => line.split(" ", 2).filter((id) => /^[0-9a-f]{40,64}$/.test(id))),
-  );
+  // `<old> <new> …`: the first old one belongs to the session before.
+  return new Set(log.split("\n").flatMap((line) => line.split(" ", 2).slice(1).filter(isCommitId)));
 }
 
 const slotRecord = z.object({
