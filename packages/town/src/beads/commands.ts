@@ -196,6 +196,10 @@ export function retryIssue(ctx: Ctx, ref: string, options: { fresh: boolean; not
     options.fresh ? 1 : 0,
     bead.id,
   );
+  if (bead.status === "open" && !options.fresh && heldForItsMerge(ctx, bead)) {
+    retryMerge(ctx, bead.id);
+    return bead.id;
+  }
   if (bead.status === "open") {
     release(ctx, bead, "bead.retried", `${bead.title} is tried again by ${ctx.actor.name}`);
     return bead.id;
@@ -228,6 +232,12 @@ export function retryIssue(ctx: Ctx, ref: string, options: { fresh: boolean; not
   wakeBlockedBy(ctx, bead.id);
   mootEscalations(ctx, bead.id);
   return bead.id;
+}
+
+/** Finished work is not done again: a retry of it is a retry of its merge request (spec/review.md §4.1). */
+function heldForItsMerge(ctx: Ctx, bead: BeadRow): boolean {
+  const merge = latestMergeOf(ctx, bead.id);
+  return merge?.state === "failed" && bead.held !== null && bead.held === merge.failure_kind;
 }
 
 /** A failed merge request back into the queue; its source is `in_review` again. */

@@ -215,7 +215,7 @@ describe("landing", () => {
       h.settle();
       expect(h.town.bead(bead.id)).toMatchObject({ status: "open", held: true, waitingOn: { code: "held" } });
       delete h.on.merge;
-      h.town.retryMerge(bead.id, PERSON);
+      h.town.retryBead(bead.id, { fresh: false, note: "" }, PERSON);
       h.settle();
       expect(h.town.bead(bead.id).reason).toBe("merged");
       expect(
