@@ -26,6 +26,8 @@ const HEALTH_MS = 5_000;
 const HEALTH_TRIES = 3;
 /** What a runner may take beyond the time that its turns are given, before it is ended. */
 const DRAIN_MARGIN_MS = 30_000;
+/** The same for one that reports where nobody listens: what it could not tell stays in its outbox. */
+const STRANGER_MARGIN_MS = 5_000;
 
 /** A runner that an earlier host left, as its own file tells it. */
 export interface FoundRunner extends RunnerProcess {
@@ -232,14 +234,14 @@ export class Runners implements RunnerPort {
       townId,
       pid: found.pid,
     });
-    await this.#stopOne(townId, found, 0);
+    await this.#stopOne(townId, found, 0, ours ? DRAIN_MARGIN_MS : STRANGER_MARGIN_MS);
   }
 
-  #stopOne(townId: string, one: RunnerProcess, waitMs: number): Promise<void> {
+  #stopOne(townId: string, one: RunnerProcess, waitMs: number, marginMs = DRAIN_MARGIN_MS): Promise<void> {
     const { setTimer } = this.#options;
     const work = async (): Promise<void> => {
       const asked = await askToDrain(one.address, waitMs);
-      if (asked && (await waitGone(one, waitMs + DRAIN_MARGIN_MS, setTimer))) return;
+      if (asked && (await waitGone(one, waitMs + marginMs, setTimer))) return;
       await endProcess(one, 5_000, setTimer);
     };
     const stopping = work().finally(() => this.#stopping.delete(townId));
