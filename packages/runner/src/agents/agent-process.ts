@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import type { Log } from "../options.ts";
+import { within } from "../wait.ts";
 import { MARKER } from "../processes/process-table.ts";
 import { reapMarker, recordProcess } from "../processes/reap.ts";
 import { AcpAgent } from "./acp-agent.ts";
@@ -28,6 +29,7 @@ export interface AgentProcessOptions {
 }
 
 const STEP_MS = 3_000;
+const LAST_WORDS_MS = 300;
 
 export class AgentProcess {
   readonly spec: LaunchSpec;
@@ -41,6 +43,7 @@ export class AgentProcess {
   readonly #stderr = new StderrTail();
   readonly #options: AgentProcessOptions;
   readonly #exited: Promise<void>;
+  readonly #stderrOver: Promise<void>;
   #ending: Death["cause"] | null = null;
   #isDead = false;
 
@@ -62,6 +65,9 @@ export class AgentProcess {
     this.#exited = new Promise((done) => {
       this.#child.once("exit", () => done());
       this.#child.once("error", () => done());
+    });
+    this.#stderrOver = new Promise((done) => {
+      this.#child.stderr.once("close", () => done());
     });
     const acp = AcpAgent.connect(this.#child.stdin, this.#child.stdout);
     this.dead = this.#watch(acp.closed).finally(forget);
@@ -97,9 +103,12 @@ export class AgentProcess {
     });
     await Promise.race([failed, closed]);
     this.#isDead = true;
+    // One that has closed stdout is usually on its way out, and its own exit code says more.
+    await within(this.#exited, LAST_WORDS_MS);
     this.#killGroup("SIGKILL");
     reapMarker(this.marker);
     await this.#exited;
+    await within(this.#stderrOver, LAST_WORDS_MS);
     const death: Death = { cause: this.#ending ?? "exit", message: `The agent process ${how}.` };
     this.#options.log("agent.process_ended", { pid: this.pid, runtime: this.spec.runtime, ...death });
     return death;

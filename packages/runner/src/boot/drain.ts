@@ -6,7 +6,7 @@ import type { TownClient } from "../callbacks/town-client.ts";
 import type { Log } from "../options.ts";
 import type { Registry } from "../sessions/registry.ts";
 import type { Session } from "../sessions/session.ts";
-import { within } from "../sessions/wait.ts";
+import { within } from "../wait.ts";
 
 export type DrainReason = "sigterm" | "host" | "request";
 

@@ -2,7 +2,7 @@ import { registerAnswer, RetryableError } from "@gastown/protocol";
 import type { RegisterAnswer, RegisterRequest } from "@gastown/protocol";
 import type { TownClient } from "../callbacks/town-client.ts";
 import type { Log } from "../options.ts";
-import { delay } from "../sessions/wait.ts";
+import { delay } from "../wait.ts";
 
 const LONGEST_PAUSE_MS = 5_000;
 

@@ -1,26 +1,34 @@
 /** Where a host finds the runner of a town again after its own restart (spec/runner.md). */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { processStartTime } from "../processes/process-table.ts";
 
-const runnerFile = z.object({
-  url: z.string(),
-  bearer: z.string(),
-  pid: z.int(),
+export interface RunnerFile {
+  readonly url: string;
+  readonly bearer: string;
+  readonly pid: number;
   /** With the pid it names one process: see `processStartTime`. */
-  start_time: z.string(),
-  instance_id: z.string(),
-  version: z.string(),
-});
-export type RunnerFile = z.infer<typeof runnerFile>;
+  readonly start_time: string;
+  readonly instance_id: string;
+  readonly version: string;
+}
+
+const TEXTS = ["url", "bearer", "start_time", "instance_id", "version"];
+
+/** Checked by hand: this file is loaded by every command, and a schema library is not free. */
+function isRunnerFile(value: unknown): value is RunnerFile {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return Number.isInteger(fields.get("pid")) && TEXTS.every((name) => typeof fields.get(name) === "string");
+}
 
 const pathOf = (root: string): string => join(root, "runner.json");
 
 /** The runner that last listened for this work directory, or null. It may be gone: see `isAlive`. */
 export function readRunnerFile(root: string): RunnerFile | null {
   try {
-    return runnerFile.parse(JSON.parse(readFileSync(pathOf(root), "utf8")));
+    const value: unknown = JSON.parse(readFileSync(pathOf(root), "utf8"));
+    return isRunnerFile(value) ? value : null;
   } catch {
     return null;
   }

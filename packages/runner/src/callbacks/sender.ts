@@ -5,12 +5,12 @@
 import { eventsAnswer, RetryableError } from "@gastown/protocol";
 import type { Log } from "../options.ts";
 import type { NewItem, Outbox, QueuedCall } from "./outbox.ts";
+import { Pauses } from "./pauses.ts";
 import { anyAnswer } from "./town-client.ts";
 import type { TownClient } from "./town-client.ts";
 
 const PARALLEL_LANES = 8;
-const FIRST_RETRY_MS = 200;
-const LAST_RETRY_MS = 10_000;
+const EVENTS = "runner/events";
 
 export class Sender {
   readonly #outbox: Outbox;
@@ -19,8 +19,7 @@ export class Sender {
   readonly #busy = new Set<string>();
   readonly #waiters = new Set<() => void>();
   #shipping = false;
-  #failures = 0;
-  #retry: NodeJS.Timeout | null = null;
+  readonly #pauses = new Pauses();
   #stopped = false;
 
   constructor(outbox: Outbox, town: TownClient, log: Log) {
@@ -53,15 +52,13 @@ export class Sender {
   /** Tries everything now, for instance because the town has just answered something. */
   wake(): void {
     if (this.#stopped) return;
-    if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#retry = null;
+    this.#pauses.clear();
     void this.#ship();
     this.#pump();
   }
 
   /** Resolves when everything is delivered, or with false after `timeoutMs`. */
   async flush(timeoutMs: number): Promise<boolean> {
-    this.#failures = 0;
     this.wake();
     const deadline = Date.now() + timeoutMs;
     while (!this.#outbox.empty) {
@@ -75,7 +72,7 @@ export class Sender {
   /** Nothing is sent after this; what is left stays on disk for the next instance. */
   stop(): void {
     this.#stopped = true;
-    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#pauses.clear();
     this.#changed();
   }
 
@@ -102,10 +99,10 @@ export class Sender {
   }
 
   #pump(): void {
-    if (this.#stopped || this.#retry !== null || this.#busy.size >= PARALLEL_LANES) return;
+    if (this.#stopped || this.#busy.size >= PARALLEL_LANES) return;
     for (const call of this.#outbox.heads()) {
       if (this.#busy.size >= PARALLEL_LANES) return;
-      if (this.#busy.has(call.lane)) continue;
+      if (this.#busy.has(call.lane) || this.#pauses.has(call.lane)) continue;
       if (call.after !== null && this.#outbox.hasItems(call.after)) continue;
       this.#busy.add(call.lane);
       void this.#deliver(call);
@@ -118,7 +115,7 @@ export class Sender {
       await this.#town.post(call.path, call.body, { answer: anyAnswer });
       this.#done(call);
     } catch (thrown) {
-      if (thrown instanceof RetryableError) this.#later(call.path, thrown);
+      if (thrown instanceof RetryableError) this.#later(call.lane, call.path, thrown);
       else {
         // The town has decided: it would say the same next time (a fenced epoch, a finished effect).
         this.#log("callback.refused", { path: call.path, message: String(thrown) });
@@ -132,32 +129,34 @@ export class Sender {
   }
 
   #done(call: QueuedCall): void {
-    this.#failures = 0;
+    this.#pauses.succeeded(call.lane);
     if (!this.#stopped) this.#outbox.remove(call.seq);
   }
 
-  #later(path: string, error: RetryableError): void {
-    if (this.#retry !== null || this.#stopped) return;
-    const delay = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LAST_RETRY_MS);
-    this.#failures = Math.min(this.#failures + 1, 10);
-    this.#log("callback.delayed", { path, delay_ms: delay, message: error.message });
-    this.#retry = setTimeout(() => this.wake(), delay);
-    this.#retry.unref();
+  #later(key: string, path: string, error: RetryableError): void {
+    if (this.#stopped) return;
+    const delay_ms = this.#pauses.begin(key, () => (key === EVENTS ? void this.#ship() : this.#pump()));
+    this.#log("callback.delayed", { path, delay_ms, message: error.message });
   }
 
   async #ship(): Promise<void> {
-    if (this.#shipping || this.#stopped || this.#retry !== null) return;
+    if (this.#shipping || this.#stopped || this.#pauses.has(EVENTS)) return;
     this.#shipping = true;
+    await this.#town.registered;
+    while (!this.#stopped && (await this.#tryShip()));
+    this.#shipping = false;
+    this.#changed();
+    this.#pump();
+  }
+
+  /** Whether there may be more to send now. */
+  async #tryShip(): Promise<boolean> {
     try {
-      await this.#town.registered;
-      while (!this.#stopped && (await this.#shipOnce()));
+      return await this.#shipOnce();
     } catch (thrown) {
-      if (thrown instanceof RetryableError) this.#later("runner/events", thrown);
+      if (thrown instanceof RetryableError) this.#later(EVENTS, EVENTS, thrown);
       else this.#dropBatch(thrown);
-    } finally {
-      this.#shipping = false;
-      this.#changed();
-      this.#pump();
+      return !(thrown instanceof RetryableError);
     }
   }
 
@@ -167,11 +166,11 @@ export class Sender {
     const body = {
       batches: batches.map(({ sessionId, epoch, items }) => ({ session_id: sessionId, epoch, items })),
     };
-    const answer = await this.#town.post("runner/events", JSON.stringify(body), { answer: eventsAnswer });
+    const answer = await this.#town.post(EVENTS, JSON.stringify(body), { answer: eventsAnswer });
     if (this.#stopped) return false;
     for (const { session_id, seq_to } of answer.accepted) this.#outbox.removeItems(session_id, seq_to);
     for (const sessionId of answer.fenced) this.#outbox.dropItems(sessionId);
-    this.#failures = 0;
+    this.#pauses.succeeded(EVENTS);
     const answered = new Set([...answer.accepted.map(({ session_id }) => session_id), ...answer.fenced]);
     // A session that is in neither list would be sent for ever.
     for (const { sessionId } of batches) if (!answered.has(sessionId)) this.#outbox.dropItems(sessionId);

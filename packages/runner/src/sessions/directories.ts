@@ -46,16 +46,19 @@ async function saveBefore({ deps }: DirectoryOptions, previous: SlotRecord): Pro
   deps.slots.write({ ...previous, saved: true });
 }
 
-async function prepareWorktree(
-  { request, deps, signal }: DirectoryOptions,
-  rig: RigRef,
-): Promise<Directories> {
+/** What is in the directory belongs to this very session, or to nobody that we know of. */
+function goesOn({ request, previous }: DirectoryOptions): boolean {
+  return request.resume && (previous === null || previous.session_id === request.session_id);
+}
+
+async function prepareWorktree(options: DirectoryOptions, rig: RigRef): Promise<Directories> {
+  const { request, deps, signal } = options;
   const { dir } = await deps.git.prepareWorktree({
     slot: request.agent.id,
     rig,
     branch: request.branch,
     startPoint: request.start_point ?? `refs/heads/${rig.default_branch}`,
-    keep: request.resume,
+    keep: goesOn(options),
     author: request.author,
     signal,
   });
@@ -77,7 +80,7 @@ async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
           rig,
           branch: null,
           startPoint: `refs/heads/${rig.default_branch}`,
-          keep: request.resume,
+          keep: goesOn(options),
           author: request.author,
           signal,
         });

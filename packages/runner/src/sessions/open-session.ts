@@ -17,7 +17,7 @@ import { prepareDirectories } from "./directories.ts";
 import type { Directories } from "./directories.ts";
 import { StartRefusal } from "./refusal.ts";
 import type { SlotRecord } from "./slot-record.ts";
-import { abortable, delay } from "./wait.ts";
+import { abortable, delay, within } from "../wait.ts";
 
 export interface OpenOptions {
   readonly request: StartRequest;
@@ -46,6 +46,7 @@ export interface Opened {
 
 const CONNECT_RETRY_MS = 250;
 const TOOLS_WAIT_MS = 20_000;
+const DEATH_NOTICE_MS = 1_000;
 const AUTH_REQUIRED = -32_000;
 
 export async function openSession(options: OpenOptions): Promise<Opened> {
@@ -146,6 +147,10 @@ async function alive<T>(
   try {
     return await abortable(Promise.race([wanted, dead, late]), signal);
   } catch (thrown) {
+    const plain = thrown instanceof StartRefusal || thrown instanceof RequestError || signal.aborted;
+    // A dying agent first breaks its connection: its death says more than that error does.
+    if (!plain) await within(dead, DEATH_NOTICE_MS);
+    if (!plain && !lease.process.alive) await dead;
     throw withLogin(thrown, request.runtime, lease.process.stderrTail());
   } finally {
     timer.abort();

@@ -2,7 +2,7 @@ import type { GitIdentity, RigRef } from "@gastown/protocol";
 import { GitFailure } from "../git/index.ts";
 import type { GitWorkspace } from "../git/index.ts";
 import type { Log } from "../options.ts";
-import { delay } from "./wait.ts";
+import { delay } from "../wait.ts";
 
 export interface Unsaved {
   readonly sessionId: string;

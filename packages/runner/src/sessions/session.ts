@@ -43,7 +43,7 @@ import { turnFailure } from "./turn-failure.ts";
 import { Turns } from "./turns.ts";
 import type { TurnEnd } from "./turns.ts";
 import { UsageMeter } from "./usage-meter.ts";
-import { within } from "./wait.ts";
+import { within } from "../wait.ts";
 
 type State = StartAnswer["state"];
 type Outcome = Ending["outcome"];
@@ -294,8 +294,8 @@ export class Session {
     if (this.#ending !== null) return;
     this.#show();
     if (this.#settles.running) return;
-    if (this.#stopAfterTurn !== null) return this.#finish(this.#stopAfterTurn);
     if (this.#settles.settled) return this.#finish(endings.handedOver);
+    if (this.#stopAfterTurn !== null) return this.#finish(this.#stopAfterTurn);
     this.proceed();
     if (this.#turns.isRunning || this.isMayor) return;
     const idleMs = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;

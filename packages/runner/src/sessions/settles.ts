@@ -7,7 +7,7 @@ import type { SettleRequest, SettleResult, StartRequest } from "@gastown/protoco
 import type { SettleOutcome } from "../git/index.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
-import { within } from "./wait.ts";
+import { within } from "../wait.ts";
 
 const NOTHING = {
   base_sha: null,

@@ -13,7 +13,7 @@ import { answerPermission } from "./permissions.ts";
 import { QuietClock } from "./quiet-clock.ts";
 import type { Transcript } from "./transcript.ts";
 import type { UsageMeter } from "./usage-meter.ts";
-import { within } from "./wait.ts";
+import { within } from "../wait.ts";
 
 export interface Prompt {
   readonly text: string;

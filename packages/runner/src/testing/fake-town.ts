@@ -83,6 +83,8 @@ export class FakeTown {
   readonly renewals: Map<string, string> = new Map();
   epoch = 10;
   toolsAreListed = true;
+  /** A newer runner has registered: every call of this one is refused. */
+  fenced = false;
   #server: ReturnType<typeof createAdaptorServer> | null = null;
   #port = 0;
 
@@ -138,6 +140,9 @@ export class FakeTown {
       const path = c.req.path.replace(/^\/api\/towns\/[^/]+\//, "");
       if ([...this.down].some((prefix) => path.startsWith(prefix)))
         return c.json({ error: { code: "not_ready", message: "down" } }, 503);
+      if (this.fenced && /^(runner|sessions\/[^/]+\/(?!mcp))/.test(path)) {
+        return c.json({ error: { code: "runner_fenced", message: "a newer runner has registered" } }, 409);
+      }
       await next();
       return this.facts.changed();
     });

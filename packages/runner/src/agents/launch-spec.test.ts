@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { launchSpec, specKey } from "./launch-spec.ts";
+import type { LaunchInput } from "./launch-spec.ts";
+import type { ResolvedRuntime } from "./resolve-runtime.ts";
+import { RUNTIMES } from "./runtimes.ts";
+
+function resolved(id: string, env: Record<string, string> = {}): ResolvedRuntime {
+  const runtime = RUNTIMES[id];
+  if (runtime === undefined) throw new Error(`no runtime ${id}`);
+  return { runtime, command: `/bin/${id}`, args: runtime.args, env };
+}
+
+function input(id: string, more: Partial<LaunchInput> = {}): LaunchInput {
+  return {
+    resolved: resolved(id),
+    role: "polecat",
+    system: "You are a polecat.",
+    smallModel: null,
+    permission: "allow_in_worktree",
+    townEnv: {},
+    hostEnv: { PATH: "/bin", HOME: "/home/x" },
+    townId: "town_1",
+    apiUrl: "http://127.0.0.1:1",
+    cwd: "/work/agents",
+    ...more,
+  };
+}
+
+const hostSecrets = {
+  PATH: "/bin",
+  HOME: "/home/x",
+  AWS_SECRET_ACCESS_KEY: "aws",
+  GH_TOKEN: "gh",
+  GITLAB_TOKEN: "gl",
+  GASTOWN_BOOT_SECRET: "boot",
+  GIT_ASKPASS: "/evil",
+  LD_PRELOAD: "/evil.so",
+  NODE_OPTIONS: "--require evil",
+  SSH_AUTH_SOCK: "/agent",
+};
+
+describe("the environment of an agent", () => {
+  it.each(Object.keys(RUNTIMES))("of %s takes nothing of the host's but its allow-list", (id) => {
+    const { env } = launchSpec(input(id, { hostEnv: hostSecrets }));
+    const flags = Object.keys(RUNTIMES[id]?.flags ?? {});
+    const config = RUNTIMES[id]?.configVariable ?? "PATH";
+    const known = new Set(["PATH", "HOME", "GASTOWN_TOWN_ID", "GASTOWN_API_URL", config, ...flags]);
+    expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it("has the runtime's own logins", () => {
+    const hostEnv = { KILO_API_KEY: "k", ANTHROPIC_API_KEY: "a", CLAUDE_TOKEN: "c" };
+    expect(launchSpec(input("kilo", { hostEnv })).env).toMatchObject({
+      KILO_API_KEY: "k",
+      ANTHROPIC_API_KEY: "a",
+    });
+    expect(launchSpec(input("kilo", { hostEnv })).env).not.toHaveProperty("CLAUDE_TOKEN");
+    expect(launchSpec(input("claude", { hostEnv })).env).toMatchObject({ CLAUDE_TOKEN: "c" });
+    expect(launchSpec(input("scripted", { hostEnv })).env).not.toHaveProperty("ANTHROPIC_API_KEY");
+  });
+
+  it("takes the town's settings, which cannot touch reserved names", () => {
+    const townEnv = {
+      ANTHROPIC_API_KEY: "town",
+      NODE_ENV: "test",
+      PATH: "/evil",
+      GIT_DIR: "/evil",
+      GASTOWN_TOWN_ID: "evil",
+      LD_PRELOAD: "x",
+    };
+    const { env } = launchSpec(
+      input("kilo", { townEnv, hostEnv: { PATH: "/bin", ANTHROPIC_API_KEY: "host" } }),
+    );
+    expect(env).toMatchObject({
+      ANTHROPIC_API_KEY: "town",
+      NODE_ENV: "test",
+      PATH: "/bin",
+      GASTOWN_TOWN_ID: "town_1",
+    });
+    expect(env).not.toHaveProperty("GIT_DIR");
+    expect(env).not.toHaveProperty("LD_PRELOAD");
+  });
+});
+
+describe("the configuration of an agent", () => {
+  const config = (env: Readonly<Record<string, string>>, name: string): unknown =>
+    JSON.parse(env[name] ?? "null");
+
+  it("makes the role an agent mode with its own prompt and keeps what was there", () => {
+    const base = JSON.stringify({ provider: { local: {} }, agent: { mine: { prompt: "p" } } });
+    const { env } = launchSpec(
+      input("kilo", { resolved: resolved("kilo", { KILO_CONFIG_CONTENT: base }), smallModel: "local/small" }),
+    );
+    expect(config(env, "KILO_CONFIG_CONTENT")).toMatchObject({
+      provider: { local: {} },
+      agent: { mine: { prompt: "p" }, polecat: { mode: "primary", prompt: "You are a polecat." } },
+      permission: "allow",
+      small_model: "local/small",
+      autoupdate: false,
+      share: "disabled",
+    });
+  });
+
+  it("allows nothing when the town denies", () => {
+    const { env } = launchSpec(input("opencode", { permission: "deny" }));
+    expect(config(env, "OPENCODE_CONFIG_CONTENT")).not.toHaveProperty("permission");
+  });
+
+  it("is not written for runtimes without a variable for it", () => {
+    expect(Object.keys(launchSpec(input("claude")).env).some((name) => name.includes("CONFIG"))).toBe(false);
+  });
+});
+
+describe("the key of a process", () => {
+  it("is equal for equal specs, in whatever order variables were set", () => {
+    const a = launchSpec(input("scripted", { townEnv: { A: "1", B: "2" } }));
+    const b = launchSpec(input("scripted", { townEnv: { B: "2", A: "1" } }));
+    expect(specKey(a)).toBe(specKey(b));
+  });
+
+  it("differs with anything that the process would see", () => {
+    const specs = [
+      input("kilo"),
+      input("opencode"),
+      input("kilo", { role: "refinery" }),
+      input("kilo", { system: "Other." }),
+      input("kilo", { smallModel: "x/y" }),
+      input("kilo", { permission: "deny" }),
+      input("kilo", { townEnv: { A: "1" } }),
+      input("kilo", { cwd: "/elsewhere" }),
+      input("kilo", { hostEnv: { PATH: "/other" } }),
+    ].map((one) => specKey(launchSpec(one)));
+    expect(new Set(specs).size).toBe(specs.length);
+  });
+
+  it("is the same for every role of a runtime that gets its role in the prompt", () => {
+    const keys = (["mayor", "polecat", "refinery"] as const).map((role) =>
+      specKey(launchSpec(input("scripted", { role, system: role }))),
+    );
+    expect(new Set(keys).size).toBe(1);
+  });
+});
