@@ -11,7 +11,9 @@ async function server(): Promise<GastownServer & { ports: TestPorts }> {
 }
 const ask = (app: GastownServer["app"], path: string, init: RequestInit = {}): Promise<Response> =>
   Promise.resolve(app.request(`${BASE}${path}`, init));
-const errorOf = async (response: Response): Promise<{ code: string; message: string; requestId: string; details?: Record<string, unknown> }> =>
+const errorOf = async (
+  response: Response,
+): Promise<{ code: string; message: string; requestId: string; details?: Record<string, unknown> }> =>
   ((await response.json()) as { error: { code: string; message: string; requestId: string } }).error;
 
 describe("the service's own routes", () => {
@@ -36,11 +38,16 @@ describe("the service's own routes", () => {
     const { app, routes } = await server();
     const document = (await (await ask(app, "/api/openapi.json")).json()) as {
       openapi: string;
-      paths: Record<string, Record<string, { operationId: string; tags: string[]; responses: Record<string, unknown> }>>;
+      paths: Record<
+        string,
+        Record<string, { operationId: string; tags: string[]; responses: Record<string, unknown> }>
+      >;
     };
     expect(document.openapi).toBe("3.1.0");
     const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, { operationId }]) => `${method.toUpperCase()} ${path} ${operationId}`),
+      Object.entries(methods).map(
+        ([method, { operationId }]) => `${method.toUpperCase()} ${path} ${operationId}`,
+      ),
     );
     const registered = routes.map(
       ({ method, pattern, operation }) => `${method} ${pattern.replaceAll(/:(\w+)/g, "{$1}")} ${operation}`,
@@ -59,10 +66,14 @@ describe("the service's own routes", () => {
 
   it("knows no parameter name outside the closed list", async () => {
     const allowed = new Set(
-      "orgId userId townId rigId agentId beadId convoyId sessionId messageId escalationId tokenId effectId nudgeId logId inboxSeq runtimeId provider".split(" "),
+      "orgId userId townId rigId agentId beadId convoyId sessionId messageId escalationId tokenId effectId nudgeId logId inboxSeq runtimeId provider".split(
+        " ",
+      ),
     );
     const { routes } = await server();
-    const names = routes.flatMap(({ pattern }) => [...pattern.matchAll(/:(\w+)/g)].map(([, name]) => name ?? ""));
+    const names = routes.flatMap(({ pattern }) =>
+      [...pattern.matchAll(/:(\w+)/g)].map(([, name]) => name ?? ""),
+    );
     expect(names.filter((name) => !allowed.has(name))).toEqual([]);
   });
 });
@@ -110,7 +121,11 @@ describe("the chain", () => {
       expect(method.status).toBe(405);
       expect(method.headers.get("allow")).toBe("GET");
     }
-    expect(ports.recorded.at(-1)).toMatchObject({ route: "unmatched", statusCode: 405, errorCode: "method_not_allowed" });
+    expect(ports.recorded.at(-1)).toMatchObject({
+      route: "unmatched",
+      statusCode: 405,
+      errorCode: "method_not_allowed",
+    });
   });
 
   it("gives pages only outside of the API", async () => {
@@ -133,7 +148,15 @@ describe("the chain", () => {
 
   it("does not fail a request whose event cannot be written", async () => {
     const ports = await testPorts();
-    const broken = { ...ports, sink: { ...ports.sink, event: () => { throw new Error("disk full"); } } };
+    const broken = {
+      ...ports,
+      sink: {
+        ...ports.sink,
+        event: () => {
+          throw new Error("disk full");
+        },
+      },
+    };
     expect((await ask(createServer(broken).app, "/health")).status).toBe(200);
   });
 
@@ -147,8 +170,16 @@ describe("the chain", () => {
 });
 
 describe("bodies", () => {
-  const post = (app: GastownServer["app"], body: BodyInit | undefined, headers: Record<string, string> = { "content-type": "application/json" }) =>
-    ask(app, "/api/users/user_local/towns", { method: "POST", headers: { ...bearer, ...headers }, ...(body === undefined ? {} : { body }) });
+  const post = (
+    app: GastownServer["app"],
+    body: BodyInit | undefined,
+    headers: Record<string, string> = { "content-type": "application/json" },
+  ) =>
+    ask(app, "/api/users/user_local/towns", {
+      method: "POST",
+      headers: { ...bearer, ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
 
   it.each([
     ["not JSON", "{", 400, "malformed_json"],
@@ -162,7 +193,12 @@ describe("bodies", () => {
     ["white space", " \n", 400, "validation_failed"],
     ["deep", `{"name":${"[".repeat(40)}${"]".repeat(40)}}`, 400, "validation_failed"],
     ["very deep", `{"name":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, 400, "validation_failed"],
-    ["too many keys", JSON.stringify(Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`k${i}`, 1]))), 400, "validation_failed"],
+    [
+      "too many keys",
+      JSON.stringify(Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`k${i}`, 1]))),
+      400,
+      "validation_failed",
+    ],
     ["NUL", '{"name":"a\\u0000"}', 400, "validation_failed"],
     ["a prototype key", '{"name":"a","__proto__":{}}', 400, "validation_failed"],
     ["a number beyond 2^53", '{"name":9007199254740993}', 400, "validation_failed"],
@@ -190,7 +226,9 @@ describe("bodies", () => {
 
   it("refuses another content type and invalid UTF-8", async () => {
     const { app } = await server();
-    expect((await post(app, "name=a", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(415);
+    expect((await post(app, "name=a", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(
+      415,
+    );
     const answer = await post(app, new Uint8Array([0x7b, 0xff, 0x7d]));
     expect((await errorOf(answer)).code).toBe("malformed_json");
   });
@@ -209,7 +247,10 @@ describe("bodies", () => {
       duplex: "half",
     } as RequestInit);
     expect(answer.status).toBe(413);
-    const declared = await post(app, "{}", { "content-type": "application/json", "content-length": "1048577" });
+    const declared = await post(app, "{}", {
+      "content-type": "application/json",
+      "content-length": "1048577",
+    });
     expect(declared.status).toBe(413);
   });
 
@@ -232,10 +273,19 @@ describe("signing in", () => {
   it("needs a credential, and takes the local token only as it is", async () => {
     const { app } = await server();
     expect((await errorOf(await ask(app, "/api/me"))).code).toBe("unauthenticated");
-    for (const authorization of ["Bearer gtl_wrongwrongwrongwrongwrong", "Basic abc", "Bearer", `Bearer ${LOCAL_TOKEN}x`]) {
-      expect((await errorOf(await ask(app, "/api/me", { headers: { authorization } }))).code).toBe("token_invalid");
+    for (const authorization of [
+      "Bearer gtl_wrongwrongwrongwrongwrong",
+      "Basic abc",
+      "Bearer",
+      `Bearer ${LOCAL_TOKEN}x`,
+    ]) {
+      expect((await errorOf(await ask(app, "/api/me", { headers: { authorization } }))).code).toBe(
+        "token_invalid",
+      );
     }
-    expect(await (await ask(app, "/api/me", { headers: bearer })).json()).toMatchObject({ userId: "user_local" });
+    expect(await (await ask(app, "/api/me", { headers: bearer })).json()).toMatchObject({
+      userId: "user_local",
+    });
   });
 
   it("turns a link into a cookie once, and needs our own page for changes by cookie", async () => {
@@ -243,7 +293,8 @@ describe("signing in", () => {
     const { url } = await createLoginLink();
     const code = new URL(url).hash.replace("#code=", "");
     const json = { "content-type": "application/json" };
-    const login = (): Promise<Response> => ask(app, "/api/auth/login", { method: "POST", headers: json, body: JSON.stringify({ code }) });
+    const login = (): Promise<Response> =>
+      ask(app, "/api/auth/login", { method: "POST", headers: json, body: JSON.stringify({ code }) });
     const first = await login();
     expect(first.status).toBe(200);
     const set = first.headers.get("set-cookie") ?? "";
@@ -264,13 +315,19 @@ describe("signing in", () => {
     const { app, createLoginLink, ports } = await server();
     const code = new URL((await createLoginLink()).url).hash.replace("#code=", "");
     ports.clock.advance(600_001);
-    const answer = await ask(app, "/api/auth/login", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ code }) });
+    const answer = await ask(app, "/api/auth/login", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ code }),
+    });
     expect((await errorOf(answer)).code).toBe("login_code_invalid");
   });
 
   it("keeps users out of each other's addresses", async () => {
     const { app } = await server();
-    expect((await errorOf(await ask(app, "/api/users/user_other/towns", { headers: bearer }))).code).toBe("user_mismatch");
+    expect((await errorOf(await ask(app, "/api/users/user_other/towns", { headers: bearer }))).code).toBe(
+      "user_mismatch",
+    );
   });
 
   it("answers a repeated making of a link without its secret", async () => {

@@ -12,7 +12,11 @@ export function agentRoutes(on: Endpoints): void {
       operation: "agents.list",
       summary: "Agents and what each is doing.",
       who: "viewer",
-      query: z.strictObject({ role: role.optional(), status: agentStatus.optional(), rigId: idSchema("rig").optional() }),
+      query: z.strictObject({
+        role: role.optional(),
+        status: agentStatus.optional(),
+        rigId: idSchema("rig").optional(),
+      }),
       answer: listOf(agentShape),
     },
     (town, { query }) =>

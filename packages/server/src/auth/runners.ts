@@ -6,7 +6,11 @@ import { assertFresh, GRACE_MS, verifyRunnerToken } from "./tokens.ts";
 import { bearerOf } from "./users.ts";
 
 /** `grace`: an expired token counts for another 24 h (a machine that slept), for the heartbeat only. */
-export async function authenticateRunner(ports: ServerPorts, c: AppContext, grace: boolean): Promise<Principal> {
+export async function authenticateRunner(
+  ports: ServerPorts,
+  c: AppContext,
+  grace: boolean,
+): Promise<Principal> {
   const bearer = bearerOf(c);
   if (bearer === undefined) throw new GastownError("unauthenticated", "Send the runner's token.");
   const verified = await verifyRunnerToken(ports.keys, bearer, ports.now());

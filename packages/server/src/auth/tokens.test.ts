@@ -34,7 +34,9 @@ describe("session tokens", () => {
     });
     const rotated = [key("newest", 3), ...keys];
     expect((await verifySessionToken(rotated, token, START)).claims).toEqual(claims);
-    await expect(verifySessionToken([key("a", 4), ...rotated], token, START)).rejects.toMatchObject({ code: "token_invalid" });
+    await expect(verifySessionToken([key("a", 4), ...rotated], token, START)).rejects.toMatchObject({
+      code: "token_invalid",
+    });
   });
 
   it("are refused with another key, algorithm, audience or issuer", async () => {
@@ -89,7 +91,11 @@ describe("session tokens", () => {
 
 describe("runner tokens", () => {
   it("come back as they were signed, and are no session tokens", async () => {
-    const { token, expiresAt } = await signRunnerToken(keys, { instanceId: "run_1", townId: "town_1", epoch: 2 }, START);
+    const { token, expiresAt } = await signRunnerToken(
+      keys,
+      { instanceId: "run_1", townId: "town_1", epoch: 2 },
+      START,
+    );
     expect(expiresAt).toBe(START + RUNNER_TOKEN_MS);
     expect(await verifyRunnerToken(keys, token, START)).toEqual({
       claims: { instanceId: "run_1", townId: "town_1", epoch: 2 },

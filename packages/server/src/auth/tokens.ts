@@ -44,7 +44,11 @@ const sessionPayload = z.object({ ...common, rig: z.string().nullable(), agent: 
 const runnerPayload = z.object(common);
 
 /** A new session token; `now` in epoch ms. */
-export function signSessionToken(keys: readonly SigningKey[], token: SessionToken, now: number): Promise<string> {
+export function signSessionToken(
+  keys: readonly SigningKey[],
+  token: SessionToken,
+  now: number,
+): Promise<string> {
   const payload = {
     town: token.townId,
     rig: token.rigId,
@@ -53,7 +57,12 @@ export function signSessionToken(keys: readonly SigningKey[], token: SessionToke
     epoch: token.epoch,
     scope: ["mcp"],
   };
-  return sign(keys, payload, { audience: "gastown:session", subject: token.sessionId, now, lifetimeMs: SESSION_TOKEN_MS });
+  return sign(keys, payload, {
+    audience: "gastown:session",
+    subject: token.sessionId,
+    now,
+    lifetimeMs: SESSION_TOKEN_MS,
+  });
 }
 
 /** A new runner token and when it ends (epoch ms). */
@@ -124,7 +133,8 @@ interface SignOptions {
 
 function sign(keys: readonly SigningKey[], payload: JWTPayload, options: SignOptions): Promise<string> {
   const [key] = keys;
-  if (key === undefined) throw new GastownError("not_ready", "The server has no signing key. Give it one and start again.");
+  if (key === undefined)
+    throw new GastownError("not_ready", "The server has no signing key. Give it one and start again.");
   const iat = Math.floor(options.now / 1000);
   return new SignJWT(payload)
     .setProtectedHeader({ alg: "HS256", kid: key.kid })
@@ -170,4 +180,5 @@ function parseOrRefuse<T>(schema: z.ZodType<T>, payload: JWTPayload): T {
   return parsed.data;
 }
 
-const invalid = (): GastownError => new GastownError("token_invalid", "This token is not one of ours, or not for this.");
+const invalid = (): GastownError =>
+  new GastownError("token_invalid", "This token is not one of ours, or not for this.");

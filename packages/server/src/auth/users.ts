@@ -32,7 +32,10 @@ export async function authenticateUser(ports: ServerPorts, c: AppContext): Promi
   if (cookie !== undefined && ports.store.touchBrowserSession(await sha256Hex(cookie), ports.now())) {
     return { kind: "user", ...LOCAL_USER, cookie: true };
   }
-  throw new GastownError("unauthenticated", "Sign in first: open a link made by `gastown token link`, or send the local token.");
+  throw new GastownError(
+    "unauthenticated",
+    "Sign in first: open a link made by `gastown token link`, or send the local token.",
+  );
 }
 
 /** A one-use link whose fragment signs a browser in; the fragment never reaches a log. */
@@ -56,4 +59,5 @@ export async function signIn(ports: ServerPorts, code: string): Promise<string> 
   return secret;
 }
 
-const invalidToken = (): GastownError => new GastownError("token_invalid", "This token is not known here. Check which server it is for.");
+const invalidToken = (): GastownError =>
+  new GastownError("token_invalid", "This token is not known here. Check which server it is for.");

@@ -12,7 +12,16 @@ import { authenticateUser } from "./users.ts";
  * (and the user of the path, where it names one); `boot` and `ticket` bring a one-use secret that
  * the handler itself uses up; `runner_grace` also takes an expired token of the current epoch.
  */
-export type Who = "anyone" | "user" | "viewer" | "member" | "owner" | "runner" | "runner_grace" | "boot" | "ticket";
+export type Who =
+  | "anyone"
+  | "user"
+  | "viewer"
+  | "member"
+  | "owner"
+  | "runner"
+  | "runner_grace"
+  | "boot"
+  | "ticket";
 
 export interface Known {
   principal: Principal;
@@ -55,13 +64,20 @@ function checkUser(ports: ServerPorts, principal: Principal & { kind: "user" }, 
   }
 }
 
-function checkRunner(principal: Principal & { kind: "runner" }, townId: string | undefined, town: TownActor | undefined): void {
+function checkRunner(
+  principal: Principal & { kind: "runner" },
+  townId: string | undefined,
+  town: TownActor | undefined,
+): void {
   if (town === undefined || principal.townId !== townId) {
     throw new GastownError("scope_mismatch", "This runner's token is for another town.");
   }
   const epoch = town.read((open) => open.runnerEpoch());
   if (principal.epoch !== epoch) {
-    throw new GastownError("runner_fenced", "A newer runner has taken over this town. Save what you have and end.");
+    throw new GastownError(
+      "runner_fenced",
+      "A newer runner has taken over this town. Save what you have and end.",
+    );
   }
 }
 

@@ -70,7 +70,8 @@ function listRoutes(on: Endpoints): void {
       method: "get",
       path: bead,
       operation: "beads.get",
-      summary: "One bead with its timeline, dependencies and sessions; convoys and escalations are beads too.",
+      summary:
+        "One bead with its timeline, dependencies and sessions; convoys and escalations are beads too.",
       who: "viewer",
       answer: beadDetail,
       etag,
@@ -102,7 +103,8 @@ function makingRoutes(on: Endpoints): void {
       status: 201,
       answer: beadShape,
     },
-    (town, { params, body: { start, ...body }, actor }) => town.sling(params.rigId, body, { held: start !== true }, actor),
+    (town, { params, body: { start, ...body }, actor }) =>
+      town.sling(params.rigId, body, { held: start !== true }, actor),
   );
   on.command(
     {
@@ -122,7 +124,13 @@ function makingRoutes(on: Endpoints): void {
 function changeRoutes(on: Endpoints): void {
   const change = { method: "post", who: "member", answer: beadShape, etag } as const;
   on.command(
-    { ...change, path: `${bead}/close`, operation: "beads.close", summary: "Closes it; a live session is stopped, its work saved.", body: closeBeadBody },
+    {
+      ...change,
+      path: `${bead}/close`,
+      operation: "beads.close",
+      summary: "Closes it; a live session is stopped, its work saved.",
+      body: closeBeadBody,
+    },
     (town, { params, body, actor }) => town.closeBead(params.beadId, body.reason, body.note ?? "", actor),
   );
   on.command(
@@ -130,16 +138,34 @@ function changeRoutes(on: Endpoints): void {
     (town, { params, body, actor }) => town.failBead(params.beadId, body.note, actor),
   );
   on.command(
-    { ...change, path: `${bead}/retry`, operation: "beads.retry", summary: "Gives a failed bead a new start, or ends a cooldown.", body: retryBody },
+    {
+      ...change,
+      path: `${bead}/retry`,
+      operation: "beads.retry",
+      summary: "Gives a failed bead a new start, or ends a cooldown.",
+      body: retryBody,
+    },
     (town, { params, body, actor }) =>
       town.retryBead(params.beadId, { fresh: body.fresh ?? false, note: body.note ?? "" }, actor),
   );
   on.command(
-    { ...change, path: `${bead}/hold`, operation: "beads.hold", summary: "Keeps an open bead from starting.", body: noBody },
+    {
+      ...change,
+      path: `${bead}/hold`,
+      operation: "beads.hold",
+      summary: "Keeps an open bead from starting.",
+      body: noBody,
+    },
     (town, { params, actor }) => town.holdBead(params.beadId, actor),
   );
   on.command(
-    { ...change, path: `${bead}/start`, operation: "beads.start", summary: "Releases a held bead.", body: noBody },
+    {
+      ...change,
+      path: `${bead}/start`,
+      operation: "beads.start",
+      summary: "Releases a held bead.",
+      body: noBody,
+    },
     (town, { params, actor }) => town.startBead(params.beadId, actor),
   );
 }

@@ -6,7 +6,12 @@ import { z } from "zod";
 /** A chain of blockers longer than this is told in part; every step is one read. */
 const MAX_CHAIN = 20;
 
-const link = z.object({ id: z.string(), title: z.string(), status: z.string(), waitingOn: waitingOn.optional() });
+const link = z.object({
+  id: z.string(),
+  title: z.string(),
+  status: z.string(),
+  waitingOn: waitingOn.optional(),
+});
 export const whyShape = z.object({
   state: z.string(),
   waitingOn: waitingOn.optional(),
@@ -31,7 +36,9 @@ function chainFrom(town: Town, start: BeadDetail): z.input<typeof link>[] {
     const { id, title, status } = next;
     seen.add(id);
     chain.push({ id, title, status, ...(next.waitingOn === undefined ? {} : { waitingOn: next.waitingOn }) });
-    const blocker: { id: string } | undefined = next.dependencies.blockedBy.find((one) => one.status !== "closed");
+    const blocker: { id: string } | undefined = next.dependencies.blockedBy.find(
+      (one) => one.status !== "closed",
+    );
     next = blocker === undefined ? undefined : town.bead(blocker.id);
   }
   return chain;

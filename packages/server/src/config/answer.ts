@@ -1,5 +1,11 @@
 /** Settings as they are read: what is stored, what holds, and where each comes from; secrets masked. */
-import { rigConfig, townConfig, type EffectiveConfig, type RigConfig, type TownConfig } from "@gastown/protocol";
+import {
+  rigConfig,
+  townConfig,
+  type EffectiveConfig,
+  type RigConfig,
+  type TownConfig,
+} from "@gastown/protocol";
 import { z } from "zod";
 import { canonical } from "../kernel/canonical.ts";
 import { flatten, type JsonObject } from "./json-object.ts";
@@ -13,7 +19,11 @@ const effective = z.record(
 );
 export const townConfigAnswer = z.object({ version: z.int(), config: townConfig, effective });
 export const rigConfigAnswer = z.object({ version: z.int(), config: rigConfig, effective });
-export const changeAnswer = z.object({ version: z.int(), changed: z.array(z.string()), effects: z.array(z.string()) });
+export const changeAnswer = z.object({
+  version: z.int(),
+  changed: z.array(z.string()),
+  effects: z.array(z.string()),
+});
 
 /** What is stored under another name than what it decides. */
 const STORED_AS: Record<string, string[]> = {
@@ -39,7 +49,10 @@ export function effectiveWithSources(
   const rigKeys = flatten({ ...rig }, WHOLE);
   const shown = flatten({ ...value, env: maskEnv(value.env) }, WHOLE);
   return Object.fromEntries(
-    Object.entries(shown).map(([key, item]) => [key, { value: item, source: sourceOf(key, townKeys, rigKeys) }]),
+    Object.entries(shown).map(([key, item]) => [
+      key,
+      { value: item, source: sourceOf(key, townKeys, rigKeys) },
+    ]),
   );
 }
 

@@ -13,7 +13,10 @@ const patch = (changes: Record<string, unknown>): TownConfig => patchConfig(town
 
 describe("a change of settings", () => {
   it("merges objects per key and replaces arrays and env", () => {
-    expect(patch({ review: { gates: ["make"] } })).toEqual({ ...stored, review: { code_review: true, gates: ["make"] } });
+    expect(patch({ review: { gates: ["make"] } })).toEqual({
+      ...stored,
+      review: { code_review: true, gates: ["make"] },
+    });
     expect(patch({ env: { A: "b" } }).env).toEqual({ A: "b" });
     expect(patch({})).toEqual(stored);
   });
@@ -34,7 +37,9 @@ describe("a change of settings", () => {
   });
 
   it("validates the whole result and never repeats a value", () => {
-    expect(() => patch({ limits: { max_agents: 0 } })).toThrow(expect.objectContaining({ code: "validation_failed" }));
+    expect(() => patch({ limits: { max_agents: 0 } })).toThrow(
+      expect.objectContaining({ code: "validation_failed" }),
+    );
     expect(() => patch({ review: null })).toThrow(expect.objectContaining({ code: "validation_failed" }));
     expect(() => patch({ env: { GASTOWN_X: "planted-secret" } })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining("planted-secret") }),
@@ -42,10 +47,9 @@ describe("a change of settings", () => {
   });
 
   it("says which keys changed, by name only", () => {
-    expect(changedKeys(stored, patch({ default_model: "m2", env: { A: "b" }, review: { code_review: true } }))).toEqual([
-      "default_model",
-      "env",
-    ]);
+    expect(
+      changedKeys(stored, patch({ default_model: "m2", env: { A: "b" }, review: { code_review: true } })),
+    ).toEqual(["default_model", "env"]);
   });
 });
 
@@ -78,7 +82,9 @@ describe("secrets in env", () => {
   });
 
   it("are refused masked where none is stored", () => {
-    expect(() => unmaskEnv({ NEW_KEY: "****abcd" }, {})).toThrow(expect.objectContaining({ code: "masked_value_unknown" }));
+    expect(() => unmaskEnv({ NEW_KEY: "****abcd" }, {})).toThrow(
+      expect.objectContaining({ code: "masked_value_unknown" }),
+    );
     expect(unmaskEnv({ NEW_KEY: "****abcdefg" }, {})).toEqual({ NEW_KEY: "****abcdefg" });
   });
 });

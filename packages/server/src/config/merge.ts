@@ -36,7 +36,8 @@ function mergeObjects(base: JsonObject, changes: JsonObject): JsonObject {
   const merged = { ...base };
   for (const [key, value] of Object.entries(changes)) {
     const before = merged[key];
-    merged[key] = isObject(value) && isObject(before) && !REPLACED.has(key) ? mergeObjects(before, value) : value;
+    merged[key] =
+      isObject(value) && isObject(before) && !REPLACED.has(key) ? mergeObjects(before, value) : value;
   }
   return merged;
 }

@@ -2,7 +2,14 @@
 import { GastownError, rigConfig, townConfig } from "@gastown/protocol";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { AppContext } from "../http/env.ts";
-import { changeAnswer, changedKeys, effectiveWithSources, masked, rigConfigAnswer, townConfigAnswer } from "./answer.ts";
+import {
+  changeAnswer,
+  changedKeys,
+  effectiveWithSources,
+  masked,
+  rigConfigAnswer,
+  townConfigAnswer,
+} from "./answer.ts";
 import { configPatch, patchConfig } from "./merge.ts";
 
 const townPath = "/api/towns/{townId}/config";
@@ -12,14 +19,35 @@ const etag = ({ version }: { version: number }): string => tagOf(version);
 
 export function configRoutes(on: Endpoints): void {
   on.read(
-    { method: "get", path: townPath, operation: "config.get", summary: "The town's settings, secrets masked.", who: "viewer", answer: townConfigAnswer, etag },
+    {
+      method: "get",
+      path: townPath,
+      operation: "config.get",
+      summary: "The town's settings, secrets masked.",
+      who: "viewer",
+      answer: townConfigAnswer,
+      etag,
+    },
     (town) => {
       const { version, config, effective } = town.config();
-      return { version, config: masked(config), effective: effectiveWithSources(effective, config, undefined) };
+      return {
+        version,
+        config: masked(config),
+        effective: effectiveWithSources(effective, config, undefined),
+      };
     },
   );
   on.command(
-    { method: "patch", path: townPath, operation: "config.update", summary: "Changes settings; $unset returns keys to their default.", who: "owner", body: configPatch, answer: changeAnswer, etag },
+    {
+      method: "patch",
+      path: townPath,
+      operation: "config.update",
+      summary: "Changes settings; $unset returns keys to their default.",
+      who: "owner",
+      body: configPatch,
+      answer: changeAnswer,
+      etag,
+    },
     (town, { body, actor, c }) => {
       const { version, config } = town.config();
       checkVersion(c, version);
@@ -30,14 +58,35 @@ export function configRoutes(on: Endpoints): void {
     },
   );
   on.read(
-    { method: "get", path: rigPath, operation: "rigConfig.get", summary: "A rig's overrides and what holds for it.", who: "viewer", answer: rigConfigAnswer, etag },
+    {
+      method: "get",
+      path: rigPath,
+      operation: "rigConfig.get",
+      summary: "A rig's overrides and what holds for it.",
+      who: "viewer",
+      answer: rigConfigAnswer,
+      etag,
+    },
     (town, { params }) => {
       const { version, config, effective } = town.rigConfig(params.rigId);
-      return { version, config: masked(config), effective: effectiveWithSources(effective, town.config().config, config) };
+      return {
+        version,
+        config: masked(config),
+        effective: effectiveWithSources(effective, town.config().config, config),
+      };
     },
   );
   on.command(
-    { method: "patch", path: rigPath, operation: "rigConfig.update", summary: "Changes a rig's overrides; $unset inherits again.", who: "owner", body: configPatch, answer: changeAnswer, etag },
+    {
+      method: "patch",
+      path: rigPath,
+      operation: "rigConfig.update",
+      summary: "Changes a rig's overrides; $unset inherits again.",
+      who: "owner",
+      body: configPatch,
+      answer: changeAnswer,
+      etag,
+    },
     (town, { params, body, actor, c }) => {
       const { version, config } = town.rigConfig(params.rigId);
       checkVersion(c, version);
@@ -52,5 +101,9 @@ export function configRoutes(on: Endpoints): void {
 function checkVersion(c: AppContext, version: number): void {
   const wanted = c.req.header("if-match");
   if (wanted === undefined || wanted === "*" || wanted === tagOf(version)) return;
-  throw new GastownError("precondition_failed", "The settings changed meanwhile. Read them again, then decide.", { version });
+  throw new GastownError(
+    "precondition_failed",
+    "The settings changed meanwhile. Read them again, then decide.",
+    { version },
+  );
 }

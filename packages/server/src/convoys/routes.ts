@@ -1,5 +1,14 @@
 /** Convoys: a goal as a graph of beads (spec/api.md §3.7). */
-import { anyBeadId, convoyDetail, convoyShape, convoyState, idSchema, limits, noteBody, slingConvoyBody } from "@gastown/protocol";
+import {
+  anyBeadId,
+  convoyDetail,
+  convoyShape,
+  convoyState,
+  idSchema,
+  limits,
+  noteBody,
+  slingConvoyBody,
+} from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import { complete, listOf, noBody } from "../http/query.ts";
@@ -35,13 +44,27 @@ export function convoyRoutes(on: Endpoints): void {
     (town, { query }) => complete(town.convoys(query)),
   );
   on.read(
-    { method: "get", path: convoy, operation: "convoys.get", summary: "One convoy with its graph.", who: "viewer", answer: convoyDetail, etag },
+    {
+      method: "get",
+      path: convoy,
+      operation: "convoys.get",
+      summary: "One convoy with its graph.",
+      who: "viewer",
+      answer: convoyDetail,
+      etag,
+    },
     (town, { params }) => town.convoy(params.convoyId),
   );
 
   const change = { method: "post", who: "member", answer: convoyDetail, etag } as const;
   on.command(
-    { ...change, path: `${convoy}/start`, operation: "convoys.start", summary: "Starts a staged convoy.", body: noBody },
+    {
+      ...change,
+      path: `${convoy}/start`,
+      operation: "convoys.start",
+      summary: "Starts a staged convoy.",
+      body: noBody,
+    },
     (town, { params, actor }) => town.startConvoy(params.convoyId, actor),
   );
   on.command(
@@ -55,11 +78,23 @@ export function convoyRoutes(on: Endpoints): void {
     (town, { params, body, actor }) => town.waiveMember(params.convoyId, body.beadId, body.note, actor),
   );
   on.command(
-    { ...change, path: `${convoy}/retry`, operation: "convoys.retry", summary: "Retries failed members, or the landing.", body: noBody },
+    {
+      ...change,
+      path: `${convoy}/retry`,
+      operation: "convoys.retry",
+      summary: "Retries failed members, or the landing.",
+      body: noBody,
+    },
     (town, { params, actor }) => town.retryConvoy(params.convoyId, actor),
   );
   on.command(
-    { ...change, path: `${convoy}/close`, operation: "convoys.close", summary: "Ends it; members' sessions are stopped, their work saved.", body: noteBody },
+    {
+      ...change,
+      path: `${convoy}/close`,
+      operation: "convoys.close",
+      summary: "Ends it; members' sessions are stopped, their work saved.",
+      body: noteBody,
+    },
     (town, { params, body, actor }) => town.closeConvoy(params.convoyId, body.note ?? "", actor),
   );
 }

@@ -6,5 +6,7 @@ import { ensuredRunner, isRunner, type EffectContext, type RequestOf } from "./c
 export async function branch(context: EffectContext, { body }: RequestOf<"branch">): Promise<EffectAnswer> {
   const runner = await ensuredRunner(context);
   if (!isRunner(runner)) return runner;
-  return accepted(await context.client.call(runner, { method: "POST", path: "/git/branch", body, signal: context.signal }));
+  return accepted(
+    await context.client.call(runner, { method: "POST", path: "/git/branch", body, signal: context.signal }),
+  );
 }

@@ -9,7 +9,12 @@ import { primeOf } from "../testing/prime.ts";
 const TOWN = "town_00000000000000000000000001";
 const SESSION = "sess_00000000000000000000000001";
 const EFFECT = "eff_00000000000000000000000001";
-const rig = { id: "rig_00000000000000000000000001", name: "web", git_url: "https://git.example/web.git", default_branch: "main" };
+const rig = {
+  id: "rig_00000000000000000000000001",
+  name: "web",
+  git_url: "https://git.example/web.git",
+  default_branch: "main",
+};
 const address = { url: "http://127.0.0.1:9", bearer: "b3arer", instanceId: "run_00000000000000000000000001" };
 
 const prime = primeOf();
@@ -52,8 +57,10 @@ interface Seen {
   body: unknown;
 }
 type Reply = () => Response | Promise<Response>;
-const json = (status: number, body: unknown, headers: Record<string, string> = {}): Reply => () =>
-  new Response(JSON.stringify(body), { status, headers });
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Reply =>
+  () =>
+    new Response(JSON.stringify(body), { status, headers });
 const refusal = (status: number, code: string, headers?: Record<string, string>): Reply =>
   json(status, { error: { code, message: `${code}.` } }, headers);
 
@@ -63,13 +70,22 @@ interface Run {
   ports: TestPorts;
 }
 
-async function run(request: EffectRequest, reply: Reply, options: { runner?: boolean; signal?: AbortSignal } = {}): Promise<Run> {
+async function run(
+  request: EffectRequest,
+  reply: Reply,
+  options: { runner?: boolean; signal?: AbortSignal } = {},
+): Promise<Run> {
   const ports = await testPorts();
   const seen: Seen[] = [];
   const fetcher = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
     const headers = new Headers(init.headers);
     const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
-    seen.push({ url: String(input), method: init.method ?? "GET", authorization: headers.get("authorization"), body });
+    seen.push({
+      url: String(input),
+      method: init.method ?? "GET",
+      authorization: headers.get("authorization"),
+      body,
+    });
     if (init.signal?.aborted) throw new Error("aborted");
     return reply();
   };
@@ -88,17 +104,37 @@ describe("start_session", () => {
   it("asks with prompt, role and this session's own tools", async () => {
     const { answer, seen, ports } = await run(start, json(202, {}));
     expect(answer).toEqual({ type: "done" });
-    expect(seen[0]).toMatchObject({ url: `${address.url}/agents/start`, method: "POST", authorization: "Bearer b3arer" });
+    expect(seen[0]).toMatchObject({
+      url: `${address.url}/agents/start`,
+      method: "POST",
+      authorization: "Bearer b3arer",
+    });
     const body = startRequest.parse(seen[0]?.body);
     expect(body.prompt).toContain("Add a search box");
     expect(body.system).toContain("You are Toast, a polecat");
-    expect(body.mcp).toMatchObject({ name: "gastown", url: `${ports.publicUrl}/api/towns/${TOWN}/sessions/${SESSION}/mcp` });
+    expect(body.mcp).toMatchObject({
+      name: "gastown",
+      url: `${ports.publicUrl}/api/towns/${TOWN}/sessions/${SESSION}/mcp`,
+    });
     const { claims } = await verifySessionToken(ports.keys, body.mcp.token, ports.now());
-    expect(claims).toEqual({ sessionId: SESSION, townId: TOWN, rigId: rig.id, agentId: prime.agent.id, role: "polecat", epoch: 4 });
+    expect(claims).toEqual({
+      sessionId: SESSION,
+      townId: TOWN,
+      rigId: rig.id,
+      agentId: prime.agent.id,
+      role: "polecat",
+      epoch: 4,
+    });
   });
 
   it("lets a mayor wait for its first message", async () => {
-    const mayor: LaunchPlan = { ...plan, role: "mayor", rig: null, bead: null, prime: primeOf({ role: "mayor" }) };
+    const mayor: LaunchPlan = {
+      ...plan,
+      role: "mayor",
+      rig: null,
+      bead: null,
+      prime: primeOf({ role: "mayor" }),
+    };
     const { seen } = await run({ kind: "start_session", plan: mayor }, json(202, {}));
     expect(startRequest.parse(seen[0]?.body).prompt).toBeNull();
   });
@@ -125,7 +161,11 @@ describe("start_session", () => {
 
   it("counts nothing where nobody listens or no runner comes up", async () => {
     const nobody = (): Promise<Response> =>
-      Promise.reject(new TypeError("fetch failed", { cause: Object.assign(new Error("refused"), { code: "ECONNREFUSED" }) }));
+      Promise.reject(
+        new TypeError("fetch failed", {
+          cause: Object.assign(new Error("refused"), { code: "ECONNREFUSED" }),
+        }),
+      );
     expect((await run(start, nobody)).answer).toMatchObject({ type: "retry", counted: false });
     const none = await run(start, json(202, {}), { runner: false });
     expect(none.answer).toMatchObject({ type: "retry", counted: false });
@@ -148,8 +188,17 @@ describe("work that is answered by callback", () => {
   const cases: [EffectRequest, string][] = [
     [setup, "/repos/setup"],
     [settle, `/agents/${SESSION}/settle`],
-    [{ kind: "branch", body: { ...effect, operation: "create", branch: "b", from: "main", expected_head: null } }, "/git/branch"],
-    [{ kind: "run_gates", body: { ...effect, head_sha: "a".repeat(40), gates: [], env: {}, setup: [] } }, "/gates/run"],
+    [
+      {
+        kind: "branch",
+        body: { ...effect, operation: "create", branch: "b", from: "main", expected_head: null },
+      },
+      "/git/branch",
+    ],
+    [
+      { kind: "run_gates", body: { ...effect, head_sha: "a".repeat(40), gates: [], env: {}, setup: [] } },
+      "/gates/run",
+    ],
     [
       {
         kind: "merge",
@@ -173,33 +222,52 @@ describe("work that is answered by callback", () => {
   it.each(cases)("sends $kind as it is", async (request, path) => {
     const { answer, seen } = await run(request, json(202, { accepted: true }));
     expect(answer).toEqual({ type: "accepted" });
-    expect(seen).toMatchObject([{ method: "POST", url: `${address.url}${path}`, body: "body" in request ? request.body : null }]);
+    expect(seen).toMatchObject([
+      { method: "POST", url: `${address.url}${path}`, body: "body" in request ? request.body : null },
+    ]);
   });
 
   it("is dead when refused, and tried again when there is no room", async () => {
-    expect((await run(setup, refusal(422, "repository_unusable"))).answer).toEqual(refused("repository_unusable"));
+    expect((await run(setup, refusal(422, "repository_unusable"))).answer).toEqual(
+      refused("repository_unusable"),
+    );
     expect((await run(setup, refusal(503, "draining", { "retry-after": "7" }))).answer).toEqual({
       type: "retry",
       message: "draining.",
       counted: false,
       retryAfterMs: 7_000,
     });
-    expect((await run(setup, refusal(500, "internal"))).answer).toMatchObject({ type: "retry", counted: true });
+    expect((await run(setup, refusal(500, "internal"))).answer).toMatchObject({
+      type: "retry",
+      counted: true,
+    });
   });
 });
 
 describe("what is done when the runner says so, or knows nothing of it", () => {
   const stop: EffectRequest = { kind: "stop_session", sessionId: SESSION, epoch: 4, mode: "now" };
   const withdraw: EffectRequest = { kind: "withdraw_merge", effectId: EFFECT };
-  const message: EffectRequest = { kind: "message_session", sessionId: SESSION, epoch: 4, messageId: "msg_1", text: "hi", mode: "when_idle" };
+  const message: EffectRequest = {
+    kind: "message_session",
+    sessionId: SESSION,
+    epoch: 4,
+    messageId: "msg_1",
+    text: "hi",
+    mode: "when_idle",
+  };
 
   it("a stop", async () => {
     for (const reply of [json(202, {}), refusal(404, "not_found"), refusal(409, "session_fenced")]) {
       const { answer, seen } = await run(stop, reply);
       expect(answer).toEqual({ type: "done" });
-      expect(seen).toMatchObject([{ url: `${address.url}/agents/${SESSION}/stop`, body: { epoch: 4, mode: "now" } }]);
+      expect(seen).toMatchObject([
+        { url: `${address.url}/agents/${SESSION}/stop`, body: { epoch: 4, mode: "now" } },
+      ]);
     }
-    expect((await run(stop, json(202, {}), { runner: false })).answer).toMatchObject({ type: "retry", counted: false });
+    expect((await run(stop, json(202, {}), { runner: false })).answer).toMatchObject({
+      type: "retry",
+      counted: false,
+    });
   });
 
   it("a withdrawal, also when it comes too late", async () => {

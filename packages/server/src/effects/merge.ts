@@ -6,7 +6,9 @@ import { currentRunner, ensuredRunner, isRunner, type EffectContext, type Reques
 export async function merge(context: EffectContext, { body }: RequestOf<"merge">): Promise<EffectAnswer> {
   const runner = await ensuredRunner(context);
   if (!isRunner(runner)) return runner;
-  return accepted(await context.client.call(runner, { method: "POST", path: "/git/merge", body, signal: context.signal }));
+  return accepted(
+    await context.client.call(runner, { method: "POST", path: "/git/merge", body, signal: context.signal }),
+  );
 }
 
 /** Takes a landing back until its push begins; that it came too late is the landing's own answer. */

@@ -14,7 +14,12 @@ export async function startSession(
   const runner = await ensuredRunner(context);
   if (!isRunner(runner)) return runner;
   const body = await startRequestOf(context, context.townId, plan, context.now());
-  const call = await context.client.call(runner, { method: "POST", path: "/agents/start", body, signal: context.signal });
+  const call = await context.client.call(runner, {
+    method: "POST",
+    path: "/agents/start",
+    body,
+    signal: context.signal,
+  });
   if (call.type === "ok") return { type: "done" };
   if (call.type !== "error") return unreached(call);
   const untyped = call.status >= 500 && call.status !== 503;

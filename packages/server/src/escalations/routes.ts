@@ -21,7 +21,14 @@ export function escalationRoutes(on: Endpoints): void {
     (town, { query }) => complete(town.escalations(query)),
   );
   on.read(
-    { method: "get", path: escalation, operation: "escalations.get", summary: "One escalation.", who: "viewer", answer: escalationShape },
+    {
+      method: "get",
+      path: escalation,
+      operation: "escalations.get",
+      summary: "One escalation.",
+      who: "viewer",
+      answer: escalationShape,
+    },
     (town, { params }) => town.escalation(params.escalationId),
   );
   on.command(

@@ -19,7 +19,10 @@ const eventsQuery = z
     /** Seconds to wait for something newer than `after`. */
     wait: whole(0, 25).optional(),
   })
-  .refine(({ after, before }) => after === undefined || before === undefined, "give after or before, not both");
+  .refine(
+    ({ after, before }) => after === undefined || before === undefined,
+    "give after or before, not both",
+  );
 type EventsQuery = z.output<typeof eventsQuery>;
 
 const eventsAnswer = z.object({

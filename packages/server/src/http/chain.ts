@@ -32,7 +32,12 @@ export function useChain(app: App, ports: ServerPorts, registry: Registry): void
   app.notFound((c) => missing(ports, registry, c));
   app.onError((error, c) => {
     const known = error instanceof GastownError && ERROR_CODES[error.code][0] !== 500;
-    if (!known) ports.sink.log("error", "a request failed", { requestId: c.get("requestId"), route: c.get("pattern"), error });
+    if (!known)
+      ports.sink.log("error", "a request failed", {
+        requestId: c.get("requestId"),
+        route: c.get("pattern"),
+        error,
+      });
     return errorResponse(c, error);
   });
 }
@@ -108,7 +113,10 @@ function tagsOfPrincipal(principal: Principal): Tags {
 async function missing(ports: ServerPorts, registry: Registry, c: AppContext): Promise<Response> {
   const allow = registry.methodsFor(c.req.path);
   if (allow.length > 0) {
-    return errorResponse(c, new GastownError("method_not_allowed", `${c.req.method} is not offered here.`, { allow }));
+    return errorResponse(
+      c,
+      new GastownError("method_not_allowed", `${c.req.method} is not offered here.`, { allow }),
+    );
   }
   const ours = /^\/(api|debug)(\/|$)/.test(c.req.path);
   const page = ours ? undefined : await ports.pages?.(c.req.raw);

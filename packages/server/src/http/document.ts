@@ -24,7 +24,9 @@ interface Parameter {
 }
 
 export function documentOf(spec: Documented): RouteConfig {
-  const json = (schema: z.ZodType, io: "input" | "output") => ({ "application/json": { schema: schemaOf(schema, io) } });
+  const json = (schema: z.ZodType, io: "input" | "output") => ({
+    "application/json": { schema: schemaOf(schema, io) },
+  });
   const route = {
     method: spec.method,
     path: spec.path,

@@ -65,22 +65,42 @@ export interface TownCall<Path extends string, Q, B> extends Call<Path, Q, B> {
 
 export interface Endpoints {
   /** Needs no town, or more than one turn of it. */
-  plain<Path extends string, A extends z.ZodType, Q extends z.ZodType = z.ZodType<unknown>, B extends z.ZodType = z.ZodType<unknown>>(
+  plain<
+    Path extends string,
+    A extends z.ZodType,
+    Q extends z.ZodType = z.ZodType<unknown>,
+    B extends z.ZodType = z.ZodType<unknown>,
+  >(
     spec: Spec<Path, Q, B, A>,
     handle: (call: Call<Path, z.output<Q>, z.output<B>>) => Promise<z.input<A>> | z.input<A>,
   ): void;
   /** Works with an open town over more than one turn. */
-  town<Path extends string, A extends z.ZodType, Q extends z.ZodType = z.ZodType<unknown>, B extends z.ZodType = z.ZodType<unknown>>(
+  town<
+    Path extends string,
+    A extends z.ZodType,
+    Q extends z.ZodType = z.ZodType<unknown>,
+    B extends z.ZodType = z.ZodType<unknown>,
+  >(
     spec: Spec<Path, Q, B, A>,
     handle: (call: TownCall<Path, z.output<Q>, z.output<B>>) => Promise<z.input<A>> | z.input<A>,
   ): void;
   /** Reads the town. */
-  read<Path extends string, A extends z.ZodType, Q extends z.ZodType = z.ZodType<unknown>, B extends z.ZodType = z.ZodType<unknown>>(
+  read<
+    Path extends string,
+    A extends z.ZodType,
+    Q extends z.ZodType = z.ZodType<unknown>,
+    B extends z.ZodType = z.ZodType<unknown>,
+  >(
     spec: Spec<Path, Q, B, A>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>) => z.input<A>,
   ): void;
   /** Changes the town in one transaction, once per idempotency key. */
-  command<Path extends string, A extends z.ZodType, Q extends z.ZodType = z.ZodType<unknown>, B extends z.ZodType = z.ZodType<unknown>>(
+  command<
+    Path extends string,
+    A extends z.ZodType,
+    Q extends z.ZodType = z.ZodType<unknown>,
+    B extends z.ZodType = z.ZodType<unknown>,
+  >(
     spec: Spec<Path, Q, B, A>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>) => z.input<A>,
   ): void;
@@ -111,7 +131,9 @@ export function createEndpoints(app: App, ports: ServerPorts, registry: Registry
       ),
     read: (spec, handler) =>
       mount(spec as unknown as AnySpec, async (call, town) => {
-        const value = needed(town).read((open) => handler(open, call as unknown as Parameters<typeof handler>[1]));
+        const value = needed(town).read((open) =>
+          handler(open, call as unknown as Parameters<typeof handler>[1]),
+        );
         return { status: spec.status ?? 200, json: JSON.stringify(value), replayed: false };
       }),
     command: (spec, handler) =>

@@ -42,6 +42,7 @@ export function issuesOf(error: z.ZodError): { path: PropertyKey[]; code: string
 export function validationError(what: string, error: z.ZodError): GastownError {
   const issues = issuesOf(error);
   const first = issues[0];
-  const where = first === undefined || first.path.length === 0 ? what : `${what}.${first.path.map(String).join(".")}`;
+  const where =
+    first === undefined || first.path.length === 0 ? what : `${what}.${first.path.map(String).join(".")}`;
   return new GastownError("validation_failed", `${where}: ${first?.message ?? "not valid"}.`, { issues });
 }

@@ -10,8 +10,12 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 export function checkHost(ports: ServerPorts, c: AppContext): void {
   const host = c.req.header("host") ?? new URL(c.req.url).host;
   const name = host.replace(/:\d{1,5}$/, "").toLowerCase();
-  if (LOOPBACK.has(name) || name === new URL(ports.publicUrl).hostname || ports.allowedHosts.includes(name)) return;
-  throw new GastownError("host_not_allowed", "This server does not answer to that host name. Add it to allowed_hosts.");
+  if (LOOPBACK.has(name) || name === new URL(ports.publicUrl).hostname || ports.allowedHosts.includes(name))
+    return;
+  throw new GastownError(
+    "host_not_allowed",
+    "This server does not answer to that host name. Add it to allowed_hosts.",
+  );
 }
 
 /** What a cookie may change, it may change from our own pages only. */
@@ -19,7 +23,10 @@ export function checkOrigin(ports: ServerPorts, c: AppContext): void {
   if (SAFE_METHODS.has(c.req.method) && c.req.header("upgrade") === undefined) return;
   const origin = c.req.header("origin");
   if (origin !== undefined && isOwnOrigin(ports, c, origin)) return;
-  throw new GastownError("origin_not_allowed", "A request with a cookie must come from this server's own page.");
+  throw new GastownError(
+    "origin_not_allowed",
+    "A request with a cookie must come from this server's own page.",
+  );
 }
 
 function isOwnOrigin(ports: ServerPorts, c: AppContext, origin: string): boolean {

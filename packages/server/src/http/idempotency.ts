@@ -58,7 +58,11 @@ export async function answerCommand(
       return { status, json, replayed: false, seq: town.newestSeq() };
     });
   }
-  const call = { principal: principalKey(request.principal), key, fingerprint: await fingerprint(facts, request) };
+  const call = {
+    principal: principalKey(request.principal),
+    key,
+    fingerprint: await fingerprint(facts, request),
+  };
   return actor.run((town) => {
     const stored = town.idempotent(call, () => decided(status, () => command(town)));
     return { status: stored.status, json: stored.body, replayed: stored.replayed, seq: town.newestSeq() };
@@ -95,9 +99,15 @@ export async function answerOnce(
     case "answered":
       return { status: begun.status, json: begun.body, replayed: true };
     case "running":
-      throw new GastownError("idempotency_in_progress", "The first request with this key is still running. Ask again.");
+      throw new GastownError(
+        "idempotency_in_progress",
+        "The first request with this key is still running. Ask again.",
+      );
     case "other":
-      throw new GastownError("idempotency_key_reused", "This key was used for another request. Use a new one.");
+      throw new GastownError(
+        "idempotency_key_reused",
+        "This key was used for another request. Use a new one.",
+      );
     case "begun":
   }
   try {
@@ -112,7 +122,10 @@ export async function answerOnce(
 
 /** What a replay of an answer with a credential is told. */
 function withheld(): { status: number; body: string } {
-  const error = new GastownError("already_exists", "This was made before, and its secret is shown only once. Make a new one.");
+  const error = new GastownError(
+    "already_exists",
+    "This was made before, and its secret is shown only once. Make a new one.",
+  );
   return { status: error.status, body: JSON.stringify(errorBody(error)) };
 }
 

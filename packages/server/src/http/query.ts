@@ -27,7 +27,8 @@ export const page = { limit, cursor: limits.text(1, 2_000).optional() };
 export const noBody = z.strictObject({});
 
 /** `{items, nextCursor}` (spec/api.md §1.1). */
-export const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 
 /** A list that is always complete. */
 export const complete = <T>(items: T[]): { items: T[]; nextCursor: null } => ({ items, nextCursor: null });

@@ -29,7 +29,11 @@ export function liveRoute(app: App, ports: ServerPorts, registry: Registry): voi
     c.set("operation", "live.open");
     c.set("delivery", "ws");
     const after = afterOf(c.req.query("after"));
-    const { actor, principal } = await consumeTicket(ports, c.req.param("townId") ?? "", c.req.query("ticket") ?? "");
+    const { actor, principal } = await consumeTicket(
+      ports,
+      c.req.param("townId") ?? "",
+      c.req.query("ticket") ?? "",
+    );
     if (ports.upgradeWebSocket === undefined || c.req.header("upgrade")?.toLowerCase() !== "websocket") {
       throw new GastownError("upgrade_required", "This is a WebSocket. Connect with one.");
     }
@@ -53,7 +57,8 @@ export async function consumeTicket(
 
 function afterOf(text: string | undefined): number | null {
   if (text === undefined) return null;
-  if (!/^\d{1,15}$/.test(text)) throw new GastownError("validation_failed", "query.after: not a sequence number.");
+  if (!/^\d{1,15}$/.test(text))
+    throw new GastownError("validation_failed", "query.after: not a sequence number.");
   return Number(text);
 }
 

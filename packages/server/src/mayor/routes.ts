@@ -9,7 +9,14 @@ const CONVERSATION_PAGE = 50;
 
 export function mayorRoutes(on: Endpoints): void {
   on.read(
-    { method: "get", path: mayor, operation: "mayor.status", summary: "What the mayor is doing.", who: "viewer", answer: mayorShape },
+    {
+      method: "get",
+      path: mayor,
+      operation: "mayor.status",
+      summary: "What the mayor is doing.",
+      who: "viewer",
+      answer: mayorShape,
+    },
     (town) => town.mayor(),
   );
   on.command(

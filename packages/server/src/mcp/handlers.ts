@@ -22,7 +22,12 @@ export type Handler =
   | { type: "turn"; run(town: Town, call: ToolCall): ToolResult }
   | { type: "waits"; run(call: ToolCall): Promise<ToolResult> };
 
-type Turn<N extends ToolName> = (town: Town, session: SessionContext, args: ToolInput<N>, call: ToolCall) => ToolResult;
+type Turn<N extends ToolName> = (
+  town: Town,
+  session: SessionContext,
+  args: ToolInput<N>,
+  call: ToolCall,
+) => ToolResult;
 
 /** Arguments were parsed by this very tool's schema. */
 const turn = <N extends ToolName>(_name: N, run: Turn<N>): Handler => ({

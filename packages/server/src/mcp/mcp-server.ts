@@ -20,7 +20,9 @@ export function mcpServer(context: CallPorts): Server {
     }
     return { tools: listOf(session.role) };
   });
-  server.setRequestHandler("tools/call", ({ params }) => callTool(context, params.name, params.arguments ?? {}));
+  server.setRequestHandler("tools/call", ({ params }) =>
+    callTool(context, params.name, params.arguments ?? {}),
+  );
   return server;
 }
 
@@ -30,15 +32,13 @@ const lists = new Map<Role, Tool[]>();
 function listOf(role: Role): Tool[] {
   const known = lists.get(role);
   if (known !== undefined) return known;
-  const made = toolsOf(role).map(
-    ({ name, description, input }): Tool => ({
-      name,
-      description,
-      inputSchema: objectSchema(input, "input"),
-      outputSchema: name === "gt_prime" ? objectSchema(primeContext, "output") : { type: "object" },
-      annotations: { readOnlyHint: isReadOnly(name), destructiveHint: false, openWorldHint: false },
-    }),
-  );
+  const made = toolsOf(role).map(({ name, description, input }): Tool => ({
+    name,
+    description,
+    inputSchema: objectSchema(input, "input"),
+    outputSchema: name === "gt_prime" ? objectSchema(primeContext, "output") : { type: "object" },
+    annotations: { readOnlyHint: isReadOnly(name), destructiveHint: false, openWorldHint: false },
+  }));
   lists.set(role, made);
   return made;
 }

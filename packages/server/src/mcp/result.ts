@@ -30,14 +30,17 @@ export function failure(thrown: unknown, requestId: string): CallToolResult {
 function textOf(error: GastownError): string {
   if (error.code === "session_fenced") return FENCED;
   const issues = error.code === "validation_failed" ? error.details?.["issues"] : undefined;
-  return Array.isArray(issues) && issues.length > 0 ? `${error.message} ${issueLines(issues)}` : error.message;
+  return Array.isArray(issues) && issues.length > 0
+    ? `${error.message} ${issueLines(issues)}`
+    : error.message;
 }
 
 /** Every issue, so that the model can correct itself in one go. */
 function issueLines(issues: readonly unknown[]): string {
   return issues
     .map((issue) => {
-      if (typeof issue !== "object" || issue === null || !("path" in issue) || !("message" in issue)) return "";
+      if (typeof issue !== "object" || issue === null || !("path" in issue) || !("message" in issue))
+        return "";
       const path = Array.isArray(issue.path) ? issue.path.map(String).join(".") : "";
       return `${path === "" ? "arguments" : path}: ${String(issue.message)}.`;
     })

@@ -37,7 +37,8 @@ export function mcpRoute(app: App, ports: ServerPorts, registry: Registry): void
     const session = sessionBehind(ports, c, actor, token);
     const isCall = methodOf.safeParse(message).data?.method === "tools/call";
     if (!session?.live) {
-      if (expired) throw new GastownError("token_expired", "This token is past its end and its session is over.");
+      if (expired)
+        throw new GastownError("token_expired", "This token is past its end and its session is over.");
       // A call is answered as a tool's result, which is what the model reads.
       if (!isCall) throw new GastownError("session_fenced", "This session is over and its work is saved.");
     }
@@ -81,12 +82,18 @@ async function authenticate(ports: ServerPorts, c: AppContext): Promise<Authenti
 }
 
 /** The session, live or ended; null where its epoch or agent is not the token's. */
-function sessionBehind(ports: ServerPorts, c: AppContext, actor: TownActor, token: SessionToken): SessionContext | null {
+function sessionBehind(
+  ports: ServerPorts,
+  c: AppContext,
+  actor: TownActor,
+  token: SessionToken,
+): SessionContext | null {
   const { sessionId, epoch, agentId } = token;
   try {
     return actor.read((town) => town.authorizeSession({ sessionId, epoch, agentId }, { allowEnded: true }));
   } catch (error) {
-    if (!(error instanceof GastownError) || (error.code !== "session_fenced" && error.code !== "not_found")) throw error;
+    if (!(error instanceof GastownError) || (error.code !== "session_fenced" && error.code !== "not_found"))
+      throw error;
     ports.sink.event({
       event: "session.fenced_call",
       at: new Date(ports.now()).toISOString(),
@@ -108,7 +115,11 @@ interface Message {
 }
 
 /** A server of the library for this one message: nothing outlives it, so nothing can leak. */
-async function answer(ports: ServerPorts, c: AppContext, { actor, session, message }: Message): Promise<Response> {
+async function answer(
+  ports: ServerPorts,
+  c: AppContext,
+  { actor, session, message }: Message,
+): Promise<Response> {
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
   const server = mcpServer({ ports, actor, session, requestId: c.get("requestId") });
   await server.connect(transport);

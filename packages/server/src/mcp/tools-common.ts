@@ -12,7 +12,12 @@ export function prime(town: Town, session: SessionContext): ToolResult {
   return { text: renderPrompt(context), data: { ...context }, whole: true };
 }
 
-export function status(town: Town, session: SessionContext, { message }: ToolInput<"gt_status">, call: ToolCall): ToolResult {
+export function status(
+  town: Town,
+  session: SessionContext,
+  { message }: ToolInput<"gt_status">,
+  call: ToolCall,
+): ToolResult {
   town.setStatusText(session.sessionId, message);
   const frame: LiveFrame = {
     type: "agent_status",
@@ -26,17 +31,32 @@ export function status(town: Town, session: SessionContext, { message }: ToolInp
   return { text: "Status shown.", data: {} };
 }
 
-export function checkpoint(town: Town, session: SessionContext, { data, note }: ToolInput<"gt_checkpoint">): ToolResult {
+export function checkpoint(
+  town: Town,
+  session: SessionContext,
+  { data, note }: ToolInput<"gt_checkpoint">,
+): ToolResult {
   if (data === undefined && note === undefined) {
-    throw new GastownError("validation_failed", "A checkpoint needs something to keep. Give data (an object) or note (text).");
+    throw new GastownError(
+      "validation_failed",
+      "A checkpoint needs something to keep. Give data (an object) or note (text).",
+    );
   }
-  town.checkpoint(session.sessionId, data === undefined ? { note } : note === undefined ? data : { ...data, note });
+  town.checkpoint(
+    session.sessionId,
+    data === undefined ? { note } : note === undefined ? data : { ...data, note },
+  );
   return { text: "Checkpoint saved.", data: {} };
 }
 
-export function beadStatus(town: Town, session: SessionContext, { bead_id }: ToolInput<"gt_bead_status">): ToolResult {
+export function beadStatus(
+  town: Town,
+  session: SessionContext,
+  { bead_id }: ToolInput<"gt_bead_status">,
+): ToolResult {
   const ref = bead_id ?? session.beadId;
-  if (ref === null) throw new GastownError("not_found", "You have no bead of your own. Name one with bead_id.");
+  if (ref === null)
+    throw new GastownError("not_found", "You have no bead of your own. Name one with bead_id.");
   const bead = town.bead(ref);
   if (session.role !== "mayor" && bead.rigId !== session.rigId) {
     throw new GastownError("not_found", "There is no such bead in your rig. Check the id.");
@@ -52,7 +72,11 @@ export function escalate(town: Town, session: SessionContext, args: ToolInput<"g
   };
 }
 
-export function beadRetry(town: Town, session: SessionContext, { bead_id, note }: ToolInput<"gt_bead_retry">): ToolResult {
+export function beadRetry(
+  town: Town,
+  session: SessionContext,
+  { bead_id, note }: ToolInput<"gt_bead_retry">,
+): ToolResult {
   const bead = town.retryBead(bead_id, { fresh: false, note: note ?? "" }, actorOf(session));
   return { text: beadText(bead), data: { bead: briefBead(bead) } };
 }
@@ -70,7 +94,8 @@ export function briefBead(bead: Bead): Record<string, unknown> {
     convoy_id: bead.convoyId,
     priority: bead.priority,
     held: bead.held,
-    waiting_on: bead.waitingOn === undefined ? null : { code: bead.waitingOn.code, message: bead.waitingOn.message },
+    waiting_on:
+      bead.waitingOn === undefined ? null : { code: bead.waitingOn.code, message: bead.waitingOn.message },
     assignee: bead.assignee?.name ?? null,
   };
 }
@@ -79,5 +104,8 @@ function beadText(bead: Bead): string {
   const why = bead.reason === null ? "" : ` (${bead.reason})`;
   const waits = bead.waitingOn === undefined ? "" : ` It waits: ${bead.waitingOn.code}.`;
   const who = bead.assignee === undefined ? "" : ` ${bead.assignee.name} works on it.`;
-  return compose([`${bead.id} is ${bead.status}${why}.${waits}${who}`], [{ heading: bead.id, text: bead.title }]);
+  return compose(
+    [`${bead.id} is ${bead.status}${why}.${waits}${who}`],
+    [{ heading: bead.id, text: bead.title }],
+  );
 }

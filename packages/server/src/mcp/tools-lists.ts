@@ -19,7 +19,10 @@ function told(noun: string, none: string, lines: Line[], note = ""): ToolResult 
   if (lines.length === 0) return { text: none, data: { items } };
   const heading = `${lines.length} ${noun}${lines.length === 1 ? "" : "s"}`;
   return {
-    text: compose([`${heading}.${note}`], [{ heading, text: lines.map(({ line }) => `- ${line}`).join("\n") }]),
+    text: compose(
+      [`${heading}.${note}`],
+      [{ heading, text: lines.map(({ line }) => `- ${line}`).join("\n") }],
+    ),
     data: { items },
   };
 }
@@ -32,7 +35,11 @@ export function listRigs(town: Town): ToolResult {
   return told("rig", "No rigs yet.", lines);
 }
 
-export function listBeads(town: Town, _session: SessionContext, args: ToolInput<"gt_list_beads">): ToolResult {
+export function listBeads(
+  town: Town,
+  _session: SessionContext,
+  args: ToolInput<"gt_list_beads">,
+): ToolResult {
   const { items, nextCursor } = town.beads(
     {
       ...(args.rig_id === undefined ? {} : { rigId: town.rig(args.rig_id).id }),
@@ -50,10 +57,19 @@ export function listBeads(town: Town, _session: SessionContext, args: ToolInput<
     const who = bead.assignee === undefined ? "" : `, ${bead.assignee.name}`;
     return { line: `${bead.id} ${bead.status}${waits}${who}: ${bead.title}`, item: briefBead(bead) };
   });
-  return told("bead", "No beads match.", lines, nextCursor === null ? "" : " There are more; narrow the list down.");
+  return told(
+    "bead",
+    "No beads match.",
+    lines,
+    nextCursor === null ? "" : " There are more; narrow the list down.",
+  );
 }
 
-export function listAgents(town: Town, _session: SessionContext, { rig_id }: ToolInput<"gt_list_agents">): ToolResult {
+export function listAgents(
+  town: Town,
+  _session: SessionContext,
+  { rig_id }: ToolInput<"gt_list_agents">,
+): ToolResult {
   const rigId = rig_id === undefined ? undefined : town.rig(rig_id).id;
   const lines = town
     .agents()
@@ -73,7 +89,11 @@ export function listAgents(town: Town, _session: SessionContext, { rig_id }: Too
   return told("agent", "No agents yet.", lines);
 }
 
-export function listConvoys(town: Town, _session: SessionContext, { state }: ToolInput<"gt_list_convoys">): ToolResult {
+export function listConvoys(
+  town: Town,
+  _session: SessionContext,
+  { state }: ToolInput<"gt_list_convoys">,
+): ToolResult {
   const lines = town
     .convoys({ state })
     .filter((convoy) => state !== undefined || !FINISHED.has(convoy.state))
@@ -84,28 +104,34 @@ export function listConvoys(town: Town, _session: SessionContext, { state }: Too
   return told("convoy", "No convoys match.", lines);
 }
 
-export function listMerges(town: Town, _session: SessionContext, { rig_id, state }: ToolInput<"gt_list_merges">): ToolResult {
+export function listMerges(
+  town: Town,
+  _session: SessionContext,
+  { rig_id, state }: ToolInput<"gt_list_merges">,
+): ToolResult {
   const rigId = rig_id === undefined ? undefined : town.rig(rig_id).id;
-  const lines = town
-    .merges({ rigId, state })
-    .map((merge) => ({
-      line: `${merge.id} ${merge.state}, ${merge.branch} → ${merge.target}${merge.waitingOn === undefined ? "" : `, waits: ${merge.waitingOn.code}`}: ${merge.title}`,
-      item: {
-        id: merge.id,
-        title: merge.title,
-        state: merge.state,
-        rig_id: merge.rigId,
-        source_bead_id: merge.sourceBeadId,
-        branch: merge.branch,
-        target: merge.target,
-        waiting_on: merge.waitingOn?.code ?? null,
-        failure: merge.failure,
-      },
-    }));
+  const lines = town.merges({ rigId, state }).map((merge) => ({
+    line: `${merge.id} ${merge.state}, ${merge.branch} → ${merge.target}${merge.waitingOn === undefined ? "" : `, waits: ${merge.waitingOn.code}`}: ${merge.title}`,
+    item: {
+      id: merge.id,
+      title: merge.title,
+      state: merge.state,
+      rig_id: merge.rigId,
+      source_bead_id: merge.sourceBeadId,
+      branch: merge.branch,
+      target: merge.target,
+      waiting_on: merge.waitingOn?.code ?? null,
+      failure: merge.failure,
+    },
+  }));
   return told("merge request", "No merge requests match.", lines);
 }
 
-export function listEscalations(town: Town, _session: SessionContext, { open }: ToolInput<"gt_list_escalations">): ToolResult {
+export function listEscalations(
+  town: Town,
+  _session: SessionContext,
+  { open }: ToolInput<"gt_list_escalations">,
+): ToolResult {
   const lines = town.escalations({ open: open ?? true }).map((one) => ({
     line: `${one.id} ${one.severity}${one.open ? "" : ", closed"}: ${one.title}`,
     item: {

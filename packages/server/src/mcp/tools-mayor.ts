@@ -10,7 +10,12 @@ import { briefBead } from "./tools-common.ts";
 const DAY_MS = 86_400_000;
 const PAGE = 200;
 
-export function sling(town: Town, session: SessionContext, args: ToolInput<"gt_sling">, call: ToolCall): ToolResult {
+export function sling(
+  town: Town,
+  session: SessionContext,
+  args: ToolInput<"gt_sling">,
+  call: ToolCall,
+): ToolResult {
   const { rig_id, depends_on, allow_duplicate, ...body } = args;
   const rig = town.rig(rig_id);
   const twin = allow_duplicate ? undefined : openTwin(town, rig.id, body.title, call.now);
@@ -21,9 +26,20 @@ export function sling(town: Town, session: SessionContext, args: ToolInput<"gt_s
     };
   }
   const dependsOn = depends_on?.map((ref) => town.bead(ref).id);
-  const bead = town.sling(rig.id, { ...body, ...(dependsOn === undefined ? {} : { dependsOn }) }, { held: false }, actorOf(session));
-  const waits = bead.waitingOn === undefined ? "It starts as soon as a slot is free." : `It waits: ${bead.waitingOn.code}.`;
-  return { text: `Made ${bead.id} in rig ${rig.name}. ${waits}`, data: { bead: briefBead(bead), duplicate: false } };
+  const bead = town.sling(
+    rig.id,
+    { ...body, ...(dependsOn === undefined ? {} : { dependsOn }) },
+    { held: false },
+    actorOf(session),
+  );
+  const waits =
+    bead.waitingOn === undefined
+      ? "It starts as soon as a slot is free."
+      : `It waits: ${bead.waitingOn.code}.`;
+  return {
+    text: `Made ${bead.id} in rig ${rig.name}. ${waits}`,
+    data: { bead: briefBead(bead), duplicate: false },
+  };
 }
 
 /** An unfinished bead of this rig with the same words as title, made within a day. */
@@ -35,7 +51,9 @@ function openTwin(town: Town, rigId: string, title: string, now: number): Bead |
       { rigId, type: ["issue"], status: ["open", "in_progress", "in_review"] },
       { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) },
     );
-    const twin = page.items.find((bead) => normalised(bead.title) === wanted && now - Date.parse(bead.createdAt) < DAY_MS);
+    const twin = page.items.find(
+      (bead) => normalised(bead.title) === wanted && now - Date.parse(bead.createdAt) < DAY_MS,
+    );
     if (twin !== undefined) return twin;
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
@@ -44,7 +62,11 @@ function openTwin(town: Town, rigId: string, title: string, now: number): Bead |
 
 const normalised = (title: string): string => title.trim().toLowerCase().replaceAll(/\s+/g, " ");
 
-export function slingBatch(town: Town, session: SessionContext, args: ToolInput<"gt_sling_batch">): ToolResult {
+export function slingBatch(
+  town: Town,
+  session: SessionContext,
+  args: ToolInput<"gt_sling_batch">,
+): ToolResult {
   const body: SlingConvoyBody = {
     title: args.convoy_title,
     rigId: town.rig(args.rig_id).id,
@@ -72,14 +94,25 @@ export function slingBatch(town: Town, session: SessionContext, args: ToolInput<
   };
 }
 
-export function convoyStart(town: Town, session: SessionContext, { convoy_id }: ToolInput<"gt_convoy_start">): ToolResult {
+export function convoyStart(
+  town: Town,
+  session: SessionContext,
+  { convoy_id }: ToolInput<"gt_convoy_start">,
+): ToolResult {
   const convoy = town.startConvoy(convoy_id, actorOf(session));
   const first = convoy.waves[0]?.length ?? 0;
   const rest = convoy.nodes.length - first;
-  return { text: `Started: ${first} ${first === 1 ? "bead" : "beads"} ready, ${rest} wait.`, data: convoyData(convoy) };
+  return {
+    text: `Started: ${first} ${first === 1 ? "bead" : "beads"} ready, ${rest} wait.`,
+    data: convoyData(convoy),
+  };
 }
 
-export function convoyStatus(town: Town, _session: SessionContext, { convoy_id }: ToolInput<"gt_convoy_status">): ToolResult {
+export function convoyStatus(
+  town: Town,
+  _session: SessionContext,
+  { convoy_id }: ToolInput<"gt_convoy_status">,
+): ToolResult {
   const convoy = town.convoy(convoy_id);
   const { total, closed, waived, failed, inProgress, inReview } = convoy.progress;
   const counts = `${closed + waived} of ${total} done, ${inProgress} in progress, ${inReview} in review, ${failed} failed`;
@@ -104,7 +137,16 @@ function nodeLines(convoy: ConvoyDetail): string {
     .join("\n");
 }
 
-const convoyData = ({ id, title, state, progress, nodes, edges, waves, landing }: ConvoyDetail): Record<string, unknown> => ({
+const convoyData = ({
+  id,
+  title,
+  state,
+  progress,
+  nodes,
+  edges,
+  waves,
+  landing,
+}: ConvoyDetail): Record<string, unknown> => ({
   convoy_id: id,
   title,
   state,

@@ -8,7 +8,11 @@ import type { ToolResult } from "./result.ts";
 const WAIT_MS = 60_000;
 
 /** Asks for a settle and waits for its end; for a refinery it only tells whether a verdict is there. */
-export async function done(actor: TownActor, session: SessionContext, args: ToolInput<"gt_done">): Promise<ToolResult> {
+export async function done(
+  actor: TownActor,
+  session: SessionContext,
+  args: ToolInput<"gt_done">,
+): Promise<ToolResult> {
   const { sessionId } = session;
   const asked = actor.run((town) => town.requestDone(sessionId, args));
   if (asked.type !== "settling") return recorded(asked);
@@ -61,7 +65,11 @@ function settled(state: Over): ToolResult {
   }
 }
 
-export function approve(town: Town, session: SessionContext, { summary }: ToolInput<"gt_approve">): ToolResult {
+export function approve(
+  town: Town,
+  session: SessionContext,
+  { summary }: ToolInput<"gt_approve">,
+): ToolResult {
   const { headSha, repeated } = town.giveVerdict(session.sessionId, { kind: "approve", summary });
   return {
     text: `${again(repeated)}Approved ${short(headSha)}. The town tests and lands it. You are finished.`,

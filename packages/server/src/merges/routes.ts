@@ -21,7 +21,14 @@ export function mergeRoutes(on: Endpoints): void {
     (town, { query }) => complete(town.merges(query)),
   );
   on.read(
-    { method: "get", path: merge, operation: "merges.get", summary: "One merge request.", who: "viewer", answer: mergeRequestShape },
+    {
+      method: "get",
+      path: merge,
+      operation: "merges.get",
+      summary: "One merge request.",
+      who: "viewer",
+      answer: mergeRequestShape,
+    },
     (town, { params }) => town.merge(params.beadId),
   );
   on.command(

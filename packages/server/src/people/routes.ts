@@ -96,5 +96,10 @@ function setCookie(ports: ServerPorts, c: AppContext, value: string, maxAge: num
 }
 
 function authEvent(ports: ServerPorts, c: AppContext, event: string): void {
-  ports.sink.event({ event, at: new Date(ports.now()).toISOString(), delivery: "http", requestId: c.get("requestId") });
+  ports.sink.event({
+    event,
+    at: new Date(ports.now()).toISOString(),
+    delivery: "http",
+    requestId: c.get("requestId"),
+  });
 }

@@ -42,10 +42,20 @@ describe("a polecat's prompt", () => {
     const prime = primeOf({
       bead: { id: "b", title: `t ${hostile}`, body: hostile, kind: "rework", priority: "low", attempt: 3 },
       source: { id: "s", title: hostile, body: hostile },
-      work_order: { kind: "rework", text: hostile, files: [{ path: "a.ts", line: 3, note: hostile }, { path: "b.ts" }] },
+      work_order: {
+        kind: "rework",
+        text: hostile,
+        files: [{ path: "a.ts", line: 3, note: hostile }, { path: "b.ts" }],
+      },
       blockers: [{ id: "x", title: hostile, summary: hostile }],
       attempts: [
-        { outcome: "lost", reason: hostile, status: hostile, checkpoint: { note: hostile }, work_ref: "refs/gastown/wip/s1" },
+        {
+          outcome: "lost",
+          reason: hostile,
+          status: hostile,
+          checkpoint: { note: hostile },
+          work_ref: "refs/gastown/wip/s1",
+        },
         { outcome: "failed", reason: "exit 1", status: null, checkpoint: null, work_ref: null },
       ],
     });

@@ -77,7 +77,10 @@ function beadLine(prime: PrimeContext): string | null {
 }
 
 /** The title and text of a bead, which somebody else wrote. */
-function section(heading: string, thing: { id: string; title: string; body: string } | null): DataSection | null {
+function section(
+  heading: string,
+  thing: { id: string; title: string; body: string } | null,
+): DataSection | null {
   if (thing === null) return null;
   const text = thing.body.trim() === "" ? thing.title : `${thing.title}\n\n${thing.body}`;
   return { heading: `${heading} ${thing.id}`, text };
@@ -124,7 +127,10 @@ function gateResults(prime: PrimeContext): string {
 function gateLogs(prime: PrimeContext): DataSection | null {
   const failed = (prime.review?.gates ?? []).filter((gate) => gate.exit_code !== 0);
   if (failed.length === 0) return null;
-  return { heading: "Logs of gates that did not pass", text: failed.map((gate) => `${gate.name}:\n${gate.log_tail}`).join("\n\n") };
+  return {
+    heading: "Logs of gates that did not pass",
+    text: failed.map((gate) => `${gate.name}:\n${gate.log_tail}`).join("\n\n"),
+  };
 }
 
 function outcomeOf(exitCode: number | null): string {

@@ -1,5 +1,11 @@
 /** Trying a repository before it becomes a rig (spec/api.md §3.1). */
-import { checkRepositoryBody, GastownError, repoCheckAnswer, RetryableError, type RepoCheckAnswer } from "@gastown/protocol";
+import {
+  checkRepositoryBody,
+  GastownError,
+  repoCheckAnswer,
+  RetryableError,
+  type RepoCheckAnswer,
+} from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { ServerPorts } from "../ports.ts";
@@ -9,7 +15,9 @@ import { forgeOf } from "./forge.ts";
 const CHECK_TIMEOUT_MS = 60_000;
 
 const checkAnswer = z.object({
-  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), reason: z.string(), action: z.string().optional() })),
+  checks: z.array(
+    z.object({ name: z.string(), ok: z.boolean(), reason: z.string(), action: z.string().optional() }),
+  ),
   defaultBranch: z.string().nullable(),
   forge: z.enum(["github", "gitlab", "git"]),
 });
@@ -34,7 +42,10 @@ export function repositoryRoutes(on: Endpoints, ports: ServerPorts): void {
         .call(runner, {
           method: "POST",
           path: "/repos/check",
-          body: { git_url: body.gitUrl, ...(body.defaultBranch === undefined ? {} : { branch: body.defaultBranch }) },
+          body: {
+            git_url: body.gitUrl,
+            ...(body.defaultBranch === undefined ? {} : { branch: body.defaultBranch }),
+          },
           signal: deadline.signal,
         })
         .finally(cancel);
@@ -57,12 +68,20 @@ async function townFor(ports: ServerPorts, townId: string | undefined): Promise<
   return chosen;
 }
 
-function shown(gitUrl: string, { ok, problem, message, action, default_branch }: RepoCheckAnswer): z.input<typeof checkAnswer> {
+function shown(
+  gitUrl: string,
+  { ok, problem, message, action, default_branch }: RepoCheckAnswer,
+): z.input<typeof checkAnswer> {
   const todo = action === "" ? {} : { action };
   const reached = problem !== "unreachable" && problem !== "not_allowed";
   const read = reached && problem !== "auth";
   const checks = [
-    { name: "reach", ok: reached, reason: reached ? "The repository answers." : message, ...(reached ? {} : todo) },
+    {
+      name: "reach",
+      ok: reached,
+      reason: reached ? "The repository answers." : message,
+      ...(reached ? {} : todo),
+    },
     { name: "read", ok: read, reason: read ? "It can be read." : message, ...(read ? {} : todo) },
     { name: "branch", ok, reason: message, ...(ok ? {} : todo) },
   ];

@@ -9,7 +9,14 @@ const rig = `${rigs}/{rigId}` as const;
 
 export function rigRoutes(on: Endpoints): void {
   on.read(
-    { method: "get", path: rigs, operation: "rigs.list", summary: "The town's rigs.", who: "viewer", answer: listOf(rigShape) },
+    {
+      method: "get",
+      path: rigs,
+      operation: "rigs.list",
+      summary: "The town's rigs.",
+      who: "viewer",
+      answer: listOf(rigShape),
+    },
     (town) => complete(town.rigs()),
   );
   on.command(

@@ -64,7 +64,10 @@ async function answerOf(response: Response): Promise<RunnerCall> {
   if (response.ok) return { type: "ok", status: response.status, body };
   const error = errorBody.safeParse(body).data?.error;
   if (error === undefined || !isErrorCode(error.code)) {
-    return { type: "unknown", message: `The runner answered ${response.status} without an error that we know.` };
+    return {
+      type: "unknown",
+      message: `The runner answered ${response.status} without an error that we know.`,
+    };
   }
   const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
   return {

@@ -67,13 +67,20 @@ function registerRoute(on: Endpoints, ports: ServerPorts): void {
       const secret = bearerOf(c);
       if (secret === undefined) throw new GastownError("unauthenticated", "Send the boot secret.");
       if (!(await ports.bootSecrets.consume(town.id, secret))) {
-        throw new GastownError("token_invalid", "This boot secret is unknown, used or too old. The host must start the runner again.");
+        throw new GastownError(
+          "token_invalid",
+          "This boot secret is unknown, used or too old. The host must start the runner again.",
+        );
       }
       const { epoch, desired } = town.run((open) => open.registerRunner(body.instance_id));
       const address = { url: body.control.url, bearer: body.control.bearer, instanceId: body.instance_id };
       ports.runners.registered(town.id, address);
       const now = ports.now();
-      const issued = await signRunnerToken(ports.keys, { instanceId: body.instance_id, townId: town.id, epoch }, now);
+      const issued = await signRunnerToken(
+        ports.keys,
+        { instanceId: body.instance_id, townId: town.id, epoch },
+        now,
+      );
       return {
         epoch,
         token: issued.token,
@@ -161,14 +168,17 @@ interface FactRoute<B extends z.ZodType> {
 
 /** A lower epoch changes nothing: the town's transition of the fact sees to it. */
 function factRoute<B extends z.ZodType>(on: Endpoints, { fact, ...spec }: FactRoute<B>): void {
-  on.town({ ...spec, method: "post", who: "runner", delivery: "runner", answer: recorded }, ({ town, params, body }) => {
-    const { sessionId } = params as { sessionId: string };
-    town.run((open) => {
-      assertKnown(open, sessionId);
-      open.post(fact(sessionId, body));
-    });
-    return RECORDED;
-  });
+  on.town(
+    { ...spec, method: "post", who: "runner", delivery: "runner", answer: recorded },
+    ({ town, params, body }) => {
+      const { sessionId } = params as { sessionId: string };
+      town.run((open) => {
+        assertKnown(open, sessionId);
+        open.post(fact(sessionId, body));
+      });
+      return RECORDED;
+    },
+  );
 }
 
 function instanceRoutes(on: Endpoints): void {
@@ -186,7 +196,13 @@ function instanceRoutes(on: Endpoints): void {
     ({ town, params, body, principal }) => {
       const runnerEpoch = instanceOf(principal).epoch;
       town.run((open) =>
-        open.post({ type: "effect_settled", effectId: params.effectId, runnerEpoch, attempt: body.attempt, outcome: body.result }),
+        open.post({
+          type: "effect_settled",
+          effectId: params.effectId,
+          runnerEpoch,
+          attempt: body.attempt,
+          outcome: body.result,
+        }),
       );
       return RECORDED;
     },

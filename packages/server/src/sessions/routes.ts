@@ -33,7 +33,14 @@ export function sessionRoutes(on: Endpoints): void {
       ),
   );
   on.read(
-    { method: "get", path: session, operation: "sessions.get", summary: "One session.", who: "viewer", answer: sessionShape },
+    {
+      method: "get",
+      path: session,
+      operation: "sessions.get",
+      summary: "One session.",
+      who: "viewer",
+      answer: sessionShape,
+    },
     (town, { params }) => town.session(params.sessionId),
   );
   on.command(
@@ -47,7 +54,8 @@ export function sessionRoutes(on: Endpoints): void {
       status: 202,
       answer: sessionShape,
     },
-    (town, { params, body, actor }) => town.stopSession(params.sessionId, body.mode ?? "graceful", body.note ?? "", actor),
+    (town, { params, body, actor }) =>
+      town.stopSession(params.sessionId, body.mode ?? "graceful", body.note ?? "", actor),
   );
   on.read(
     {
@@ -56,13 +64,20 @@ export function sessionRoutes(on: Endpoints): void {
       operation: "sessions.transcript",
       summary: "What the session said and did, from a cursor.",
       who: "viewer",
-      query: z.strictObject({ after: whole(0, Number.MAX_SAFE_INTEGER).optional(), limit: whole(1, 1_000).optional() }),
+      query: z.strictObject({
+        after: whole(0, Number.MAX_SAFE_INTEGER).optional(),
+        limit: whole(1, 1_000).optional(),
+      }),
       answer: z.object({ items: z.array(transcriptItem), nextAfter: z.int(), live: z.boolean() }),
     },
     (town, { params, query }) => {
       const after = query.after ?? 0;
       const items = town.transcript(params.sessionId, after, query.limit ?? TRANSCRIPT_PAGE);
-      return { items, nextAfter: items.at(-1)?.seq ?? after, live: town.session(params.sessionId).state !== "ended" };
+      return {
+        items,
+        nextAfter: items.at(-1)?.seq ?? after,
+        live: town.session(params.sessionId).state !== "ended",
+      };
     },
   );
 }

@@ -26,7 +26,10 @@ type CallRow = Row & { fingerprint: string; begun_at: number; status: number | n
 export function sqlServerStore(sql: Sql): ServerStore {
   sql.exec(SCHEMA);
 
-  const beginCall = (call: { principal: string; key: string; fingerprint: string }, now: number): BegunCall => {
+  const beginCall = (
+    call: { principal: string; key: string; fingerprint: string },
+    now: number,
+  ): BegunCall => {
     sql.run("delete from calls where begun_at < ?", now - CALLS_KEPT_MS);
     const row = sql.get<CallRow>(
       "select fingerprint, begun_at, status, body from calls where principal = ? and key = ?",
@@ -59,7 +62,12 @@ export function sqlServerStore(sql: Sql): ServerStore {
         return sql.get("delete from login_codes where hash = ? returning hash", hash) !== undefined;
       }),
     putBrowserSession(hash, now) {
-      sql.run("insert or replace into browser_sessions (hash, created_at, used_at) values (?, ?, ?)", hash, now, now);
+      sql.run(
+        "insert or replace into browser_sessions (hash, created_at, used_at) values (?, ?, ?)",
+        hash,
+        now,
+        now,
+      );
     },
     touchBrowserSession: (hash, now) =>
       sql.transaction(() => {
@@ -68,7 +76,10 @@ export function sqlServerStore(sql: Sql): ServerStore {
           now - SLIDING_MS,
           now - ABSOLUTE_MS,
         );
-        return sql.get("update browser_sessions set used_at = ? where hash = ? returning hash", now, hash) !== undefined;
+        return (
+          sql.get("update browser_sessions set used_at = ? where hash = ? returning hash", now, hash) !==
+          undefined
+        );
       }),
     dropBrowserSession(hash) {
       sql.run("delete from browser_sessions where hash = ?", hash);

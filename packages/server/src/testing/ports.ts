@@ -132,7 +132,9 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
     towns: noTowns,
     runners: {
       ensure: () =>
-        runner.address === null ? Promise.reject(new Error("no runner comes up")) : Promise.resolve(runner.address),
+        runner.address === null
+          ? Promise.reject(new Error("no runner comes up"))
+          : Promise.resolve(runner.address),
       current: () => runner.address,
       stop() {
         runner.address = null;

@@ -31,7 +31,12 @@ export interface TownHost {
   calls: RunnerCallMade[];
   wakes: (number | null)[];
   /** A request as the local user, unless headers say otherwise. */
-  ask<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
+  ask<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<T>>;
   /** Registers a runner; resolves with its token. */
   register(instanceId?: string): Promise<string>;
   /** A callback of the runner. */
@@ -101,13 +106,23 @@ export function withTown(test: (host: TownHost) => Promise<void>): Promise<void>
           ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
         });
         const text = await response.text();
-        return { status: response.status, headers: response.headers, body: (text === "" ? {} : JSON.parse(text)) as T };
+        return {
+          status: response.status,
+          headers: response.headers,
+          body: (text === "" ? {} : JSON.parse(text)) as T,
+        };
       },
       async register(instanceId = INSTANCE) {
         base.bootSecret.value = "boot-secret";
-        const body = { instance_id: instanceId, version: "0", control: { url: "http://127.0.0.1:9", bearer: "b" } };
+        const body = {
+          instance_id: instanceId,
+          version: "0",
+          control: { url: "http://127.0.0.1:9", bearer: "b" },
+        };
         const path = `/api/towns/${TOWN}/runner/register`;
-        const answer = await host.ask<{ token: string }>("POST", path, body, { authorization: "Bearer boot-secret" });
+        const answer = await host.ask<{ token: string }>("POST", path, body, {
+          authorization: "Bearer boot-secret",
+        });
         if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
         host.runnerToken = answer.body.token;
         return answer.body.token;
@@ -162,7 +177,9 @@ export interface Working {
 
 /** Slings a bead and takes its session to its first turn. */
 export async function working(host: TownHost, rigId: string, title = "Add a search box"): Promise<Working> {
-  const made = await host.ask<{ bead: { id: string } }>("POST", `/api/towns/${TOWN}/rigs/${rigId}/sling`, { title });
+  const made = await host.ask<{ bead: { id: string } }>("POST", `/api/towns/${TOWN}/rigs/${rigId}/sling`, {
+    title,
+  });
   const beadId = made.body.bead.id;
   return began(host, beadId);
 }

@@ -8,7 +8,11 @@ import type { Tickets } from "../live/tickets.ts";
 import type { ClockPorts, EventSink } from "../ports.ts";
 
 /** Carries one effect out; never rejects: what went wrong is an answer too. */
-export type PerformEffect = (townId: string, effect: ClaimedEffect, signal: AbortSignal) => Promise<EffectAnswer>;
+export type PerformEffect = (
+  townId: string,
+  effect: ClaimedEffect,
+  signal: AbortSignal,
+) => Promise<EffectAnswer>;
 
 export interface TownActorOptions extends ClockPorts {
   town: Town;
@@ -40,7 +44,11 @@ export interface TownActor {
    * Resolves with the first value that `read` gives, tried now and after every change of the town;
    * with undefined after `timeoutMs`, when `signal` aborts, or when the town closes.
    */
-  wait<T>(read: (town: Town) => T | undefined, timeoutMs: number, signal?: AbortSignal): Promise<T | undefined>;
+  wait<T>(
+    read: (town: Town) => T | undefined,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<T | undefined>;
   /** Whether nobody watches or waits and nothing runs: the host may close it. */
   idle(): boolean;
   /** Takes no more work, waits for running effects, lets the pages go (1001). */

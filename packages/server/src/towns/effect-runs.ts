@@ -33,7 +33,11 @@ export function createEffectRuns(options: EffectRunsOptions): EffectRuns {
         kind: effect.request.kind,
         error,
       });
-      return { type: "retry", message: "The server failed to carry this out; its log says why.", counted: true };
+      return {
+        type: "retry",
+        message: "The server failed to carry this out; its log says why.",
+        counted: true,
+      };
     } finally {
       cancel();
     }
@@ -60,7 +64,11 @@ export function createEffectRuns(options: EffectRunsOptions): EffectRuns {
     start(effect) {
       const done = run(effect)
         .catch((error: unknown) => {
-          options.sink.log("error", "an effect's answer was lost", { townId: options.townId, effectId: effect.id, error });
+          options.sink.log("error", "an effect's answer was lost", {
+            townId: options.townId,
+            effectId: effect.id,
+            error,
+          });
         })
         .finally(() => running.delete(done));
       running.add(done);

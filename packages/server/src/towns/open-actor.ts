@@ -122,6 +122,7 @@ export function openTownActor(options: TownActorOptions): TownActor {
 }
 
 function assertOpen(town: Town, closed: boolean): Town {
-  if (closed) throw new GastownError("not_ready", "This town is being closed by its host. Try again in a moment.");
+  if (closed)
+    throw new GastownError("not_ready", "This town is being closed by its host. Try again in a moment.");
   return town;
 }

@@ -15,7 +15,12 @@ const pauseBody = z.strictObject({ reason: limits.note.optional(), stopSessions:
 
 const owner = { ownerType: "user", ownerId: LOCAL_USER.userId, createdBy: LOCAL_USER.userId } as const;
 const shown = (town: Town): z.input<typeof townAnswer> => ({ ...town.town(), ...owner });
-const entryOf = ({ id, name, createdAt }: TownEntry): z.input<typeof townEntry> => ({ id, name, createdAt, ...owner });
+const entryOf = ({ id, name, createdAt }: TownEntry): z.input<typeof townEntry> => ({
+  id,
+  name,
+  createdAt,
+  ...owner,
+});
 
 export function townRoutes(on: Endpoints, ports: ServerPorts): void {
   const list = () => complete(ports.towns.list().map(entryOf));

@@ -21,7 +21,10 @@ describe("a town over HTTP", () => {
       expect(paused.status).toBe(200);
       expect(paused.body).toMatchObject({ id: TOWN, paused: true, ownerId: "user_local" });
       const seq = Number(paused.headers.get("x-town-seq"));
-      const feed = await host.ask<{ items: { seq: number; kind: string }[] }>("GET", `${T}/events?before=${seq + 1}&limit=1`);
+      const feed = await host.ask<{ items: { seq: number; kind: string }[] }>(
+        "GET",
+        `${T}/events?before=${seq + 1}&limit=1`,
+      );
       expect(feed.body.items).toMatchObject([{ seq, kind: "town.paused" }]);
     }));
 
@@ -35,12 +38,17 @@ describe("a town over HTTP", () => {
   it("carries a request with one key out once, and refuses the key for another", () =>
     withTown(async (host) => {
       const rigId = await host.readyRig();
-      const headers = { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "idempotency-key": "k1" };
+      const headers = {
+        authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`,
+        "idempotency-key": "k1",
+      };
       const sling = (title: string) => host.ask("POST", `${T}/rigs/${rigId}/sling`, { title }, headers);
       const [first, second] = await Promise.all([sling("once"), sling("once")]);
       expect([first.status, second.status]).toEqual([201, 201]);
       expect(second.body).toEqual(first.body);
-      expect([first, second].map((one) => one.headers.get("idempotent-replayed")).toSorted()).toEqual([null, "true"].toSorted());
+      expect([first, second].map((one) => one.headers.get("idempotent-replayed")).toSorted()).toEqual(
+        [null, "true"].toSorted(),
+      );
       const other = await sling("twice");
       expect(other.status).toBe(422);
       expect(other.body).toMatchObject({ error: { code: "idempotency_key_reused" } });
@@ -51,8 +59,13 @@ describe("a town over HTTP", () => {
   it("keeps a refusal that the command decided, under its key", () =>
     withTown(async (host) => {
       await host.readyRig("web");
-      const headers = { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "idempotency-key": "k2", "x-request-id": "second" };
-      const again = () => host.ask("POST", `${T}/rigs`, { name: "web", gitUrl: "https://git.example/x.git" }, headers);
+      const headers = {
+        authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`,
+        "idempotency-key": "k2",
+        "x-request-id": "second",
+      };
+      const again = () =>
+        host.ask("POST", `${T}/rigs`, { name: "web", gitUrl: "https://git.example/x.git" }, headers);
       expect((await again()).body).toMatchObject({ error: { code: "name_taken" } });
       const replay = await again();
       expect(replay.status).toBe(409);
@@ -65,18 +78,29 @@ describe("a town over HTTP", () => {
       const env = { API_KEY: "abcdefghijklmnop", PLAIN: "1" };
       const changed = await host.ask("PATCH", `${T}/config`, { env, review: { gates: ["npm test"] } });
       expect(changed.body).toMatchObject({ changed: ["env", "review.gates"] });
-      const read = await host.ask<{ config: { env: unknown }; effective: Record<string, unknown> }>("GET", `${T}/config`);
+      const read = await host.ask<{ config: { env: unknown }; effective: Record<string, unknown> }>(
+        "GET",
+        `${T}/config`,
+      );
       expect(read.body.config.env).toEqual({ API_KEY: "****mnop", PLAIN: "1" });
       expect(read.body.effective["limits.max_agents"]).toEqual({ value: 12, source: "default" });
       expect(read.body.effective["staged_convoys_default"]).toEqual({ value: true, source: "town" });
       expect(JSON.stringify(read.body)).not.toContain("abcdefghijklmnop");
 
       const etag = read.headers.get("etag") ?? "";
-      const same = await host.ask("PATCH", `${T}/config`, read.body.config, { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "if-match": etag });
+      const same = await host.ask("PATCH", `${T}/config`, read.body.config, {
+        authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`,
+        "if-match": etag,
+      });
       expect(same.body).toMatchObject({ changed: [] });
       expect(host.actor.read((town) => town.config().config.env)).toEqual(env);
 
-      const stale = await host.ask("PATCH", `${T}/config`, { env: {} }, { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "if-match": '"cfg-0"' });
+      const stale = await host.ask(
+        "PATCH",
+        `${T}/config`,
+        { env: {} },
+        { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "if-match": '"cfg-0"' },
+      );
       expect(stale.status).toBe(412);
       const unknown = await host.ask("PATCH", `${T}/config`, { nope: 1 });
       expect(unknown.body).toMatchObject({ error: { code: "unknown_setting" } });
@@ -87,12 +111,20 @@ describe("a town over HTTP", () => {
   it("holds a bead that was only written down, and says why it is not running", () =>
     withTown(async (host) => {
       const rigId = await host.readyRig();
-      const bead = await host.ask<{ id: string; held: boolean }>("POST", `${T}/rigs/${rigId}/beads`, { title: "later" });
+      const bead = await host.ask<{ id: string; held: boolean }>("POST", `${T}/rigs/${rigId}/beads`, {
+        title: "later",
+      });
       expect(bead).toMatchObject({ status: 201, body: { held: true } });
-      const next = await host.ask<{ id: string }>("POST", `${T}/rigs/${rigId}/sling`, { title: "after it", dependsOn: [bead.body.id] });
+      const next = await host.ask<{ id: string }>("POST", `${T}/rigs/${rigId}/sling`, {
+        title: "after it",
+        dependsOn: [bead.body.id],
+      });
       const made = (next.body as unknown as { bead: { id: string } }).bead.id;
       const why = await host.ask("GET", `${T}/beads/${made}/why`);
-      expect(why.body).toMatchObject({ waitingOn: { code: "blocked" }, chain: [{ id: made }, { id: bead.body.id, waitingOn: { code: "held" } }] });
+      expect(why.body).toMatchObject({
+        waitingOn: { code: "blocked" },
+        chain: [{ id: made }, { id: bead.body.id, waitingOn: { code: "held" } }],
+      });
       const started = await host.ask("POST", `${T}/beads/${bead.body.id}/start`);
       expect(started.body).toMatchObject({ held: false });
     }));
@@ -100,15 +132,30 @@ describe("a town over HTTP", () => {
   it("makes a convoy or nothing", () =>
     withTown(async (host) => {
       const rigId = await host.readyRig();
-      const sling = (tasks: unknown[], more: object = {}) => host.ask("POST", `${T}/convoys`, { title: "goal", rigId, tasks, ...more });
-      expect((await sling([{ title: "a" }, { title: "b" }])).body).toMatchObject({ error: { code: "dependencies_unspecified" } });
-      expect((await sling([{ title: "a", dependsOn: [1] }, { title: "b", dependsOn: [0] }])).body).toMatchObject({ error: { code: "dependency_cycle" } });
+      const sling = (tasks: unknown[], more: object = {}) =>
+        host.ask("POST", `${T}/convoys`, { title: "goal", rigId, tasks, ...more });
+      expect((await sling([{ title: "a" }, { title: "b" }])).body).toMatchObject({
+        error: { code: "dependencies_unspecified" },
+      });
+      expect(
+        (
+          await sling([
+            { title: "a", dependsOn: [1] },
+            { title: "b", dependsOn: [0] },
+          ])
+        ).body,
+      ).toMatchObject({ error: { code: "dependency_cycle" } });
       expect((await host.ask<{ items: unknown[] }>("GET", `${T}/beads`)).body.items).toEqual([]);
       const made = await sling([{ title: "a" }, { title: "b", dependsOn: [0] }], { staged: true });
-      expect(made).toMatchObject({ status: 201, body: { state: "staged", waves: [[expect.any(String)], [expect.any(String)]] } });
+      expect(made).toMatchObject({
+        status: 201,
+        body: { state: "staged", waves: [[expect.any(String)], [expect.any(String)]] },
+      });
       const started = await host.ask("POST", `${T}/convoys/${String(made.body["id"])}/start`);
       expect(started.body).toMatchObject({ state: "active" });
-      expect((await host.ask("POST", `${T}/convoys/${String(made.body["id"])}/start`)).body).toMatchObject({ error: { code: "convoy_not_staged" } });
+      expect((await host.ask("POST", `${T}/convoys/${String(made.body["id"])}/start`)).body).toMatchObject({
+        error: { code: "convoy_not_staged" },
+      });
     }));
 });
 
@@ -116,7 +163,10 @@ describe("the long poll", () => {
   it("answers as soon as something newer is there", () =>
     withTown(async (host) => {
       const { body } = await host.ask<{ nextAfter: number }>("GET", `${T}/events`);
-      const waiting = host.ask<{ items: { kind: string }[] }>("GET", `${T}/events?after=${body.nextAfter}&wait=25`);
+      const waiting = host.ask<{ items: { kind: string }[] }>(
+        "GET",
+        `${T}/events?after=${body.nextAfter}&wait=25`,
+      );
       await host.ask("POST", `${T}/pause`, {});
       expect((await waiting).body.items).toMatchObject([{ kind: "town.paused" }]);
     }));
@@ -126,7 +176,10 @@ describe("the long poll", () => {
       await host.until((town) => (town.newestSeq() > 0 ? true : undefined));
       const seq = host.actor.read((town) => town.newestSeq());
       const armed = host.ports.clock.armed(2_000);
-      const waiting = host.ask<{ items: unknown[]; nextAfter: number }>("GET", `${T}/events?after=${seq}&wait=2`);
+      const waiting = host.ask<{ items: unknown[]; nextAfter: number }>(
+        "GET",
+        `${T}/events?after=${seq}&wait=2`,
+      );
       await armed;
       host.ports.clock.advance(2_000);
       expect((await waiting).body).toEqual({ items: [], nextAfter: seq });

@@ -9,7 +9,11 @@ interface Waiter {
 }
 
 export interface Waiters {
-  wait<T>(read: (town: Town) => T | undefined, timeoutMs: number, signal?: AbortSignal): Promise<T | undefined>;
+  wait<T>(
+    read: (town: Town) => T | undefined,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<T | undefined>;
   /** The town changed. */
   changed(): void;
   /** Ends every wait without a value. */
