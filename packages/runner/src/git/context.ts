@@ -11,6 +11,8 @@ export interface GitContext {
   readonly log: (event: string, data: object) => void;
   readonly mirrors: Mirrors;
   readonly remotes: Remotes;
+  /** The marker of this runner instance: gates carry it too, but no credential of git's environment. */
+  readonly gateEnv: Readonly<Record<string, string>>;
   /** Gate runs, at most two at once (spec/runner.md §5). */
   readonly gateSlots: Semaphore;
 }

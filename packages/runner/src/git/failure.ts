@@ -43,3 +43,11 @@ export class GitFailure extends GastownError {
     };
   }
 }
+
+/** A failure of git, or of the disk below it, as a `GitFailure`; null for anything else (an abort). */
+export function asGitFailure(error: unknown): GitFailure | null {
+  if (error instanceof GitFailure) return error;
+  if (!(error instanceof Error) || !("syscall" in error)) return null;
+  const action = "Check the space and the permissions of the data directory.";
+  return new GitFailure({ phase: "worktree", code: "disk", message: error.message, action });
+}

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { GatesRequest } from "@gastown/protocol";
 import type { GateResult } from "./gates.ts";
+import { createGitWorkspace } from "./workspace.ts";
 import { gate, gatesRequest, makeFixture, NEVER } from "./testing/fixture.ts";
 import type { Fixture } from "./testing/fixture.ts";
 
@@ -90,6 +91,15 @@ test("the environment is the given one and no more", async () => {
   const allowed = new Set(["PATH", "HOME", "LANG", "TMPDIR", "WORD", "PWD", "OLDPWD", "SHLVL", "_"]);
   expect(names.filter((name) => !allowed.has(name ?? ""))).toEqual([]);
   expect(env?.log_tail).toContain("WORD=hello\n");
+});
+
+test("the marker of the runner is on them, its credentials are not", async () => {
+  const gitEnv = { GASTOWN_MARKER: "m1", SSH_AUTH_SOCK: "/nowhere", GIT_ASKPASS: "/nowhere" };
+  const own = createGitWorkspace({ root: f.root, log: () => undefined, gitEnv, allowLocal: true });
+  const outcome = await own.runGates(gatesRequest(f, head, { gates: [gate("env", "env")] }), NEVER);
+  const log = outcome.outcome === "gates_done" ? (outcome.gates[0]?.log_tail ?? "") : "";
+  expect(log).toContain("GASTOWN_MARKER=m1\n");
+  expect(log).not.toContain("nowhere");
 });
 
 test("at most two runs at once", async () => {

@@ -27,14 +27,14 @@ function gateEnv(extra: Readonly<Record<string, string>>): Record<string, string
 }
 
 /** Both streams in one, in the order in which they were written; whole UTF-8 characters. */
-async function runOne(run: GateRun, gate: GateSpec): Promise<GateResult> {
+async function runOne(context: GitContext, run: GateRun, gate: GateSpec): Promise<GateResult> {
   const started = performance.now();
   const result = await runChild({
     command: "/bin/sh",
     // The shell's own stderr joins stdout, so that the log reads as on a terminal.
     args: ["-c", `exec 2>&1\n${gate.command}`],
     cwd: run.dir,
-    env: gateEnv(run.env),
+    env: { ...gateEnv(run.env), ...context.gateEnv },
     timeoutMs: gate.timeout_seconds * 1_000,
     signal: run.signal,
     stdout: { keep: "tail", bytes: LOG_TAIL_BYTES },
@@ -65,10 +65,10 @@ export function isRed(gate: GateResult): boolean {
 }
 
 /** Runs setup commands; those that failed, and nothing after the first required one of them. */
-async function runSetup(run: GateRun): Promise<GateResult[]> {
+async function runSetup(context: GitContext, run: GateRun): Promise<GateResult[]> {
   const failed: GateResult[] = [];
   for (const setup of run.setup) {
-    const result = await runOne(run, setupGate(setup));
+    const result = await runOne(context, run, setupGate(setup));
     if (result.exit_code !== 0) failed.push(result);
     if (isRed(result)) break;
   }
@@ -82,9 +82,9 @@ async function runSetup(run: GateRun): Promise<GateResult[]> {
  */
 export async function runGateList(context: GitContext, run: GateRun): Promise<GateResult[]> {
   return context.gateSlots.run(run.signal, async () => {
-    const results = await runSetup(run);
+    const results = await runSetup(context, run);
     if (results.some(isRed)) return results;
-    for (const gate of run.gates) results.push(await runOne(run, gate));
+    for (const gate of run.gates) results.push(await runOne(context, run, gate));
     return results;
   });
 }

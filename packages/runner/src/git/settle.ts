@@ -7,7 +7,7 @@
 import { stat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
-import { GitFailure } from "./failure.ts";
+import { asGitFailure } from "./failure.ts";
 import { push } from "./push.ts";
 import type { PushOutcome } from "./push.ts";
 import { branchRef, trackingRef } from "./refs.ts";
@@ -66,10 +66,11 @@ function failed(kind: SettleError["kind"], message: string, more: Partial<Settle
 }
 
 function remoteFailed(error: unknown, more: Partial<SettleOutcome>): unknown {
-  if (!(error instanceof GitFailure)) return error;
-  const code = error.failure.code;
+  const failure = asGitFailure(error);
+  if (failure === null) return error;
+  const code = failure.failure.code;
   const kind = code === "auth" ? "auth" : code === "network" ? "network" : "other";
-  return failed(kind, error.message, more);
+  return failed(kind, failure.message, more);
 }
 
 const STALE_LOCK_MS = 60_000;

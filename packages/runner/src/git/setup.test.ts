@@ -1,8 +1,8 @@
 /** Can a repository be used, and its first clone (spec/runner.md §1). */
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { commitFiles, git, makeFixture, NEVER, prepareOptions } from "./testing/fixture.ts";
+import { commitFiles, git, makeFixture, mergeRequest, NEVER, prepareOptions } from "./testing/fixture.ts";
 import type { Fixture, FixtureOptions } from "./testing/fixture.ts";
 import { createGitWorkspace } from "./workspace.ts";
 
@@ -144,4 +144,19 @@ test("a person's own git configuration does not leak in", async () => {
   const options = { root: join(f.base, "other"), log: () => undefined, allowLocal: true };
   const own = createGitWorkspace({ ...options, gitEnv: { HOME: theirs } });
   expect(await own.check("https://example.com/shop.git", undefined, NEVER)).toMatchObject({ ok: true });
+});
+
+test("a data directory that cannot be written is said so, and works again afterwards", async () => {
+  begin();
+  const mirrors = join(f.root, "mirrors");
+  await f.workspace.check(f.remote, undefined, NEVER);
+  rmSync(mirrors, { recursive: true });
+  writeFileSync(mirrors, "a file where the mirrors should be");
+  expect(await f.workspace.setupRig(f.rig, NEVER)).toMatchObject({ outcome: "rig_broken", problem: "disk" });
+  const merging = f.workspace.merge(mergeRequest(f, "1".repeat(40)), () => true, NEVER);
+  expect(await merging).toMatchObject({ outcome: "error" });
+  const preparing = f.restart().prepareWorktree(prepareOptions(f));
+  await expect(preparing).rejects.toMatchObject({ failure: { code: "disk" } });
+  rmSync(mirrors);
+  expect(await f.workspace.setupRig(f.rig, NEVER)).toMatchObject({ outcome: "rig_ready" });
 });

@@ -1,7 +1,8 @@
 /** Is a repository usable, and a first clone of it (spec/runner.md §1: `/repos/check`, `/repos/setup`). */
 import type { EffectOutcome, RepoCheckAnswer, RigRef } from "@gastown/protocol";
 import type { GitContext } from "./context.ts";
-import { GitFailure } from "./failure.ts";
+import { asGitFailure } from "./failure.ts";
+import type { GitFailure } from "./failure.ts";
 import { NOWHERE } from "./git.ts";
 import { branchRef } from "./refs.ts";
 import { remoteFailure } from "./remote-errors.ts";
@@ -122,12 +123,9 @@ export async function setupRig(
     await tidy(context, of.mirror, signal);
     return { outcome: "rig_ready", default_branch: rig.default_branch, head_sha: head ?? answer.head_sha };
   } catch (error) {
-    if (!(error instanceof GitFailure)) throw error;
-    return {
-      outcome: "rig_broken",
-      problem: problemOf(error),
-      message: error.message,
-      action: error.failure.action,
-    };
+    const failure = asGitFailure(error);
+    if (failure === null) throw error;
+    const { message, action } = failure.failure;
+    return { outcome: "rig_broken", problem: problemOf(failure), message, action };
   }
 }

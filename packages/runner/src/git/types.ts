@@ -19,7 +19,8 @@ export interface GitWorkspaceOptions {
   readonly log: (event: string, data: object) => void;
   /**
    * Added to the otherwise empty environment of every git process: credentials of the host
-   * (`HOME`, `SSH_AUTH_SOCK`, `GIT_CONFIG_*`), proxies, the marker of this runner instance.
+   * (`HOME`, `SSH_AUTH_SOCK`, `GIT_CONFIG_*`), proxies, the marker of this runner instance. Names that
+   * begin with `GASTOWN_` reach gates, too; nothing else does.
    */
   readonly gitEnv: Readonly<Record<string, string>>;
   /** Whether paths and `file://` urls are repositories too. */

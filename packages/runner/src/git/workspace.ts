@@ -1,6 +1,7 @@
 import { mkdirSync, realpathSync } from "node:fs";
 import type { EffectOutcome, GatesRequest } from "@gastown/protocol";
 import { branch } from "./branches.ts";
+import { asGitFailure } from "./failure.ts";
 import type { GitContext } from "./context.ts";
 import { runGateList } from "./gates.ts";
 import { createGit } from "./git.ts";
@@ -29,6 +30,9 @@ function createContext(options: GitWorkspaceOptions): GitContext {
     log: options.log,
     mirrors: new Mirrors({ root, allowLocal: options.allowLocal, git }),
     remotes: new Remotes(git),
+    gateEnv: Object.fromEntries(
+      Object.entries(options.gitEnv).filter(([name]) => name.startsWith("GASTOWN_")),
+    ),
     gateSlots: new Semaphore(GATE_RUNS_AT_ONCE),
   };
 }
@@ -56,19 +60,27 @@ async function runGates(
 }
 
 /**
- * Git for one town (spec/runner.md §5). The caller holds the exclusive lock on `root` and has ended
- * what an earlier instance left running. Clears half-done things before its first call.
+ * Git for one town (spec/runner.md §5). The caller holds the exclusive lock on `root` and, before its
+ * first call, has ended what an earlier instance left running: that call clears half-done things.
  */
 export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
   const context = createContext(options);
   const targetGates = new TargetGates();
   const slots = new KeyedLock();
   const lanes = new KeyedLock();
-  const ready = recover(context.root);
-  ready.catch((error: unknown) => options.log("git_recover_failed", { message: String(error) }));
+  // With the first call, not here: by then the caller has ended what an earlier instance left running.
+  let ready: Promise<void> | null = null;
   const after = async <T>(work: () => Promise<T>): Promise<T> => {
-    await ready;
-    return work();
+    try {
+      ready ??= recover(context.root).catch((error: unknown) => {
+        ready = null;
+        throw error;
+      });
+      await ready;
+      return await work();
+    } catch (error) {
+      throw asGitFailure(error) ?? error;
+    }
   };
   return {
     check: (url, branchName, signal) =>
