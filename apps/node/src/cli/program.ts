@@ -57,7 +57,8 @@ function sentence(error: CommanderError, argv: readonly string[], root: Command)
     const names = (group ?? root).commands.map((command) => command.name()).join(", ");
     return `"gastown${group === undefined ? "" : ` ${group.name()}`}" needs a command: ${names}.`;
   }
-  return `${error.message.replace(/^error: /, "").replace(/\.?$/, ".")} \`gastown --help\` lists the commands.`;
+  const text = error.message.replace(/^error: /, "").replace(/\.?$/, ".");
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)} \`gastown --help\` lists the commands.`;
 }
 
 function build(found: (invocation: Invocation) => void): Command {

@@ -16,8 +16,7 @@ afterEach(() => world.end());
 /** A town with a running runner. */
 async function townWithRunner(): Promise<void> {
   await world.repository();
-  const added = await world.run(["init", "--json"], { cwd: join(world.root, "app.git-seed") });
-  expect(added.code, added.stderr).toBe(0);
+  await world.must(["init", "--json"], { cwd: join(world.root, "app.git-seed") });
   expect(world.runners()).toHaveLength(1);
 }
 
@@ -25,7 +24,7 @@ describe("gastown up", () => {
   it("keeps its secrets to its owner and gives a link that signs in once", async () => {
     const host = await world.up();
     for (const name of ["local-token", "keys.json", "host.sqlite", "host.json"])
-      expect(statSync(join(world.dataDir, name)).mode & 0o777, name).toBe(0o600);
+      expect([name, statSync(join(world.dataDir, name)).mode & 0o777]).toEqual([name, 0o600]);
     expect(statSync(world.dataDir).mode & 0o777).toBe(0o700);
     const [origin, code] = host.loginUrl.split("/sign-in#code=");
     expect(origin).toBe(host.url);
@@ -56,7 +55,7 @@ describe("gastown up", () => {
   });
 
   it("goes into the background with --detach, and down ends it", async () => {
-    const up = await world.run([
+    const up = await world.must([
       "up",
       "--detach",
       "--json",
@@ -65,15 +64,13 @@ describe("gastown up", () => {
       "--runtime",
       "scripted",
     ]);
-    expect(up.code, up.stderr).toBe(0);
     const { url, pid } = up.json(z.object({ url: z.string(), pid: z.int() }));
     expect((await fetch(`${url}/health`)).status).toBe(200);
     const start = z
       .object({ start: z.string() })
       .parse(JSON.parse(readFileSync(join(world.dataDir, "host.json"), "utf8"))).start;
     expect(isRunning({ pid, start })).toBe(true);
-    const down = await world.run(["down", "--json"]);
-    expect(down.code, down.stderr).toBe(0);
+    const down = await world.must(["down", "--json"]);
     expect(down.json(z.object({ stopped: z.boolean(), pid: z.int() }))).toEqual({ stopped: true, pid });
     expect(isRunning({ pid, start })).toBe(false);
     expect((await world.run(["down"])).code).toBe(4);
@@ -96,8 +93,7 @@ describe("a runner whose host was killed", () => {
     await first.exit;
     expect(world.runners()).toEqual([before]);
     await world.up(`127.0.0.1:${first.port}`);
-    const sling = await world.run(["sling", "Something", "--wait", "--timeout", "50", "--json"]);
-    expect(sling.code, sling.stderr).toBe(0);
+    await world.must(["sling", "Something", "--wait", "--timeout", "50", "--json"]);
     expect(world.runners()).toEqual([before]);
   });
 
@@ -132,8 +128,7 @@ describe("a runner whose host was killed", () => {
 
 /** Something that needs a runner at once. */
 async function addAnotherRig(): Promise<void> {
-  const added = await world.run(["rig", "add", await world.repository("other.git"), "--json"]);
-  expect(added.code, added.stderr).toBe(0);
+  await world.must(["rig", "add", await world.repository("other.git"), "--json"]);
 }
 
 /** Resolves when the host's log says this. */

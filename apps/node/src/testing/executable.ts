@@ -75,23 +75,33 @@ export class World {
   ): Promise<Finished> {
     const child = this.spawn(args, options);
     child.stdin.end(options.input ?? "");
-    const [stdout, stderr, [code]] = await Promise.all([
-      readAll(child.stdout),
-      readAll(child.stderr),
-      once(child, "exit"),
-    ]);
+    const exit = exitOf(child);
+    const [stdout, stderr] = await Promise.all([readAll(child.stdout), readAll(child.stderr)]);
+    const code = await exit;
     return {
-      code: z.int().nullable().parse(code),
+      code,
       stdout,
       stderr,
       json: (schema) => schema.parse(JSON.parse(stdout)),
     };
   }
 
+  /** Runs a command that has to succeed. */
+  async must(
+    args: readonly string[],
+    options: { env?: Record<string, string>; cwd?: string; input?: string } = {},
+  ): Promise<Finished> {
+    const finished = await this.run(args, options);
+    if (finished.code === 0) return finished;
+    throw new Error(
+      `gastown ${args.join(" ")} ended with ${finished.code}: ${finished.stdout}${finished.stderr}`,
+    );
+  }
+
   /** `gastown up` in the foreground, with scripted agents, once it says that it is ready. */
   async up(listen = "127.0.0.1:0", more: readonly string[] = []): Promise<RunningHost> {
     const child = this.spawn(["up", "--json", "--listen", listen, "--runtime", "scripted", ...more]);
-    const exit = once(child, "exit").then(([code]) => z.int().nullable().parse(code));
+    const exit = exitOf(child);
     const stderr: string[] = [];
     child.stderr.setEncoding("utf8").on("data", (piece: string) => stderr.push(piece));
     const lines = createInterface({ input: child.stdout });
@@ -137,6 +147,13 @@ export class World {
     for (const runner of this.runners()) endGroup(runner.pid);
     rmSync(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
+}
+
+async function exitOf(child: ChildProcessWithoutNullStreams): Promise<number | null> {
+  return z
+    .tuple([z.int().nullable()])
+    .rest(z.unknown())
+    .parse(await once(child, "exit"))[0];
 }
 
 /** A runner leads a process group of its own; its agents may lead theirs, and notice its end. */
