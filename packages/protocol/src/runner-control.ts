@@ -50,6 +50,11 @@ export const startRequest = z.strictObject({
   prompt: z.string().nullable(),
   /** Role instructions. */
   system: z.string(),
+  /**
+   * The roles of this town with the same permission policy and their instructions: a runtime that has
+   * modes is configured with all of them, so that their sessions share one process. Absent: only its own.
+   */
+  modes: z.array(z.strictObject({ role, system: z.string() })).optional(),
   runtime: text(1, 60),
   /** Null: the runtime's own choice. */
   model: z.string().nullable(),

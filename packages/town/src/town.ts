@@ -80,9 +80,11 @@ export interface TickResult {
 }
 
 /** All of a start but what holds a secret or belongs to the server: prompt, system, MCP entry. */
-export type LaunchPlan = Omit<StartRequest, "prompt" | "system" | "mcp"> & {
+export type LaunchPlan = Omit<StartRequest, "prompt" | "system" | "modes" | "mcp"> & {
   /** What `gt_prime` gives, and what the first prompt is written from. */
   prime: PrimeContext;
+  /** Roles whose sessions may share its agent process, with what this town tells each. */
+  peers?: readonly Pick<PrimeContext, "role" | "instructions">[];
 };
 
 /** What an executor has to do, complete with everything but credentials. */

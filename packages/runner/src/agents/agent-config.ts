@@ -12,13 +12,26 @@ function parseObject(json: string | undefined): Json {
   }
 }
 
+/** One agent mode per role, in an order that does not depend on whose session asks. */
+function modesOf({ role, system, modes }: Pick<LaunchInput, "role" | "system" | "modes">): Json {
+  const all = [...modes.filter((mode) => mode.role !== role), { role, system }];
+  const sorted = all.toSorted((a, b) => (a.role < b.role ? -1 : 1));
+  return Object.fromEntries(
+    sorted.map((mode) => [
+      mode.role,
+      { mode: "primary", description: `The town's ${mode.role}.`, prompt: mode.system },
+    ]),
+  );
+}
+
 /**
- * Configuration of Kilo and OpenCode as JSON (spec/agents-facts.md §6): the role becomes an agent
- * mode with its own prompt, so that nothing is written into the worktree. What the host or an
- * override had put there (providers, say) stays below it.
+ * Configuration of Kilo and OpenCode as JSON (spec/agents-facts.md §6): each role becomes an agent
+ * mode with its own prompt, so that nothing is written into the worktree, and sessions of all roles
+ * have one configuration and with it one process. What the host or an override had put there
+ * (providers, say) stays below it.
  */
 export function agentConfig(
-  input: Pick<LaunchInput, "role" | "system" | "smallModel" | "permission">,
+  input: Pick<LaunchInput, "role" | "system" | "modes" | "smallModel" | "permission">,
   base: string | undefined,
 ): string {
   const given = parseObject(base);
@@ -27,10 +40,7 @@ export function agentConfig(
     ...given,
     autoupdate: false,
     share: "disabled",
-    agent: {
-      ...agents,
-      [input.role]: { mode: "primary", description: `The town's ${input.role}.`, prompt: input.system },
-    },
+    agent: { ...agents, ...modesOf(input) },
   };
   // Without this rule the agent asks, and every question is answered with a refusal.
   if (input.permission === "allow_in_worktree") config["permission"] = "allow";

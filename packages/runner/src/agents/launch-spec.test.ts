@@ -15,6 +15,7 @@ function input(id: string, more: Partial<LaunchInput> = {}): LaunchInput {
     resolved: resolved(id),
     role: "polecat",
     system: "You are a polecat.",
+    modes: [],
     smallModel: null,
     permission: "allow_in_worktree",
     townEnv: {},
@@ -131,6 +132,17 @@ describe("the key of a process", () => {
       input("kilo", { hostEnv: { PATH: "/other" } }),
     ].map((one) => specKey(launchSpec(one)));
     expect(new Set(specs).size).toBe(specs.length);
+  });
+
+  it("is the same for roles that are each other's modes, whoever asks first", () => {
+    const modes = (["refinery", "mayor", "polecat"] as const).map((role) => ({ role, system: `A ${role}.` }));
+    const specs = modes.map((own) => launchSpec(input("kilo", { ...own, modes })));
+    expect(new Set(specs.map(specKey)).size).toBe(1);
+    expect(JSON.parse(specs[0]?.env["KILO_CONFIG_CONTENT"] ?? "")).toMatchObject({
+      agent: { mayor: { prompt: "A mayor." }, refinery: { prompt: "A refinery." } },
+    });
+    const changed = input("kilo", { role: "mayor", system: "Other.", modes });
+    expect(specKey(launchSpec(changed))).not.toBe(specKey(launchSpec(input("kilo", { ...modes[1], modes }))));
   });
 
   it("is the same for every role of a runtime that gets its role in the prompt", () => {

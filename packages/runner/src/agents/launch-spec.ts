@@ -8,6 +8,8 @@ export interface LaunchInput {
   readonly resolved: ResolvedRuntime;
   readonly role: Role;
   readonly system: string;
+  /** All roles that may share the process, its own among them or not. */
+  readonly modes: readonly { readonly role: Role; readonly system: string }[];
   readonly smallModel: string | null;
   readonly permission: "allow_in_worktree" | "deny";
   /** The town's `env` settings. */

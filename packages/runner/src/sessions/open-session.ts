@@ -100,6 +100,7 @@ function acquire(
     resolved,
     role: request.role,
     system: request.system,
+    modes: request.modes ?? [],
     smallModel: request.small_model,
     permission: settings.permission,
     townEnv: settings.env,

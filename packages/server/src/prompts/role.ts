@@ -1,29 +1,25 @@
-/** Role instructions: what holds for every session of a role, whatever it works on. */
-import type { PrimeContext } from "@gastown/protocol";
-import { mayorInstructions } from "./mayor.ts";
-import { polecatInstructions } from "./polecat.ts";
-import { refineryInstructions } from "./refinery.ts";
+/**
+ * Role instructions: what holds for every session of a role. They name no agent, bead or session:
+ * they are part of the launch spec, and only sessions with the same spec share a process.
+ */
+import type { PrimeContext, Role } from "@gastown/protocol";
+import { MAYOR_INSTRUCTIONS } from "./mayor.ts";
+import { POLECAT_INSTRUCTIONS } from "./polecat.ts";
+import { REFINERY_INSTRUCTIONS } from "./refinery.ts";
+
+const INSTRUCTIONS: Record<Role, string> = {
+  mayor: MAYOR_INSTRUCTIONS,
+  polecat: POLECAT_INSTRUCTIONS,
+  refinery: REFINERY_INSTRUCTIONS,
+  triage: "Nothing is assigned to this role yet; call gt_prime and stop.",
+};
 
 /** The instructions of the session's role, with those of its town and rig at the end. */
 export function roleInstructions(prime: PrimeContext): string {
-  const own = instructionsOf(prime);
   const theirs = prime.instructions.trim();
-  const parts = [own, TOOLS_NOTE];
+  const parts = [INSTRUCTIONS[prime.role], TOOLS_NOTE];
   if (theirs !== "") parts.push(`The people who run this town add:\n${theirs}`);
   return parts.join("\n\n");
-}
-
-function instructionsOf(prime: PrimeContext): string {
-  switch (prime.role) {
-    case "mayor":
-      return mayorInstructions(prime.agent.name);
-    case "polecat":
-      return polecatInstructions(prime.agent.name);
-    case "refinery":
-      return refineryInstructions(prime.agent.name);
-    case "triage":
-      return `You are ${prime.agent.name}. Nothing is assigned to this role yet; call gt_prime and stop.`;
-  }
 }
 
 const TOOLS_NOTE = `Tools. Everything between you and the town goes through tools whose names begin with gt_. \

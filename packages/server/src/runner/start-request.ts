@@ -21,7 +21,7 @@ export async function startRequestOf(
   plan: LaunchPlan,
   now: number,
 ): Promise<StartRequest> {
-  const { prime, ...rest } = plan;
+  const { prime, peers = [], ...rest } = plan;
   const token = await signSessionToken(
     ports.keys,
     {
@@ -40,6 +40,7 @@ export async function startRequestOf(
     // The mayor waits for a message; everybody else begins with the work.
     prompt: plan.role === "mayor" ? null : renderPrompt(prime),
     system: roleInstructions(prime),
+    modes: peers.map((peer) => ({ role: peer.role, system: roleInstructions(peer) })),
     mcp: { name: MCP_NAME, url, token },
   };
 }

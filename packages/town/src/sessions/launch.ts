@@ -1,5 +1,5 @@
 /** All of a start that does not hold a secret: one place, whoever asks (decision 6). */
-import type { GitIdentity, RigRef } from "@gastown/protocol";
+import type { EffectiveConfig, GitIdentity, RigRef } from "@gastown/protocol";
 import { agentRow } from "../agents/agents.ts";
 import { configVersion, settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
@@ -59,7 +59,16 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
     resume: session.state !== "starting",
     resume_from: session.conversation_id,
     prime: prime(ctx, session),
+    peers: peers(config, role),
   };
+}
+
+/** A process allows the same to all of its sessions, so only roles with the same permission share one. */
+function peers(config: EffectiveConfig, role: keyof EffectiveConfig["permissions"]): LaunchPlan["peers"] {
+  const roles = ["mayor", "polecat", "refinery"] as const;
+  return roles
+    .filter((other) => config.permissions[other] === config.permissions[role])
+    .map((other) => ({ role: other, instructions: config.instructions[other] }));
 }
 
 export function toRigRef(rig: RigRow): RigRef {
