@@ -5,6 +5,7 @@ export type { TownFeed } from "./live/feed.ts";
 export type { Tickets } from "./live/tickets.ts";
 export type { BegunCall } from "./store/store.ts";
 export { openTownActor } from "./towns/open-actor.ts";
-export { createEffects, type EffectPorts } from "./effects/effects.ts";
+export type { EffectPorts } from "./effects/context.ts";
+export { createEffects } from "./effects/effects.ts";
 export { sqlServerStore } from "./store/sql-store.ts";
 export { createServer, type GastownServer } from "./server.ts";

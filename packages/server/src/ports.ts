@@ -55,13 +55,13 @@ export interface ServerEvent {
 /** Clock and chance; also what an actor and the effects need. */
 export interface ClockPorts {
   /** Wall clock in epoch milliseconds. */
-  now(): number;
+  now: () => number;
   /** One-shot deadline; the returned function cancels it. Never keeps a process alive by itself. */
-  setTimer(delayMs: number, fn: () => void): () => void;
+  setTimer: (delayMs: number, fn: () => void) => () => void;
 }
 
 export interface ServerPorts extends ClockPorts {
-  randomBytes(count: number): Uint8Array;
+  randomBytes: (count: number) => Uint8Array;
   sink: EventSink;
   /** Newest first, at least one. */
   keys: readonly SigningKey[];
@@ -90,7 +90,7 @@ export interface ServerPorts extends ClockPorts {
   fetch?: typeof fetch;
   /** The host's WebSocket upgrade; without it `T/live` answers 426. */
   // oxlint-disable-next-line typescript/no-explicit-any -- the socket's type is the host's own
-  upgradeWebSocket?: UpgradeWebSocket<any, any>;
+  upgradeWebSocket?: UpgradeWebSocket<any>;
   /** Answers what no route does (the page's files); undefined: 404. Never asked below `/api`. */
   pages?: (request: Request) => Promise<Response | undefined> | Response | undefined;
 }

@@ -39,21 +39,12 @@ export async function checkWho(ports: ServerPorts, who: Who, c: AppContext): Pro
 }
 
 function principalOf(ports: ServerPorts, who: Who, c: AppContext): Promise<Principal> | Principal {
-  switch (who) {
-    case "anyone":
-    case "boot":
-    case "ticket":
-      return { kind: "anonymous" };
-    // In local mode the one user owns every town; oidc mode reads the role here, at each request.
-    case "user":
-    case "viewer":
-    case "member":
-    case "owner":
-      return authenticateUser(ports, c);
-    case "runner":
-    case "runner_grace":
-      return authenticateRunner(ports, c, who === "runner_grace");
+  if (who === "anyone" || who === "boot" || who === "ticket") return { kind: "anonymous" };
+  if (who === "runner" || who === "runner_grace") {
+    return authenticateRunner(ports, c, who === "runner_grace");
   }
+  // In local mode the one user owns every town; oidc mode reads the role here, at each request.
+  return authenticateUser(ports, c);
 }
 
 function checkUser(ports: ServerPorts, principal: Principal & { kind: "user" }, c: AppContext): void {

@@ -1,7 +1,17 @@
 import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
 import type { RunnerClient } from "../runner/client.ts";
 import type { RunnerAddress } from "../runner/port.ts";
-import type { EffectPorts } from "./effects.ts";
+import type { ClockPorts, RunnerPort, SigningKey } from "../ports.ts";
+
+export interface EffectPorts extends Pick<ClockPorts, "now"> {
+  runners: RunnerPort;
+  /** Newest first; signs the sessions' tokens. */
+  keys: readonly SigningKey[];
+  /** Where agents reach the server, without a trailing slash. */
+  publicUrl: string;
+  /** Reaches runners; the global `fetch` where it is left out. */
+  fetch?: typeof fetch;
+}
 
 /** What an executor works with. `signal` aborts at the effect's deadline. */
 export interface EffectContext extends EffectPorts {

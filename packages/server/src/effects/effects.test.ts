@@ -81,7 +81,7 @@ async function run(
     const headers = new Headers(init.headers);
     const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
     seen.push({
-      url: String(input),
+      url: new Request(input).url,
       method: init.method ?? "GET",
       authorization: headers.get("authorization"),
       body,
@@ -90,7 +90,7 @@ async function run(
     return reply();
   };
   ports.runner.address = options.runner === false ? null : address;
-  const perform = createEffects({ ...ports, fetch: fetcher as typeof fetch });
+  const perform = createEffects({ ...ports, fetch: fetcher });
   const effect: ClaimedEffect = { id: EFFECT, attempt: 1, deadline: ports.now() + 60_000, request };
   const answer = await perform(TOWN, effect, options.signal ?? new AbortController().signal);
   return { answer, seen, ports };
@@ -111,7 +111,8 @@ describe("start_session", () => {
     });
     const body = startRequest.parse(seen[0]?.body);
     expect(body.prompt).toContain("Add a search box");
-    expect(body.system).toContain("You are Toast, a polecat");
+    expect(body.prompt).toContain("You are Toast, polecat in rig web.");
+    expect(body.system).toContain("You are a polecat");
     expect(body.mcp).toMatchObject({
       name: "gastown",
       url: `${ports.publicUrl}/api/towns/${TOWN}/sessions/${SESSION}/mcp`,

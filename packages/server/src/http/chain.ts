@@ -98,16 +98,10 @@ function writeEvent(ports: ServerPorts, c: AppContext, began: number): void {
 
 /** Fills what the path does not say; the path's own tags win. */
 function tagsOfPrincipal(principal: Principal): Tags {
-  switch (principal.kind) {
-    case "user":
-      return { userId: principal.userId };
-    case "runner":
-      return { townId: principal.townId };
-    case "session":
-      return { townId: principal.townId, sessionId: principal.sessionId, agentId: principal.agentId };
-    case "anonymous":
-      return {};
-  }
+  if (principal.kind === "user") return { userId: principal.userId };
+  if (principal.kind === "runner") return { townId: principal.townId };
+  if (principal.kind === "anonymous") return {};
+  return { townId: principal.townId, sessionId: principal.sessionId, agentId: principal.agentId };
 }
 
 async function missing(ports: ServerPorts, registry: Registry, c: AppContext): Promise<Response> {

@@ -68,8 +68,8 @@ export interface Endpoints {
   plain<
     Path extends string,
     A extends z.ZodType,
-    Q extends z.ZodType = z.ZodType<unknown>,
-    B extends z.ZodType = z.ZodType<unknown>,
+    Q extends z.ZodType = z.ZodType,
+    B extends z.ZodType = z.ZodType,
   >(
     spec: Spec<Path, Q, B, A>,
     handle: (call: Call<Path, z.output<Q>, z.output<B>>) => Promise<z.input<A>> | z.input<A>,
@@ -78,8 +78,8 @@ export interface Endpoints {
   town<
     Path extends string,
     A extends z.ZodType,
-    Q extends z.ZodType = z.ZodType<unknown>,
-    B extends z.ZodType = z.ZodType<unknown>,
+    Q extends z.ZodType = z.ZodType,
+    B extends z.ZodType = z.ZodType,
   >(
     spec: Spec<Path, Q, B, A>,
     handle: (call: TownCall<Path, z.output<Q>, z.output<B>>) => Promise<z.input<A>> | z.input<A>,
@@ -88,8 +88,8 @@ export interface Endpoints {
   read<
     Path extends string,
     A extends z.ZodType,
-    Q extends z.ZodType = z.ZodType<unknown>,
-    B extends z.ZodType = z.ZodType<unknown>,
+    Q extends z.ZodType = z.ZodType,
+    B extends z.ZodType = z.ZodType,
   >(
     spec: Spec<Path, Q, B, A>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>) => z.input<A>,
@@ -98,8 +98,8 @@ export interface Endpoints {
   command<
     Path extends string,
     A extends z.ZodType,
-    Q extends z.ZodType = z.ZodType<unknown>,
-    B extends z.ZodType = z.ZodType<unknown>,
+    Q extends z.ZodType = z.ZodType,
+    B extends z.ZodType = z.ZodType,
   >(
     spec: Spec<Path, Q, B, A>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>) => z.input<A>,
@@ -120,24 +120,24 @@ export function createEndpoints(app: App, ports: ServerPorts, registry: Registry
 
   return {
     plain: (spec, handler) =>
-      mount(spec as unknown as AnySpec, (call) =>
+      mount(spec, (call) =>
         answerOnce(ports, spec, call, async () => handler(call as unknown as Parameters<typeof handler>[0])),
       ),
     town: (spec, handler) =>
-      mount(spec as unknown as AnySpec, (call, town) =>
+      mount(spec, (call, town) =>
         answerOnce(ports, spec, call, async () =>
           handler({ ...call, town: needed(town) } as unknown as Parameters<typeof handler>[0]),
         ),
       ),
     read: (spec, handler) =>
-      mount(spec as unknown as AnySpec, async (call, town) => {
+      mount(spec, async (call, town) => {
         const value = needed(town).read((open) =>
           handler(open, call as unknown as Parameters<typeof handler>[1]),
         );
         return { status: spec.status ?? 200, json: JSON.stringify(value), replayed: false };
       }),
     command: (spec, handler) =>
-      mount(spec as unknown as AnySpec, (call, town) =>
+      mount(spec, (call, town) =>
         answerCommand(spec, call, needed(town), (open) =>
           handler(open, call as unknown as Parameters<typeof handler>[1]),
         ),
@@ -188,16 +188,10 @@ function withRequestId(c: AppContext, value: unknown): unknown {
 }
 
 function actorOf(principal: Principal): Actor {
-  switch (principal.kind) {
-    case "user":
-      return { kind: "person", id: principal.userId, name: principal.name };
-    case "runner":
-      return { kind: "runner", id: principal.instanceId, name: "runner" };
-    case "session":
-      return { kind: "agent", id: principal.agentId, name: principal.role };
-    case "anonymous":
-      return { kind: "person", id: "anonymous", name: "somebody" };
-  }
+  if (principal.kind === "user") return { kind: "person", id: principal.userId, name: principal.name };
+  if (principal.kind === "runner") return { kind: "runner", id: principal.instanceId, name: "runner" };
+  if (principal.kind === "session") return { kind: "agent", id: principal.agentId, name: principal.role };
+  return { kind: "person", id: "anonymous", name: "somebody" };
 }
 
 function needed(town: TownActor | undefined): TownActor {

@@ -69,7 +69,7 @@ export function createFeed(options: FeedOptions): TownFeed {
   const broadcast = (frame: LiveFrame): void => {
     if (peers.size === 0) return;
     const text = JSON.stringify(frame);
-    for (const peer of [...peers]) deliver(peer, text);
+    for (const peer of Array.from(peers)) deliver(peer, text);
   };
 
   const sendStatus = (): void => {
@@ -198,14 +198,15 @@ export function createFeed(options: FeedOptions): TownFeed {
     transcriptGrew(sessionIds) {
       for (const sessionId of sessionIds) {
         const topic = `session:${sessionId}`;
-        for (const peer of [...peers]) if (topic in peer.state.topics) sendTranscript(peer, topic, sessionId);
+        for (const peer of Array.from(peers))
+          if (topic in peer.state.topics) sendTranscript(peer, topic, sessionId);
       }
     },
     broadcast,
     closeAll(code, reason) {
       statusTimer?.();
       statusTimer = undefined;
-      for (const peer of [...peers]) drop(peer, code, reason);
+      for (const peer of Array.from(peers)) drop(peer, code, reason);
     },
     get size() {
       return peers.size;

@@ -2,6 +2,7 @@
 import { toolsOf, type Role } from "@gastown/protocol";
 import { UnsecuredJWT } from "jose";
 import { describe, expect, it } from "vitest";
+import { withSql } from "#host";
 import {
   GRACE_MS,
   SESSION_TOKEN_MS,
@@ -10,15 +11,9 @@ import {
   type SessionToken,
 } from "../auth/tokens.ts";
 import { agentOf } from "../testing/agent.ts";
-import {
-  BASE,
-  INSTANCE,
-  TOWN,
-  withTown,
-  working,
-  type TownHost,
-  type Working,
-} from "../testing/town-host.ts";
+import { BASE, INSTANCE, TOWN, townsOn, working, type TownHost, type Working } from "../testing/town-host.ts";
+
+const withTown = townsOn(withSql);
 
 const initialize = {
   jsonrpc: "2.0",
@@ -191,7 +186,7 @@ describe("who may call", () => {
       for (const [token, expected, code] of cases) {
         for (const message of [list, status]) {
           const answer = await agent.rpc(message, { token });
-          expect(answer, code).toMatchObject({ status: expected, body: { error: { code } } });
+          expect(answer).toMatchObject({ status: expected, body: { error: { code } } });
         }
       }
       const none = await host.server.app.request(

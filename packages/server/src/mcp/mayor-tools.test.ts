@@ -1,8 +1,11 @@
 /** What the mayor can do (spec/api.md §4.4), and what every role can (§4.2). */
 import { describe, expect, it } from "vitest";
+import { withSql } from "#host";
 import { DATA_LINE } from "../prompts/text.ts";
 import { agentOf, type TestAgent } from "../testing/agent.ts";
-import { TOWN, withTown, working, type TownHost } from "../testing/town-host.ts";
+import { TOWN, townsOn, working, type TownHost } from "../testing/town-host.ts";
+
+const withTown = townsOn(withSql);
 
 const T = `/api/towns/${TOWN}`;
 

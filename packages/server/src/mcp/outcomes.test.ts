@@ -1,7 +1,10 @@
 /** How a polecat and a refinery end their work (spec/api.md §4.3, §8.12). */
 import { describe, expect, it } from "vitest";
+import { withSql } from "#host";
 import { agentOf, type TestAgent } from "../testing/agent.ts";
-import { began, TOWN, withTown, working, type TownHost, type Working } from "../testing/town-host.ts";
+import { began, TOWN, townsOn, working, type TownHost, type Working } from "../testing/town-host.ts";
+
+const withTown = townsOn(withSql);
 
 const HEAD = "b".repeat(40);
 const BASE_SHA = "a".repeat(40);

@@ -44,25 +44,20 @@ function recorded(asked: Exclude<DoneRequest, { type: "settling" }>): ToolResult
 type Over = Exclude<SettleState, { type: "pending" }>;
 
 function settled(state: Over): ToolResult {
-  switch (state.type) {
-    case "submitted": {
-      const { headSha, branch, commits, additions, deletions } = state;
-      const size = `${commits} ${commits === 1 ? "commit" : "commits"}, +${additions} −${deletions}`;
-      return {
-        text: `Submitted ${short(headSha)} on ${branch} (${size}). You are finished; stop here.`,
-        data: { outcome: "submitted", head_sha: headSha, branch, commits, additions, deletions },
-      };
-    }
-    case "no_changes":
-      return {
-        text: "Recorded: nothing had to change. You are finished; stop here.",
-        data: { outcome: "no_changes" },
-      };
-    case "refused":
-      throw new GastownError(state.code, state.message);
-    case "over":
-      throw new GastownError("session_fenced", state.message);
+  if (state.type === "refused") throw new GastownError(state.code, state.message);
+  if (state.type === "over") throw new GastownError("session_fenced", state.message);
+  if (state.type === "no_changes") {
+    return {
+      text: "Recorded: nothing had to change. You are finished; stop here.",
+      data: { outcome: "no_changes" },
+    };
   }
+  const { headSha, branch, commits, additions, deletions } = state;
+  const size = `${commits} ${commits === 1 ? "commit" : "commits"}, +${additions} −${deletions}`;
+  return {
+    text: `Submitted ${short(headSha)} on ${branch} (${size}). You are finished; stop here.`,
+    data: { outcome: "submitted", head_sha: headSha, branch, commits, additions, deletions },
+  };
 }
 
 export function approve(

@@ -101,6 +101,16 @@ describe("role instructions", () => {
     expect(roleInstructions(primeOf())).not.toContain("people who run this town add");
   });
 
+  it("are one text for all sessions of a role, or these could share no process", () => {
+    const other = primeOf({
+      session_id: "sess_00000000000000000000000002",
+      agent: { id: "agent_00000000000000000000000002", name: "Nux" },
+      bead: null,
+      branch: "gastown/nux/1",
+    });
+    expect(roleInstructions(other)).toBe(roleInstructions(primeOf()));
+  });
+
   it("tell that tools may carry a prefix", () => {
     expect(roleInstructions(primeOf())).toContain("gastown_gt_prime");
   });

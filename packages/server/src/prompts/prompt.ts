@@ -1,26 +1,28 @@
 /** The first prompt of a session, and the text of `gt_prime`: the work order, as text. */
-import type { PrimeContext } from "@gastown/protocol";
+import type { PrimeContext, Role } from "@gastown/protocol";
 import { compose, type DataSection } from "./text.ts";
 import { orderData, orderLead } from "./work-order.ts";
 
+const PROMPTS: Record<Role, (prime: PrimeContext) => string> = {
+  polecat: polecatPrompt,
+  refinery: refineryPrompt,
+  mayor: mayorPrompt,
+  triage: identity,
+};
+
 /** Everything that one session needs to begin, from what the town knows. Pure. */
 export function renderPrompt(prime: PrimeContext): string {
-  switch (prime.role) {
-    case "polecat":
-      return polecatPrompt(prime);
-    case "refinery":
-      return refineryPrompt(prime);
-    case "mayor":
-      return compose(
-        [
-          identity(prime),
-          "You have no bead of your own. People's messages reach you as turns; gt_list_rigs shows the repositories.",
-        ],
-        [],
-      );
-    case "triage":
-      return identity(prime);
-  }
+  return PROMPTS[prime.role](prime);
+}
+
+function mayorPrompt(prime: PrimeContext): string {
+  return compose(
+    [
+      identity(prime),
+      "You have no bead of your own. People's messages reach you as turns; gt_list_rigs shows the repositories.",
+    ],
+    [],
+  );
 }
 
 function polecatPrompt(prime: PrimeContext): string {

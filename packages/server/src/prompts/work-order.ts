@@ -20,15 +20,14 @@ export function orderData(prime: PrimeContext): DataSection | null {
 
 function leadOf(prime: PrimeContext, kind: BeadKind): string | null {
   const target = prime.target ?? prime.review?.target ?? "the target branch";
-  switch (kind) {
-    case "rework":
-      return "This branch was reviewed or tested, and must be changed before it may land. Do what the work order asks and nothing beyond it; add commits, do not rewrite those that were reviewed.";
-    case "feedback":
-      return "People commented on this change. Settle every point of the work order: change the code, or say in your summary why it stays as it is.";
-    case "conflict":
-      return `This branch no longer merges into ${target}. Fetch, merge origin/${target} into your branch, resolve the conflicts so that both sides keep their meaning, run the gates, and commit the merge.`;
-    case "work":
-    case "triage":
-      return null;
+  if (kind === "rework") {
+    return "This branch was reviewed or tested, and must be changed before it may land. Do what the work order asks and nothing beyond it; add commits, do not rewrite those that were reviewed.";
   }
+  if (kind === "feedback") {
+    return "People commented on this change. Settle every point of the work order: change the code, or say in your summary why it stays as it is.";
+  }
+  if (kind === "conflict") {
+    return `This branch no longer merges into ${target}. Fetch, merge origin/${target} into your branch, resolve the conflicts so that both sides keep their meaning, run the gates, and commit the merge.`;
+  }
+  return null;
 }

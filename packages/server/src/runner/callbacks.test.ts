@@ -1,6 +1,7 @@
 /** What a runner tells its town: registered, renewed, doubled, late and fenced (spec/api.md §3.16, §8.14). */
 import { heartbeatAnswer, registerAnswer } from "@gastown/protocol";
 import { describe, expect, it } from "vitest";
+import { withSql } from "#host";
 import {
   GRACE_MS,
   RUNNER_TOKEN_MS,
@@ -12,12 +13,14 @@ import {
 import {
   INSTANCE,
   TOWN,
-  withTown,
+  townsOn,
   working,
   type Answer,
   type TownHost,
   type Working,
 } from "../testing/town-host.ts";
+
+const withTown = townsOn(withSql);
 
 const T = `/api/towns/${TOWN}`;
 const NEWER = "run_00000000000000000000000002";
@@ -100,7 +103,7 @@ describe("registration", () => {
         ["/runner/events", { batches: [] }],
         [`/sessions/${worker.sessionId}/status`, { epoch: worker.epoch, phase: "process" }],
       ] as const) {
-        expect(codeOf(await host.report(path, sent)), path).toBe("runner_fenced");
+        expect(codeOf(await host.report(path, sent))).toBe("runner_fenced");
       }
       expect(host.actor.read((town) => town.newestSeq())).toBe(before);
     }));

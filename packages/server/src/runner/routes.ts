@@ -163,7 +163,7 @@ interface FactRoute<B extends z.ZodType> {
   operation: string;
   summary: string;
   body: B;
-  fact(sessionId: string, body: z.output<B>): Fact;
+  fact: (sessionId: string, body: z.output<B>) => Fact;
 }
 
 /** A lower epoch changes nothing: the town's transition of the fact sees to it. */

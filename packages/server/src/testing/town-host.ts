@@ -2,8 +2,7 @@
  * A host with one real town for tests: its storage is a test's own, its runner is a list of calls
  * that were made, and its clock stands still until a test moves it.
  */
-import { openTown, type Town } from "@gastown/town";
-import { withSql } from "#host";
+import { openTown, type Sql, type Town } from "@gastown/town";
 import { createEffects, createServer, openTownActor, type GastownServer, type TownActor } from "../index.ts";
 import { LOCAL_TOKEN, testPorts, type TestPorts } from "./ports.ts";
 
@@ -50,8 +49,18 @@ export interface TownHost {
   runnerToken: string;
 }
 
-export function withTown(test: (host: TownHost) => Promise<void>): Promise<void> {
-  return withSql(async (sql) => {
+/** Gives a test an empty database; `withSql` of a test host. */
+export type GiveSql = (test: (sql: Sql) => Promise<void>) => Promise<void>;
+export type GiveTown = (test: (host: TownHost) => Promise<void>) => Promise<void>;
+
+/** The town of each test, on the storage of the host that it runs on. */
+export const townsOn =
+  (giveSql: GiveSql): GiveTown =>
+  (test) =>
+    giveSql((sql) => onTown(sql, test));
+
+async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promise<void> {
+  {
     const base = await testPorts();
     const calls: RunnerCallMade[] = [];
     const wakes: (number | null)[] = [];
@@ -60,20 +69,20 @@ export function withTown(test: (host: TownHost) => Promise<void>): Promise<void>
 
     const fetcher = (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
       const body = typeof init.body === "string" ? (JSON.parse(init.body) as Record<string, unknown>) : {};
-      calls.push({ path: new URL(String(input)).pathname, body });
+      calls.push({ path: new URL(new Request(input).url).pathname, body });
       for (const tell of onCall.splice(0)) tell();
       return Promise.resolve(new Response('{"accepted":true}', { status: 202 }));
     };
 
     const town = openTown(
-      { sql, now: base.now, random: () => base.randomBytes(16), fallbackRuntime: "scripted" },
+      { sql, now: () => base.now(), random: () => base.randomBytes(16), fallbackRuntime: "scripted" },
       { id: TOWN, name: "test" },
     );
     let cancelWake = (): void => {};
     const actor = openTownActor({
       ...base,
       town,
-      perform: createEffects({ ...base, fetch: fetcher as typeof fetch }),
+      perform: createEffects({ ...base, fetch: fetcher }),
       onNextWake(at) {
         wakes.push(at);
         cancelWake();
@@ -83,7 +92,7 @@ export function withTown(test: (host: TownHost) => Promise<void>): Promise<void>
     const entry = { id: TOWN, name: "test", createdAt: new Date(base.now()).toISOString() };
     const ports: TestPorts = {
       ...base,
-      fetch: fetcher as typeof fetch,
+      fetch: fetcher,
       towns: {
         list: () => [entry],
         create: () => Promise.resolve(actor),
@@ -164,7 +173,7 @@ export function withTown(test: (host: TownHost) => Promise<void>): Promise<void>
     } finally {
       await actor.close();
     }
-  });
+  }
 }
 
 /** A session that works: its bead, its id, and the token that its agent was given. */

@@ -111,8 +111,7 @@ describe("commands", () => {
   });
 
   it("survive a tick that fails", async () => {
-    const { actor, script, ports, wakes } = await open(never);
-    script.fail = true;
+    const { actor, script, ports, wakes } = await open(never, (made) => void (made.fail = true));
     await settle();
     expect(ports.logged).toMatchObject([{ level: "error", message: "a tick failed" }]);
     script.fail = false;

@@ -18,7 +18,7 @@ export interface TownActorOptions extends ClockPorts {
   town: Town;
   perform: PerformEffect;
   sink: EventSink;
-  randomBytes(count: number): Uint8Array;
+  randomBytes: (count: number) => Uint8Array;
   /** The server's version, told to live pages. */
   version: string;
   /** After each tick: when `wake()` is wanted next (epoch ms); null: never by itself. */
@@ -26,7 +26,7 @@ export interface TownActorOptions extends ClockPorts {
   /** Before the first commit since the last `onNextWake`: the host marks its wake index *now*. */
   onBeforeWrite?(): void;
   /** Runs `fn` so that its commit is on the disk when it returns. Left out: an ordinary commit. */
-  durably?<T>(fn: () => T): T;
+  durably?: <T>(fn: () => T) => T;
 }
 
 export interface TownActor {

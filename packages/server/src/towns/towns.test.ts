@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { TOWN, withTown, working } from "../testing/town-host.ts";
+import { withSql } from "#host";
+import { TOWN, townsOn, working } from "../testing/town-host.ts";
+
+const withTown = townsOn(withSql);
 
 const T = `/api/towns/${TOWN}`;
 
@@ -46,8 +49,8 @@ describe("a town over HTTP", () => {
       const [first, second] = await Promise.all([sling("once"), sling("once")]);
       expect([first.status, second.status]).toEqual([201, 201]);
       expect(second.body).toEqual(first.body);
-      expect([first, second].map((one) => one.headers.get("idempotent-replayed")).toSorted()).toEqual(
-        [null, "true"].toSorted(),
+      expect(new Set([first, second].map((one) => one.headers.get("idempotent-replayed")))).toEqual(
+        new Set([null, "true"]),
       );
       const other = await sling("twice");
       expect(other.status).toBe(422);

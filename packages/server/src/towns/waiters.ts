@@ -4,8 +4,8 @@ import type { ClockPorts } from "../ports.ts";
 
 interface Waiter {
   /** True when the wait is over. */
-  attempt(): boolean;
-  giveUp(): void;
+  attempt: () => boolean;
+  giveUp: () => void;
 }
 
 export interface Waiters {
@@ -24,53 +24,52 @@ export interface Waiters {
 export function createWaiters(town: Town, setTimer: ClockPorts["setTimer"]): Waiters {
   const waiting = new Set<Waiter>();
 
-  const wait: Waiters["wait"] = <T>(
+  const wait = <T>(
     read: (town: Town) => T | undefined,
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<T | undefined> => {
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+    let cancelTimer = (): void => {};
+    const giveUp = (): void => {
+      resolve(undefined);
+      end();
+    };
+    const attempt = (): boolean => {
+      try {
+        const value = read(town);
+        if (value === undefined) return false;
+        resolve(value);
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+      end();
+      return true;
+    };
+    const waiter: Waiter = { attempt, giveUp };
     const end = (): void => {
       waiting.delete(waiter);
       cancelTimer();
-      signal?.removeEventListener("abort", waiter.giveUp);
+      signal?.removeEventListener("abort", giveUp);
     };
-    const waiter: Waiter = {
-      attempt() {
-        try {
-          const value = read(town);
-          if (value === undefined) return false;
-          resolve(value);
-        } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
-        }
-        end();
-        return true;
-      },
-      giveUp() {
-        resolve(undefined);
-        end();
-      },
-    };
-    let cancelTimer = (): void => {};
-    if (waiter.attempt()) return promise;
+    if (attempt()) return promise;
     if (signal?.aborted || timeoutMs <= 0) {
-      waiter.giveUp();
+      giveUp();
       return promise;
     }
     waiting.add(waiter);
-    cancelTimer = setTimer(timeoutMs, waiter.giveUp);
-    signal?.addEventListener("abort", waiter.giveUp);
+    cancelTimer = setTimer(timeoutMs, giveUp);
+    signal?.addEventListener("abort", giveUp);
     return promise;
   };
 
   return {
     wait,
     changed() {
-      for (const waiter of [...waiting]) waiter.attempt();
+      for (const waiter of Array.from(waiting)) waiter.attempt();
     },
     close() {
-      for (const waiter of [...waiting]) waiter.giveUp();
+      for (const waiter of Array.from(waiting)) waiter.giveUp();
     },
     get size() {
       return waiting.size;
