@@ -13,6 +13,8 @@ export interface GitContext {
   readonly remotes: Remotes;
   /** The marker of this runner instance: gates carry it too, but no credential of git's environment. */
   readonly gateEnv: Readonly<Record<string, string>>;
+  /** Urls of remotes that turned out to take no refs but branches and tags. */
+  readonly branchesOnly: Set<string>;
   /** Gate runs, at most two at once (spec/runner.md §5). */
   readonly gateSlots: Semaphore;
 }

@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => f.remove());
 
 function refuse(pattern: string): void {
-  const hook = `#!/bin/sh\ncase "$1" in ${pattern}) echo "not here"; exit 1;; esac\n`;
+  const hook = `#!/bin/sh\necho "$1" >> ${f.base}/asked\ncase "$1" in ${pattern}) echo "not here"; exit 1;; esac\n`;
   writeFileSync(join(f.remote, "hooks", "update"), hook, { mode: 0o755 });
 }
 
@@ -106,7 +106,7 @@ test("and one that the agent set aside without ever switching to it", async () =
   expect(f.remoteHead(`${WIP}-2`)).toBe(aside);
 });
 
-test("a remote without such refs gets a branch", async () => {
+test("a remote without such refs gets a branch, and is not asked for more of them", async () => {
   refuse("refs/gastown/*");
   writeFileSync(join(dir, "new.txt"), "new");
   const branch = `refs/heads/gastown-wip/${SESSION}`;
@@ -114,6 +114,7 @@ test("a remote without such refs gets a branch", async () => {
   expect(git(f.remote, "show", `${branch}:new.txt`)).toBe("new");
   commitFiles(dir, {});
   expect(await f.workspace.saveWork(saveOptions(f, dir))).toEqual({ workRef: branch });
+  expect(readFileSync(join(f.base, "asked"), "utf8")).toBe(`${WIP}\n${branch}\n${branch}\n`);
   expect(await f.restart().saveWork(saveOptions(f, dir))).toEqual({ workRef: branch });
 });
 

@@ -174,15 +174,12 @@ async function pushTo(s: Saving, commit: string, ref: string): Promise<Stored> {
   }
 }
 
-/** Remotes that take no refs but branches and tags, by url; known for the life of the process. */
-const branchesOnly = new Set<string>();
-
 async function store(s: Saving, commit: string, name: string): Promise<Stored> {
-  if (!branchesOnly.has(s.of.url)) {
+  if (!s.context.branchesOnly.has(s.of.url)) {
     const own = await pushTo(s, commit, wipRef(name));
     if ("ref" in own) return own;
     const branch = await pushTo(s, commit, wipBranchRef(name));
-    if ("ref" in branch) branchesOnly.add(s.of.url);
+    if ("ref" in branch) s.context.branchesOnly.add(s.of.url);
     return branch;
   }
   return pushTo(s, commit, wipBranchRef(name));

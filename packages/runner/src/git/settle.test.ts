@@ -1,5 +1,5 @@
 /** What becomes of a session's work (spec/review.md §1, spec/runner.md §5). */
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { commitFiles, git, makeFixture, once, prepareOptions, settleOptions } from "./testing/fixture.ts";
@@ -55,11 +55,15 @@ describe("a first push", () => {
   });
 
   test("hooks that an agent's tools installed do not run in ours", async () => {
-    writeFileSync(join(dir, "hook.sh"), "");
-    git(dir, "config", "core.hooksPath", "hooks");
-    commitFiles(dir, { "hooks/pre-commit": "#!/bin/sh\nexit 1\n", "hooks/pre-push": "#!/bin/sh\nexit 1\n" });
-    git(dir, "update-index", "--chmod=+x", "hooks/pre-commit", "hooks/pre-push");
+    const hooks = join(f.base, "hooks");
+    mkdirSync(hooks);
+    for (const hook of ["pre-commit", "post-commit", "pre-push", "reference-transaction"]) {
+      writeFileSync(join(hooks, hook), `#!/bin/sh\necho ${hook} >> ${f.base}/ran\nexit 1\n`, { mode: 0o755 });
+    }
+    git(dir, "config", "core.hooksPath", hooks);
+    writeFileSync(join(dir, "left.txt"), "left behind\n");
     expect((await f.workspace.settle(settleOptions(f, dir))).result).toBe("pushed");
+    expect(existsSync(join(f.base, "ran"))).toBe(false);
   });
 
   test("nothing to push, and with work that is said to be none", async () => {

@@ -1,13 +1,16 @@
 /** Can a repository be used, and its first clone (spec/runner.md §1). */
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { commitFiles, git, makeFixture, mergeRequest, NEVER, prepareOptions } from "./testing/fixture.ts";
 import type { Fixture, FixtureOptions } from "./testing/fixture.ts";
 import { createGitWorkspace } from "./workspace.ts";
 
 let f: Fixture;
-afterEach(() => f.remove());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  f.remove();
+});
 function begin(options: FixtureOptions = {}): void {
   f = makeFixture(options);
 }
@@ -129,21 +132,19 @@ test("urls that are no repositories are refused before git sees them", async () 
   }
 });
 
-test("a person's own git configuration does not leak in", async () => {
+test("a person's own git configuration is read only where the caller names their home", async () => {
   begin();
-  await f.workspace.setupRig(f.rig, NEVER);
-  const home = join(f.root, "home");
-  expect(readdirSync(home)).toEqual([]);
-  // The same file in the home that the caller names is read: that is how credentials of the host work.
-  const theirs = join(f.base, "home");
-  git(f.base, "init", "--quiet", theirs);
-  writeFileSync(
-    join(theirs, ".gitconfig"),
-    `[url "file://${f.remote}"]\n\tinsteadOf = https://example.com/shop.git\n`,
-  );
-  const options = { root: join(f.base, "other"), log: () => undefined, allowLocal: true };
-  const own = createGitWorkspace({ ...options, gitEnv: { HOME: theirs } });
-  expect(await own.check("https://example.com/shop.git", undefined, NEVER)).toMatchObject({ ok: true });
+  const home = join(f.base, "home");
+  const url = "http://127.0.0.1:1/shop.git";
+  git(f.base, "init", "--quiet", home);
+  writeFileSync(join(home, ".gitconfig"), `[url "file://${f.remote}"]\n\tinsteadOf = ${url}\n`);
+  vi.stubEnv("HOME", home);
+  const options = { log: () => undefined, allowLocal: true };
+  const closed = createGitWorkspace({ ...options, root: join(f.base, "closed"), gitEnv: {} });
+  expect(await closed.check(url, undefined, NEVER)).toMatchObject({ ok: false, problem: "unreachable" });
+  // That is how credentials of the host reach git.
+  const open = createGitWorkspace({ ...options, root: join(f.base, "open"), gitEnv: { HOME: home } });
+  expect(await open.check(url, undefined, NEVER)).toMatchObject({ ok: true });
 });
 
 test("a data directory that cannot be written is said so, and works again afterwards", async () => {

@@ -27,6 +27,7 @@ test.each([
   "ssh://-oProxyCommand=x@example.com/a.git",
   "git@-oProxyCommand=x:a.git",
   "-oProxyCommand=x:a.git",
+  "-a@example.com:b.git",
   "git@example.com:-x",
   "ftp://example.com/a.git",
   "javascript://example.com/a.git",

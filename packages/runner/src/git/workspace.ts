@@ -33,6 +33,7 @@ function createContext(options: GitWorkspaceOptions): GitContext {
     gateEnv: Object.fromEntries(
       Object.entries(options.gitEnv).filter(([name]) => name.startsWith("GASTOWN_")),
     ),
+    branchesOnly: new Set(),
     gateSlots: new Semaphore(GATE_RUNS_AT_ONCE),
   };
 }
