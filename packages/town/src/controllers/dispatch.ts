@@ -87,8 +87,9 @@ function startReviews(ctx: Ctx, rig: RigRow): number | null {
     settings(ctx, rig.id).review.parallel_reviews - liveInRig(ctx, rig.id, "refinery"),
     freeAgents(ctx, rig.id),
   );
+  // "+": the index that keeps the order, not the one of those that rest, which would have to be sorted.
   const wanted = ctx.sql.all<MergeRow>(
-    `select * from merge_requests where rig_id = ? and review_wanted = 1 and cooldown_until <= ?
+    `select * from merge_requests where rig_id = ? and review_wanted = 1 and +cooldown_until <= ?
      order by priority desc, convoy_at, created_at, bead_id limit ?`,
     rig.id,
     ctx.now,

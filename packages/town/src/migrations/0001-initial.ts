@@ -190,6 +190,7 @@ create table merge_requests (
 create unique index merges_live_source on merge_requests (source_id, rig_id) where state not in ('merged', 'failed');
 create index merges_lane on merge_requests (rig_id, target, state, priority desc, convoy_at, created_at);
 create index merges_review on merge_requests (rig_id, priority desc, convoy_at, created_at) where review_wanted = 1;
+create index merges_resting on merge_requests (rig_id, cooldown_until) where review_wanted = 1;
 create index merges_state on merge_requests (state, created_at);
 create index merges_fix on merge_requests (fix_bead_id) where fix_bead_id is not null;
 create index merges_convoy on merge_requests (convoy_id) where convoy_id is not null;
