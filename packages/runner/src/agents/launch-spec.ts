@@ -52,16 +52,27 @@ function takeAllowed(hostEnv: LaunchInput["hostEnv"], allow: readonly string[]):
   return taken;
 }
 
+function withoutReserved(townEnv: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(townEnv).filter(([name]) => !RESERVED.test(name)));
+}
+
+/** Environment of commands that the town's settings name: no login of any agent is in it. */
+export function commandEnv(
+  hostEnv: LaunchInput["hostEnv"],
+  townEnv: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return { ...takeAllowed(hostEnv, HOST_ENV), ...withoutReserved(townEnv) };
+}
+
 /**
  * The environment begins empty (spec/runner.md §3): host's allow-list, the runtime's own, the
  * town's settings, fixed flags, and last what nobody may override.
  */
 export function launchSpec(input: LaunchInput): LaunchSpec {
   const { runtime, command, args, env: overrideEnv } = input.resolved;
-  const townEnv = Object.entries(input.townEnv).filter(([name]) => !RESERVED.test(name));
   const env: Record<string, string> = {
     ...takeAllowed(input.hostEnv, [...HOST_ENV, ...runtime.env]),
-    ...Object.fromEntries(townEnv),
+    ...withoutReserved(input.townEnv),
     ...runtime.flags,
     ...overrideEnv,
     GASTOWN_TOWN_ID: input.townId,

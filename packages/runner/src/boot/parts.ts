@@ -9,6 +9,7 @@ import { Sender } from "../callbacks/sender.ts";
 import { TownClient } from "../callbacks/town-client.ts";
 import { Effects } from "../control/effects.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
+import { Semaphore } from "../git/waiting.ts";
 import { timingOf } from "../options.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
 import { MARKER } from "../processes/process-table.ts";
@@ -56,7 +57,8 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   const slots = new SlotRecords(root);
   const pool = new Pool({ root, instanceId, redactor, log });
   // Gates and git carry the marker too, so that the next instance ends what this one leaves.
-  const gitEnv = { ...options.gitEnv, [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
+  const marker = { [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
+  const gitEnv = { ...options.gitEnv, ...marker };
   const git = makeGit({ root: join(root, "git"), log, gitEnv, allowLocal: options.allowLocal });
   const heartbeats: Heartbeats = new Heartbeats({
     instanceId,
@@ -88,6 +90,8 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     town,
     slots,
     pulse: heartbeats,
+    setupPlaces: new Semaphore(2),
+    marker,
   });
   const effects = new Effects(sender, log);
   return {

@@ -65,9 +65,12 @@ describe("a runner that was killed", () => {
     await first.kill();
     expect(isAlive(readRunnerFile(world.root) ?? { pid: 0, start_time: "" })).toBe(false);
 
-    world.town.primes.get(start.session_id)!.bead!.body = script({
-      steps: [{ run: "cat half.txt" }, { append: { path: "half.txt", content: "whole\n" } }],
-    });
+    world.rewrite(
+      start,
+      script({
+        steps: [{ run: "cat half.txt" }, { append: { path: "half.txt", content: "whole\n" } }],
+      }),
+    );
     world.town.desired = [{ ...start, resume_from: conversation ?? null }];
     await spawnRunner();
     const ended = await world.town.endOf(start.session_id);
@@ -121,9 +124,12 @@ describe("a runner that was killed", () => {
     );
     await first.kill();
     world.town.down.clear();
-    world.town.primes.get(start.session_id)!.bead!.body = script({
-      steps: [{ say: "second life" }, { write: { path: "b", content: "b" } }],
-    });
+    world.rewrite(
+      start,
+      script({
+        steps: [{ say: "second life" }, { write: { path: "b", content: "b" } }],
+      }),
+    );
     world.town.desired = [start];
     await spawnRunner();
     await world.town.endOf(start.session_id);

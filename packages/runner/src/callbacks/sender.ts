@@ -3,13 +3,16 @@
  * Transcript items have one request under way at a time, so their order needs no further care.
  */
 import { eventsAnswer, RetryableError } from "@gastown/protocol";
+import type { z } from "zod";
 import type { Log } from "../options.ts";
-import type { NewItem, Outbox, QueuedCall } from "./outbox.ts";
+import type { ItemBatch, NewItem, Outbox, QueuedCall } from "./outbox.ts";
 import { Pauses } from "./pauses.ts";
 import { anyAnswer } from "./town-client.ts";
 import type { TownClient } from "./town-client.ts";
 
 const PARALLEL_LANES = 8;
+type EventsAnswer = z.infer<typeof eventsAnswer>;
+
 const EVENTS = "runner/events";
 
 export class Sender {
@@ -151,38 +154,48 @@ export class Sender {
 
   /** Whether there may be more to send now. */
   async #tryShip(): Promise<boolean> {
-    try {
-      return await this.#shipOnce();
-    } catch (thrown) {
-      if (thrown instanceof RetryableError) this.#later(EVENTS, EVENTS, thrown);
-      else this.#dropBatch(thrown);
-      return !(thrown instanceof RetryableError);
-    }
-  }
-
-  async #shipOnce(): Promise<boolean> {
     const batches = this.#outbox.nextItems();
     if (batches.length === 0) return false;
-    const body = {
-      batches: batches.map(({ sessionId, epoch, items }) => ({ session_id: sessionId, epoch, items })),
-    };
-    const answer = await this.#town.post(EVENTS, JSON.stringify(body), { answer: eventsAnswer });
-    if (this.#stopped) return false;
-    for (const { session_id, seq_to } of answer.accepted) this.#outbox.removeItems(session_id, seq_to);
-    for (const sessionId of answer.fenced) this.#outbox.dropItems(sessionId);
-    this.#pauses.succeeded(EVENTS);
-    const answered = new Set([...answer.accepted.map(({ session_id }) => session_id), ...answer.fenced]);
-    // A session that is in neither list would be sent for ever.
-    for (const { sessionId } of batches) if (!answered.has(sessionId)) this.#outbox.dropItems(sessionId);
-    return true;
-  }
-
-  /** Refused for good: without this the same request would stand before every later one. */
-  #dropBatch(thrown: unknown): void {
-    this.#log("callback.events_refused", { message: String(thrown) });
-    if (this.#stopped) return;
-    for (const { sessionId, items } of this.#outbox.nextItems()) {
-      this.#outbox.removeItems(sessionId, items.at(-1)?.seq ?? 0);
+    try {
+      const answer = await this.#town.post(EVENTS, eventsOf(batches), { answer: eventsAnswer });
+      if (!this.#stopped) this.#forget(batches, answer);
+      this.#pauses.succeeded(EVENTS);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof RetryableError) {
+        this.#later(EVENTS, EVENTS, thrown);
+        return false;
+      }
+      // Refused for good: the same request would stand before every later one for ever.
+      this.#log("callback.events_refused", { message: String(thrown) });
+      if (!this.#stopped)
+        for (const batch of batches) this.#outbox.removeItems(batch.sessionId, lastOf(batch));
+      return true;
     }
   }
+
+  /** @throws RetryableError when the answer accepts nothing of what was sent */
+  #forget(batches: readonly ItemBatch[], answer: EventsAnswer): void {
+    const accepted = new Map(answer.accepted.map(({ session_id, seq_to }) => [session_id, seq_to]));
+    let progress = false;
+    for (const batch of batches) {
+      const { sessionId } = batch;
+      const seqTo = accepted.get(sessionId);
+      // A session that is in neither list would be sent for ever.
+      if (answer.fenced.includes(sessionId) || seqTo === undefined) this.#outbox.dropItems(sessionId);
+      else this.#outbox.removeItems(sessionId, seqTo);
+      progress ||= seqTo === undefined || seqTo >= (batch.items[0]?.seq ?? 0);
+    }
+    if (!progress) throw new RetryableError("runner_unavailable", "The town stored none of the items.");
+  }
+}
+
+function eventsOf(batches: readonly ItemBatch[]): string {
+  return JSON.stringify({
+    batches: batches.map(({ sessionId, epoch, items }) => ({ session_id: sessionId, epoch, items })),
+  });
+}
+
+function lastOf({ items }: ItemBatch): number {
+  return items.at(-1)?.seq ?? 0;
 }

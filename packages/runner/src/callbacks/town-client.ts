@@ -55,10 +55,7 @@ export class TownClient {
     if (!response.ok) throw this.#refusal(response.status, text, path);
     const parsed = options.answer.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
-    throw new GastownError(
-      "runner_error",
-      `The town's answer to ${path} is not what this version expects. Update both.`,
-    );
+    throw notUnderstood(path);
   }
 
   async #send<T>(path: string, body: string, options: CallOptions<T>): Promise<Response> {
@@ -87,6 +84,12 @@ export class TownClient {
     }
     return new GastownError(isErrorCode(code) ? code : "runner_error", message);
   }
+}
+
+/** Retryable, because what was reported must not be lost to two versions that disagree. */
+function notUnderstood(path: string): RetryableError {
+  const message = `The town's answer to ${path} is not what this version expects. Update both.`;
+  return new RetryableError("runner_unavailable", message);
 }
 
 function unreachable(error: unknown): RetryableError {

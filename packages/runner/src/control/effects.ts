@@ -29,12 +29,12 @@ interface Effect {
 const KEEP = 500;
 
 export class Effects {
-  readonly #sender: Sender;
+  readonly #sender: Pick<Sender, "effect">;
   readonly #log: Log;
   readonly #effects = new Map<string, Effect>();
   #stopped = false;
 
-  constructor(sender: Sender, log: Log) {
+  constructor(sender: Pick<Sender, "effect">, log: Log) {
     this.#sender = sender;
     this.#log = log;
   }

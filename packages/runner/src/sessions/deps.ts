@@ -6,6 +6,7 @@ import type { Outbox } from "../callbacks/outbox.ts";
 import type { Sender } from "../callbacks/sender.ts";
 import type { TownClient } from "../callbacks/town-client.ts";
 import type { GitWorkspace } from "../git/index.ts";
+import type { Semaphore } from "../git/waiting.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
 import type { SlotRecords } from "./slot-record.ts";
 
@@ -31,4 +32,8 @@ export interface SessionDeps {
   readonly town: TownClient;
   readonly pulse: Pulse;
   readonly slots: SlotRecords;
+  /** Places for setup commands, which take a whole machine. */
+  readonly setupPlaces: Semaphore;
+  /** The marker variable of what this instance runs itself. */
+  readonly marker: Readonly<Record<string, string>>;
 }

@@ -16,6 +16,7 @@ import type { SessionDeps } from "./deps.ts";
 import { prepareDirectories } from "./directories.ts";
 import type { Directories } from "./directories.ts";
 import { StartRefusal } from "./refusal.ts";
+import { setUp } from "./setup.ts";
 import type { SlotRecord } from "./slot-record.ts";
 import { abortable, delay, within } from "../wait.ts";
 
@@ -57,6 +58,8 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   const directories = await prepareDirectories(options);
   signal.throwIfAborted();
   options.onDirectories(directories);
+  phase("worktree");
+  if (request.rig !== null) await setUp(options, directories.cwd);
   phase("process");
   const agent = await alive(lease.process.agent, options, lease, "process");
   phase("handshake");

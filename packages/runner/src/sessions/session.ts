@@ -46,7 +46,6 @@ import { UsageMeter } from "./usage-meter.ts";
 import { within } from "../wait.ts";
 
 type State = StartAnswer["state"];
-type Outcome = Ending["outcome"];
 
 /** Time for a turn whose outcome the town has already: the agent reads "you are finished". */
 const OUTCOME_GRACE_MS = 5_000;
@@ -168,7 +167,7 @@ export class Session {
   }
 
   /** Idempotent; `now` after `graceful` hurries it up. */
-  stop(mode: "graceful" | "now", reason: FailureReason, outcome: Outcome = "stopped"): void {
+  stop(mode: "graceful" | "now", reason: FailureReason, outcome: Ending["outcome"] = "stopped"): void {
     if (mode === "graceful" && this.isBusy) this.#stopAfterTurn ??= { outcome, reason };
     else this.#finish({ outcome, reason });
   }
@@ -297,7 +296,8 @@ export class Session {
     if (this.#settles.settled) return this.#finish(endings.handedOver);
     if (this.#stopAfterTurn !== null) return this.#finish(this.#stopAfterTurn);
     this.proceed();
-    if (this.#turns.isRunning || this.isMayor) return;
+    // What waits for the town to be heard of again is not an agent with nothing to say.
+    if (this.#turns.isRunning || this.#turns.waiting > 0 || this.isMayor) return;
     const idleMs = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;
     this.#idle.start(idleMs, () => this.#finish(endings.leftIdle));
     if (this.#turns.taken > 0) void this.#askToFinish();

@@ -48,6 +48,19 @@ export class SlotRecords {
     renameSync(next, join(dir, "session.json"));
   }
 
+  /** What the slot's worktree was set up with; null: nothing yet. */
+  setUp(agentId: string): string | null {
+    try {
+      return readFileSync(join(this.#dir, agentId, "setup"), "utf8");
+    } catch {
+      return null;
+    }
+  }
+
+  noteSetUp(agentId: string, key: string): void {
+    writeFileSync(join(this.#dir, agentId, "setup"), key, { mode: 0o600 });
+  }
+
   all(): SlotRecord[] {
     return readdirSync(this.#dir)
       .map((agentId) => this.read(agentId))

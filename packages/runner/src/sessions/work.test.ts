@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Control, git, script, World } from "../testing/harness.ts";
 
 let world: World;
+let control: Control;
 beforeEach(async () => {
   world = new World();
   await world.town.start();
@@ -12,7 +13,7 @@ afterEach(() => world.close());
 describe("a polecat's session", () => {
   it("lists its tools, is prompted, commits, hands over and ends", async () => {
     const runner = await world.runner();
-    const control = new Control(runner);
+    control = new Control(runner);
     world.settleOnDone(() => control);
     const start = world.start(
       script({
@@ -45,5 +46,36 @@ describe("a polecat's session", () => {
     expect(items[0]?.type).toBe("start");
     expect(items.at(-1)?.type).toBe("end");
     expect(world.town.said(start.session_id)).toContain("[scripted] I follow the script");
+  });
+
+  it("finds its worktree set up, once for all sessions of that worktree", async () => {
+    control = new Control(await world.runner());
+    world.settleOnDone(() => control);
+    const body = script({ steps: [{ run: "cp ../made here.txt" }] });
+    const first = world.start(body);
+    const setup = [
+      { command: 'echo "made with $SETTING" >> ../made' },
+      { command: "exit 9", required: false },
+    ];
+    const settings = { ...first.settings, setup, env: { SETTING: "care" } };
+    await control.post("/agents/start", { ...first, settings });
+    await world.town.endOf(first.session_id);
+    const second = world.start(body, { agent: first.agent });
+    await control.post("/agents/start", { ...second, settings });
+    await world.town.endOf(second.session_id);
+    expect(git(world.remote, "show", `${second.branch}:here.txt`)).toBe("made with care");
+    const notices = world.town.itemsOf(first.session_id).filter(({ type }) => type === "notice");
+    expect(notices[0]?.data["text"]).toContain('"exit 9" ended with 9');
+  });
+
+  it("is refused when its setup fails", async () => {
+    control = new Control(await world.runner());
+    const start = world.start("");
+    const settings = { ...start.settings, setup: [{ command: "echo no disk; exit 3" }] };
+    await control.post("/agents/start", { ...start, settings });
+    expect(await world.town.endOf(start.session_id)).toMatchObject({
+      outcome: "refused",
+      reason: { code: "setup_failed", phase: "worktree", stderr_tail: "no disk\n" },
+    });
   });
 });

@@ -139,6 +139,11 @@ export class World {
     return start;
   }
 
+  /** Another script for the next turn of a session that began already. */
+  rewrite(start: StartRequest, body: string): void {
+    this.town.primes.set(start.session_id, primeOf(start, body, {}));
+  }
+
   /** `gt_done` as the real town answers it: settle at the runner, then wait for its result. */
   settleOnDone(control: () => Control): void {
     this.town.onCall = async (call) => (call.tool === "gt_done" ? this.#settle(control(), call) : null);

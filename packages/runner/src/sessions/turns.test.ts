@@ -1,0 +1,219 @@
+/** The turn queue against an agent that a test drives by hand. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { RequestPermissionRequest } from "@agentclientprotocol/sdk";
+import type { TurnReply } from "../agents/acp-agent.ts";
+import { RUNTIMES } from "../agents/runtimes.ts";
+import { Transcript } from "./transcript.ts";
+import { turnFailure } from "./turn-failure.ts";
+import { Turns } from "./turns.ts";
+import type { TurnEnd } from "./turns.ts";
+import { UsageMeter } from "./usage-meter.ts";
+
+const reply = (stopReason: string, tokens = 5): TurnReply => ({
+  stopReason,
+  usage: { input: tokens, output: tokens, total: 2 * tokens },
+});
+
+class HandAgent {
+  readonly prompts: string[] = [];
+  cancels = 0;
+  kills = 0;
+  answer: (reply: TurnReply) => void = () => undefined;
+  fail: (error: Error) => void = () => undefined;
+
+  prompt(text: string): Promise<TurnReply> {
+    this.prompts.push(text);
+    return new Promise((resolve, reject) => {
+      this.answer = resolve;
+      this.fail = reject;
+    });
+  }
+  cancel(): Promise<void> {
+    this.cancels += 1;
+    return Promise.resolve();
+  }
+  kill(): void {
+    this.kills += 1;
+    this.fail(new Error("killed"));
+  }
+}
+
+let agent: HandAgent;
+let ends: TurnEnd[];
+let turns: Turns;
+let usage: UsageMeter;
+beforeEach(() => {
+  vi.useFakeTimers();
+  agent = new HandAgent();
+  ends = [];
+  usage = new UsageMeter(0);
+  turns = new Turns({
+    transcript: new Transcript(() => undefined),
+    usage,
+    permission: "allow_in_worktree",
+    quietMs: 120_000,
+    cancelMs: 10_000,
+    onEnd: (end) => ends.push(end),
+  });
+  turns.useAgent(agent);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const add = (text: string, first = false): void =>
+  turns.add({ text, source: "message", messageId: text }, first);
+const tick = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+const asked: RequestPermissionRequest = {
+  sessionId: "s",
+  toolCall: { toolCallId: "t" },
+  options: [
+    { optionId: "a1", name: "always", kind: "allow_always" },
+    { optionId: "a2", name: "once", kind: "allow_once" },
+    { optionId: "r1", name: "no", kind: "reject_once" },
+  ],
+};
+
+describe("turns", () => {
+  it("go one at a time, urgent ones before those that wait", async () => {
+    add("one");
+    expect(turns.next()).toBe(true);
+    add("two");
+    add("three", true);
+    expect(turns.next()).toBe(false);
+    expect(agent.prompts).toEqual(["one"]);
+    agent.answer(reply("end_turn"));
+    await tick();
+    expect(turns.next()).toBe(true);
+    agent.answer(reply("end_turn"));
+    await tick();
+    turns.next();
+    expect(agent.prompts).toEqual(["one", "three", "two"]);
+    expect(ends.map(({ prompt }) => prompt.text)).toEqual(["one", "three"]);
+    expect(usage.usage).toMatchObject({ tokens_in: 10, tokens_out: 10 });
+  });
+
+  it("that are silent for 120 s are cancelled by our own clock, whose count any update begins anew", async () => {
+    add("one");
+    turns.next();
+    await tick(119_000);
+    turns.update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "hm" } });
+    await tick(119_999);
+    expect(agent.cancels).toBe(0);
+    await tick(1);
+    expect(agent.cancels).toBe(1);
+    agent.answer(reply("end_turn", 0));
+    await tick();
+    expect(ends[0]).toMatchObject({ stalled: true });
+  });
+
+  it("are left alone while a tool runs, however long", async () => {
+    add("one");
+    turns.next();
+    turns.update({ sessionUpdate: "tool_call", toolCallId: "t", title: "npm test", status: "in_progress" });
+    expect(turns.activeTools).toEqual(["npm test"]);
+    await tick(3_600_000);
+    expect(agent.cancels).toBe(0);
+    turns.update({ sessionUpdate: "tool_call_update", toolCallId: "t", status: "completed" });
+    expect(turns.activeTools).toEqual([]);
+    await tick(120_000);
+    expect(agent.cancels).toBe(1);
+  });
+
+  it("that do not end after a cancel cost their process", async () => {
+    add("one");
+    turns.next();
+    const over = turns.end(0);
+    await tick(9_999);
+    expect(agent.kills).toBe(0);
+    await tick(1);
+    await over;
+    expect([agent.cancels, agent.kills]).toEqual([1, 1]);
+    expect(ends[0]?.reply).toBeNull();
+  });
+
+  it("may end by themselves within the grace that is given", async () => {
+    add("one");
+    turns.next();
+    const over = turns.end(5_000);
+    await tick(4_000);
+    agent.answer(reply("end_turn"));
+    await over;
+    expect(agent.cancels).toBe(0);
+  });
+});
+
+describe("a permission request", () => {
+  it("is allowed once, never always", () => {
+    add("one");
+    turns.next();
+    expect(turns.permission(asked)).toEqual({ outcome: { outcome: "selected", optionId: "a2" } });
+  });
+
+  it("is cancelled with its turn, and when no turn is running", () => {
+    expect(turns.permission(asked)).toEqual({ outcome: { outcome: "cancelled" } });
+    add("one");
+    turns.next();
+    turns.cancel();
+    expect(turns.permission(asked)).toEqual({ outcome: { outcome: "cancelled" } });
+  });
+
+  it("is rejected where the town denies", () => {
+    const strict = new Turns({
+      transcript: new Transcript(() => undefined),
+      usage,
+      permission: "deny",
+      quietMs: 1_000,
+      cancelMs: 1_000,
+      onEnd: () => undefined,
+    });
+    strict.useAgent(agent);
+    strict.add({ text: "x", source: "start", messageId: null });
+    strict.next();
+    expect(strict.permission(asked)).toEqual({ outcome: { outcome: "selected", optionId: "r1" } });
+  });
+});
+
+describe("a turn's failure", () => {
+  const end = (more: Partial<TurnEnd>): TurnEnd => ({
+    prompt: { text: "x", source: "start", messageId: null },
+    reply: reply("end_turn"),
+    error: null,
+    stalled: false,
+    ...more,
+  });
+
+  it("is an end without a token, for runtimes that report them", () => {
+    const empty = end({ reply: reply("end_turn", 0) });
+    expect(turnFailure(empty, RUNTIMES["kilo"])).toMatchObject({ code: "model_failed" });
+    expect(turnFailure(empty, RUNTIMES["claude"])).toBeNull();
+    expect(turnFailure(end({ reply: { stopReason: "end_turn", usage: null } }), RUNTIMES["kilo"])).toBeNull();
+    expect(turnFailure(end({ reply: reply("cancelled", 0) }), RUNTIMES["kilo"])).toBeNull();
+    expect(turnFailure(end({}), RUNTIMES["kilo"])).toBeNull();
+  });
+
+  it("is an error of the agent, or its silence", () => {
+    const error = new Error("Internal error: quota exceeded");
+    expect(turnFailure(end({ reply: null, error }), RUNTIMES["kilo"])).toMatchObject({
+      code: "agent_error",
+      message: expect.stringContaining("quota exceeded"),
+    });
+    expect(turnFailure(end({ stalled: true }), RUNTIMES["kilo"])).toMatchObject({ code: "model_stalled" });
+  });
+});
+
+describe("the usage meter", () => {
+  it("takes money as the difference of the conversation's running total", () => {
+    const meter = new UsageMeter(0.5);
+    expect(meter.usage).toMatchObject({ usd: 0, usd_known: false });
+    meter.update({
+      sessionUpdate: "usage_update",
+      used: 1,
+      size: 2,
+      cost: { amount: 0.75, currency: "USD" },
+    });
+    expect(meter.usage).toMatchObject({ usd: 0.25, usd_known: true });
+    expect(meter.total).toBe(0.75);
+  });
+});
