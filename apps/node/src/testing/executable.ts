@@ -98,16 +98,22 @@ export class World {
     );
   }
 
-  /** `gastown up` in the foreground, with scripted agents, once it says that it is ready. */
-  async up(listen = "127.0.0.1:0", more: readonly string[] = []): Promise<RunningHost> {
-    const child = this.spawn(["up", "--json", "--listen", listen, "--runtime", "scripted", ...more]);
+  /** `gastown up` in the foreground, once it says that it is ready; `more` may name another runtime. */
+  async up(
+    listen = "127.0.0.1:0",
+    more: readonly string[] = [],
+    env: Record<string, string> = {},
+  ): Promise<RunningHost> {
+    const child = this.spawn(["up", "--json", "--listen", listen, "--runtime", "scripted", ...more], { env });
     const exit = exitOf(child);
     const stderr: string[] = [];
     child.stderr.setEncoding("utf8").on("data", (piece: string) => stderr.push(piece));
     const lines = createInterface({ input: child.stdout });
     const first = await Promise.race([once(lines, "line"), exit]);
     if (!Array.isArray(first)) throw new Error(`up ended with ${first}: ${stderr.join("")}`);
-    const ready = readyAnswer.parse(JSON.parse(String(first[0])));
+    const line = String(first[0]);
+    if (line.startsWith('{"error"')) throw new Error(`up failed: ${line}`);
+    const ready = readyAnswer.parse(JSON.parse(line));
     return {
       child,
       exit,
