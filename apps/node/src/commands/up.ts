@@ -13,6 +13,7 @@ import { startHost, type Host } from "../host/host.ts";
 import { chooseRuntime, listRuntimes } from "../host/runtimes.ts";
 import { selfCommand } from "../host/self.ts";
 import type { SettingFlags } from "../host/settings.ts";
+import { runnerTiming, type RunnerTiming } from "../runner/runner-input.ts";
 
 /** What `up` tells when it is ready; with `--detach` it crosses from the child. */
 const readyMessage = z.object({
@@ -64,9 +65,16 @@ async function start(context: Context, options: OptionValues): Promise<Host> {
     commit: COMMIT,
     self: selfCommand(),
     insecureListen: options["insecureListen"] === true,
+    runnerTiming: timingOf(env),
     listRuntimes: () => listRuntimes(env),
     chooseRuntime: (wanted) => chooseRuntime(wanted, env),
   });
+}
+
+/** A test cannot wait two minutes for an agent that hangs. Not in the help: no person needs it. */
+function timingOf(env: NodeJS.ProcessEnv): RunnerTiming | undefined {
+  const text = env["GASTOWN_RUNNER_TIMING"];
+  return text === undefined ? undefined : runnerTiming.parse(JSON.parse(text));
 }
 
 function flagsOf(options: OptionValues): SettingFlags {

@@ -11,11 +11,12 @@ import {
 import { BootSecretStore, ensureLocalToken, ensureSigningKeys, localTokenHash } from "./credentials.ts";
 import { prepareDataDir, type DataDir } from "./data-dir.ts";
 import { findRunner, noteReportsTo } from "./find-runner.ts";
+import type { RunnerTiming } from "../runner/runner-input.ts";
 import { openHostDatabase, type HostDatabase } from "./host-database.ts";
 import { removeHostRecord, writeHostRecord } from "./host-record.ts";
 import { listen, upgradeWebSocket, type HttpServer } from "./http-server.ts";
 import { processStart } from "./process-identity.ts";
-import { Runners, type RunnersOptions } from "./runners.ts";
+import { Runners } from "./runners.ts";
 import { isLoopback, loadSettings, type HostSettings, type SettingFlags } from "./settings.ts";
 import { createSink } from "./sink.ts";
 import type { SelfCommand, SetTimer } from "./runner-process.ts";
@@ -34,7 +35,8 @@ export interface HostOptions {
   readonly self: SelfCommand;
   /** Listening on more than this machine was asked for. */
   readonly insecureListen?: boolean;
-  readonly runnerTiming?: RunnersOptions["timing"];
+  /** Left out: the runner's own times. */
+  readonly runnerTiming?: RunnerTiming | undefined;
   readonly listRuntimes: () => Promise<RuntimeInfo[]>;
   /** Which runtime towns get that name none, once it is known which are there. */
   readonly chooseRuntime: (wanted: string | undefined) => HostRuntime;

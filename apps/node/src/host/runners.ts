@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { GastownError } from "@gastown/protocol";
 import type { EventSink, RunnerAddress, RunnerPort } from "@gastown/server";
-import type { RunnerInput } from "../runner/runner-input.ts";
+import type { RunnerInput, RunnerTiming } from "../runner/runner-input.ts";
 import type { BootSecretStore } from "./credentials.ts";
 import type { DataDir } from "./data-dir.ts";
 import { isRunning } from "./process-identity.ts";
@@ -48,7 +48,7 @@ export interface RunnersOptions {
   /** How long running turns may go on when a runner is asked to go, in milliseconds. */
   readonly drainWaitMs: number;
   /** Times of the runner that differ from its defaults (tests, demo). */
-  readonly timing?: Pick<RunnerInput, "heartbeatMs" | "minuteMs">;
+  readonly timing?: RunnerTiming;
   /** Reads the runner's file in its work directory. */
   find(root: string): FoundRunner | undefined;
   /** Keeps where a runner was told to report, for the next host. */

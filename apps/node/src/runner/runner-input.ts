@@ -1,5 +1,14 @@
 import { z } from "zod";
 
+/** Times of a runner that differ from its defaults, in milliseconds: for tests and the demo only. */
+export const runnerTiming = z.strictObject({
+  heartbeatMs: z.int().positive().optional(),
+  minuteMs: z.int().positive().optional(),
+  quietMs: z.int().positive().optional(),
+  cancelMs: z.int().positive().optional(),
+});
+export type RunnerTiming = z.infer<typeof runnerTiming>;
+
 /** What a host writes to its runner's standard input, as one JSON object. */
 export const runnerInput = z.object({
   root: z.string(),
@@ -7,8 +16,7 @@ export const runnerInput = z.object({
   townId: z.string(),
   bootSecret: z.string(),
   version: z.string(),
-  heartbeatMs: z.int().optional(),
-  minuteMs: z.int().optional(),
+  ...runnerTiming.shape,
   drainWaitMs: z.int().optional(),
 });
 export type RunnerInput = z.infer<typeof runnerInput>;
