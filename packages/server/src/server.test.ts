@@ -97,7 +97,7 @@ describe("the chain", () => {
 
   it("never logs a path parameter that is no id", async () => {
     const { app, ports } = await server();
-    await ask(app, "/api/towns/a%20b%3Cscript%3E/status");
+    await ask(app, "/api/towns/a%20b%3Cb%3E/status");
     expect(ports.recorded.at(-1)).toMatchObject({ townId: "invalid", statusCode: 401 });
   });
 
@@ -255,8 +255,8 @@ describe("bodies", () => {
 
   it("never repeats what was sent", async () => {
     const { app } = await server();
-    const answer = await post(app, JSON.stringify({ name: "", token: "s3cret-value" }));
-    expect(await answer.text()).not.toContain("s3cret-value");
+    const answer = await post(app, JSON.stringify({ name: "", token: "planted-value" }));
+    expect(await answer.text()).not.toContain("planted-value");
   });
 
   it("refuses an unknown query parameter and one given twice", async () => {
@@ -273,7 +273,7 @@ describe("signing in", () => {
     const { app } = await server();
     expect((await errorOf(await ask(app, "/api/me"))).code).toBe("unauthenticated");
     for (const authorization of [
-      "Bearer gtl_wrongwrongwrongwrongwrong",
+      "Bearer gtl_not-the-right-one-at-all",
       "Basic abc",
       "Bearer",
       `Bearer ${LOCAL_TOKEN}x`,

@@ -7,7 +7,7 @@ import { patchConfig } from "./merge.ts";
 const stored: TownConfig = {
   default_model: "m1",
   review: { code_review: true, gates: ["npm test"] },
-  env: { API_KEY: "abcdefghijklmnop", PLAIN: "1" },
+  env: { API_KEY: "a-long-secret-here", PLAIN: "1" },
 };
 const patch = (changes: Record<string, unknown>): TownConfig => patchConfig(townConfig, stored, changes);
 
@@ -56,19 +56,19 @@ describe("a change of settings", () => {
 describe("secrets in env", () => {
   it("are known by their name or by their value", () => {
     const masked = maskEnv({
-      API_KEY: "abcdefghijklmnop",
+      API_KEY: "a-long-secret-here",
       SHORT_TOKEN: "abc",
       DATABASE: "postgres://me:hunter2@db/x",
-      GH: "ghp_0123456789abcdef",
+      GH: "ghp_a-long-secret-too",
       PEM: "-----BEGIN RSA PRIVATE KEY-----\nxyz0",
       PLAIN: "visible",
       HOMEPAGE: "https://example.org/a",
     });
     expect(masked).toEqual({
-      API_KEY: "****mnop",
+      API_KEY: "****here",
       SHORT_TOKEN: "****",
       DATABASE: "****db/x",
-      GH: "****cdef",
+      GH: "****-too",
       PEM: "****xyz0",
       PLAIN: "visible",
       HOMEPAGE: "https://example.org/a",
@@ -76,7 +76,7 @@ describe("secrets in env", () => {
   });
 
   it("survive a round trip of what was shown", () => {
-    const env = { API_KEY: "abcdefghijklmnop", PASSWORD: "abc", PLAIN: "1" };
+    const env = { API_KEY: "a-long-secret-here", PASSWORD: "abc", PLAIN: "1" };
     expect(unmaskEnv(maskEnv(env), env)).toEqual(env);
     expect(patch({ env: maskEnv(stored.env ?? {}) })).toEqual(stored);
   });

@@ -2,17 +2,18 @@
 import { GastownError } from "@gastown/protocol";
 
 const SECRET_NAME = /token|secret|password|passwd|key|auth|credential|dsn|private/i;
+// cspell:ignore pousr glpat abprs AKIA
 const SECRET_VALUE =
   /^(gh[pousr]_|github_pat_|glpat-|gt[al]_|sk-|xox[abprs]-|AKIA[0-9A-Z]{16})|^eyJ[\w-]+\.[\w-]+\.|-----BEGIN [A-Z ]*PRIVATE KEY|^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:[^/\s@]+@/i;
 const MASKED = /^\*{4}.{0,4}$/;
 /** Shorter secrets show nothing of themselves. */
 const SHOWS_ENDING = 12;
 
-export function mask(secret: string): string {
+function mask(secret: string): string {
   return secret.length >= SHOWS_ENDING ? `****${secret.slice(-4)}` : "****";
 }
 
-export function isSecretEntry(name: string, value: string): boolean {
+function isSecretEntry(name: string, value: string): boolean {
   return value !== "" && (SECRET_NAME.test(name) || SECRET_VALUE.test(value));
 }
 

@@ -15,7 +15,7 @@ const rig = {
   git_url: "https://git.example/web.git",
   default_branch: "main",
 };
-const address = { url: "http://127.0.0.1:9", bearer: "b3arer", instanceId: "run_00000000000000000000000001" };
+const address = { url: "http://127.0.0.1:9", bearer: "secret", instanceId: "run_00000000000000000000000001" };
 
 const prime = primeOf();
 const plan: LaunchPlan = {
@@ -107,7 +107,7 @@ describe("start_session", () => {
     expect(seen[0]).toMatchObject({
       url: `${address.url}/agents/start`,
       method: "POST",
-      authorization: "Bearer b3arer",
+      authorization: "Bearer secret",
     });
     const body = startRequest.parse(seen[0]?.body);
     expect(body.prompt).toContain("Add a search box");

@@ -20,9 +20,9 @@ import { answerCommand, answerOnce, keyOf, type Answered } from "./idempotency.t
 import type { Registry } from "./registry.ts";
 import { sendJson } from "./send.ts";
 
-export type Method = "get" | "post" | "put" | "patch" | "delete";
+type Method = "get" | "post" | "put" | "patch" | "delete";
 
-export interface Spec<Path extends string, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType> {
+interface Spec<Path extends string, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType> {
   method: Method;
   /** With `{name}` parameters. */
   path: Path;
@@ -44,10 +44,10 @@ export interface Spec<Path extends string, Q extends z.ZodType, B extends z.ZodT
 type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParamNames<Rest>
   : never;
-export type Params<Path extends string> = Record<ParamNames<Path>, string>;
+type Params<Path extends string> = Record<ParamNames<Path>, string>;
 
 /** One request, checked. */
-export interface Call<Path extends string, Q, B> {
+interface Call<Path extends string, Q, B> {
   params: Params<Path>;
   query: Q;
   body: B;
@@ -59,7 +59,7 @@ export interface Call<Path extends string, Q, B> {
 }
 
 /** Where the path names a town, it is open. */
-export interface TownCall<Path extends string, Q, B> extends Call<Path, Q, B> {
+interface TownCall<Path extends string, Q, B> extends Call<Path, Q, B> {
   town: TownActor;
 }
 

@@ -13,7 +13,7 @@ export type Principal =
 
 export type Delivery = "http" | "mcp" | "ws" | "runner" | "webhook";
 
-export interface AppVariables {
+interface AppVariables {
   requestId: string;
   /** The matched route's pattern, or `unmatched`. */
   pattern: string;

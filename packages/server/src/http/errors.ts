@@ -34,7 +34,7 @@ export function errorBody(error: GastownError, requestId?: string): ErrorBody {
 }
 
 /** Issues of a schema without the values that were sent: they may be secrets. */
-export function issuesOf(error: z.ZodError): { path: PropertyKey[]; code: string; message: string }[] {
+function issuesOf(error: z.ZodError): { path: PropertyKey[]; code: string; message: string }[] {
   return error.issues.slice(0, MAX_ISSUES).map(({ path, code, message }) => ({ path, code, message }));
 }
 

@@ -32,7 +32,7 @@ function decode(bytes: Uint8Array): string {
 }
 
 /** Throws `validation_failed` for what is too deep, too large or could reach a prototype. */
-export function checkJson(root: unknown): void {
+function checkJson(root: unknown): void {
   const stack: { value: unknown; depth: number }[] = [{ value: root, depth: 1 }];
   let keys = 0;
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {

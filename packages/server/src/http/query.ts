@@ -22,7 +22,6 @@ export const anyOf = <T extends z.ZodType<unknown, string>>(item: T) =>
     .pipe(z.array(item).min(1).max(50));
 
 export const limit = whole(1, 200).optional();
-export const word = limits.text(1, 64);
 export const page = { limit, cursor: limits.text(1, 2_000).optional() };
 export const noBody = z.strictObject({});
 

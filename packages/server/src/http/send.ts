@@ -12,8 +12,8 @@ export function sendJson(
   return sendText(c, JSON.stringify(value), status, headers);
 }
 
-/** JSON that was serialised before. */
-export function sendText(
+/** JSON that was written before. */
+function sendText(
   c: AppContext,
   json: string,
   status: number,

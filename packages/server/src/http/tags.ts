@@ -1,5 +1,5 @@
 /** The eight log tags, read out of the path by the matched route's pattern (spec/api.md §1.8). */
-export const TAG_NAMES = [
+const TAG_NAMES = [
   "orgId",
   "userId",
   "townId",

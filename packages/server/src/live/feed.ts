@@ -65,7 +65,7 @@ export function createFeed(options: FeedOptions): TownFeed {
   };
   const send = (peer: Peer, frame: LiveFrame): void => deliver(peer, JSON.stringify(frame));
 
-  /** One serialisation for all clients. */
+  /** Written as JSON once for all clients. */
   const broadcast = (frame: LiveFrame): void => {
     if (peers.size === 0) return;
     const text = JSON.stringify(frame);

@@ -30,7 +30,7 @@ function peer(): TestPeer {
   return made;
 }
 const types = ({ frames }: TestPeer): string[] => frames.map(({ type }) => type);
-const seqs = ({ frames }: TestPeer): number[] =>
+const sequence = ({ frames }: TestPeer): number[] =>
   frames.flatMap((frame) => (frame.type === "event" ? [frame.entry.seq] : []));
 const connect = (host: TownHost, after: number | null = null): TestPeer => {
   const made = peer();
@@ -52,7 +52,7 @@ describe("a connection", () => {
       expect(page.frames[0]).toMatchObject({ seq, resumed: false, version: "0.0.0-test" });
       await pause(host);
       await host.ask("POST", `${T}/resume`);
-      expect(seqs(page)).toEqual([seq + 1, seq + 2]);
+      expect(sequence(page)).toEqual([seq + 1, seq + 2]);
       expect(types(page)).toContain("status");
     }));
 
@@ -63,13 +63,13 @@ describe("a connection", () => {
       const start = newest(host);
       await working(host, await host.readyRig());
       for (let i = 0; i < 3; i++) await pause(host);
-      const all = seqs(stayed);
+      const all = sequence(stayed);
       expect(all).toEqual(Array.from({ length: newest(host) - start }, (_, i) => start + 1 + i));
       for (let left = start; left <= newest(host); left++) {
         const back = connect(host, left);
         expect(back.frames[0]).toMatchObject({ type: "hello", resumed: true });
         expect(types(back)).not.toContain("snapshot");
-        expect(seqs(back)).toEqual(all.filter((seq) => seq > left));
+        expect(sequence(back)).toEqual(all.filter((seq) => seq > left));
         host.actor.feed.closed(back);
       }
     }));
@@ -130,7 +130,7 @@ describe("a connection", () => {
       await pause(host);
       expect(slow.closed?.code).toBe(CLOSE_CODES.tooSlow);
       expect(broken.closed?.code).toBe(CLOSE_CODES.goingAway);
-      expect(seqs(fine)).toEqual([newest(host)]);
+      expect(sequence(fine)).toEqual([newest(host)]);
       expect(host.actor.feed.size).toBe(1);
     }));
 

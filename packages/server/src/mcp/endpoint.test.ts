@@ -174,7 +174,7 @@ describe("who may call", () => {
         [runner.token, 401, "token_invalid"],
         [await signSessionToken([key], claims, host.ports.now()), 401, "token_invalid"],
         [unsigned, 401, "token_invalid"],
-        ["gtl_0123456789abcdefghijklmnopqrstuv", 401, "token_invalid"],
+        ["gtl_local-token-of-the-tests-only", 401, "token_invalid"],
         [
           await tokenOf(host, worker, { sessionId: "sess_00000000000000000000000077" }),
           403,

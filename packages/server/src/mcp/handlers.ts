@@ -43,7 +43,7 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_escalate: turn("gt_escalate", escalate),
   gt_done: {
     type: "waits",
-    run: ({ actor, session, args }) => done(actor, session, args as ToolInput<"gt_done">),
+    run: ({ actor, session, args }) => done(actor, session, args),
   },
   gt_approve: turn("gt_approve", approve),
   gt_request_changes: turn("gt_request_changes", requestChanges),

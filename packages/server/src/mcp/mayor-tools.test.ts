@@ -170,12 +170,12 @@ describe("every role", () => {
     withTown(async (host) => {
       const worker = await working(host, await host.readyRig());
       const agent = agentOf(host, worker);
-      const first = await agent.call("gt_escalate", { title: "Which colour?", severity: "high" });
+      const first = await agent.call("gt_escalate", { title: "Which button?", severity: "high" });
       expect(first.data).toMatchObject({ escalation_id: expect.stringMatching(/^esc_/), severity: "high" });
-      const again = await agent.call("gt_escalate", { title: "Which colour?", severity: "high" });
+      const again = await agent.call("gt_escalate", { title: "Which button?", severity: "high" });
       expect(again.data["escalation_id"]).toBe(first.data["escalation_id"]);
       const list = await host.ask<{ items: { id: string }[] }>("GET", `${T}/escalations?open=true`);
-      expect(list.body.items).toMatchObject([{ id: first.data["escalation_id"], title: "Which colour?" }]);
+      expect(list.body.items).toMatchObject([{ id: first.data["escalation_id"], title: "Which button?" }]);
       const answered = await host.ask(
         "POST",
         `${T}/escalations/${String(first.data["escalation_id"])}/resolve`,

@@ -1,5 +1,5 @@
 /**
- * The agents' endpoint (spec/api.md §4.1): streamable HTTP, stateless, JSON answers. The token says
+ * The agents' endpoint (spec/api.md §4.1): HTTP that needs no session, stateless, JSON answers. The token says
  * which session calls; the session's row says whether that still counts.
  */
 import { GastownError } from "@gastown/protocol";
@@ -16,6 +16,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { TownActor } from "../towns/actor.ts";
 import { mcpServer } from "./mcp-server.ts";
 
+// cspell:ignore Streamable
 const PATH = "/api/towns/{townId}/sessions/{sessionId}/mcp";
 const PATTERN = "/api/towns/:townId/sessions/:sessionId/mcp";
 const methodOf = z.object({ method: z.string() });

@@ -44,7 +44,7 @@ export function sling(
 
 /** An unfinished bead of this rig with the same words as title, made within a day. */
 function openTwin(town: Town, rigId: string, title: string, now: number): Bead | undefined {
-  const wanted = normalised(title);
+  const wanted = plainTitle(title);
   let cursor: string | undefined;
   do {
     const page = town.beads(
@@ -52,7 +52,7 @@ function openTwin(town: Town, rigId: string, title: string, now: number): Bead |
       { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) },
     );
     const twin = page.items.find(
-      (bead) => normalised(bead.title) === wanted && now - Date.parse(bead.createdAt) < DAY_MS,
+      (bead) => plainTitle(bead.title) === wanted && now - Date.parse(bead.createdAt) < DAY_MS,
     );
     if (twin !== undefined) return twin;
     cursor = page.nextCursor ?? undefined;
@@ -60,7 +60,7 @@ function openTwin(town: Town, rigId: string, title: string, now: number): Bead |
   return undefined;
 }
 
-const normalised = (title: string): string => title.trim().toLowerCase().replaceAll(/\s+/g, " ");
+const plainTitle = (title: string): string => title.trim().toLowerCase().replaceAll(/\s+/g, " ");
 
 export function slingBatch(
   town: Town,

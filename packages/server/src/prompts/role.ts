@@ -15,7 +15,7 @@ const INSTRUCTIONS: Record<Role, string> = {
 };
 
 /** The instructions of the session's role, with those of its town and rig at the end. */
-export function roleInstructions(prime: PrimeContext): string {
+export function roleInstructions(prime: Pick<PrimeContext, "role" | "instructions">): string {
   const theirs = prime.instructions.trim();
   const parts = [INSTRUCTIONS[prime.role], TOOLS_NOTE];
   if (theirs !== "") parts.push(`The people who run this town add:\n${theirs}`);

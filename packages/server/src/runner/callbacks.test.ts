@@ -118,7 +118,7 @@ describe("registration", () => {
       );
       host.runnerToken = token;
       expect(codeOf(await beat(host))).toBe("scope_mismatch");
-      host.runnerToken = "gtl_0123456789abcdefghijklmnopqrstuv";
+      host.runnerToken = "gtl_local-token-of-the-tests-only";
       expect(codeOf(await beat(host))).toBe("token_invalid");
     }));
 });

@@ -15,7 +15,7 @@ export type RunnerCall =
   /** No answer in time, or a broken one: what happened is not known. */
   | { type: "unknown"; message: string };
 
-export interface RunnerRequest {
+interface RunnerRequest {
   method: "GET" | "POST" | "DELETE" | "PATCH";
   /** With a leading slash. */
   path: string;

@@ -44,7 +44,7 @@ export function runnerRoutes(on: Endpoints, ports: ServerPorts): void {
 }
 
 /** The instance that called; routes of `who: "runner"` have checked that it is the newest. */
-export function instanceOf(principal: Principal): Principal & { kind: "runner" } {
+function instanceOf(principal: Principal): Principal & { kind: "runner" } {
   if (principal.kind !== "runner") throw new GastownError("forbidden", "Only a runner may call this.");
   return principal;
 }

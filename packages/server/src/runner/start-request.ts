@@ -7,7 +7,7 @@ import { renderPrompt } from "../prompts/prompt.ts";
 import { roleInstructions } from "../prompts/role.ts";
 
 /** The tools' entry in the agent: its name may become a prefix of the tools' names there. */
-export const MCP_NAME = "gastown";
+const MCP_NAME = "gastown";
 
 export interface StartPorts {
   keys: readonly SigningKey[];

@@ -2,13 +2,13 @@
 import type { TownHost, Working } from "./town-host.ts";
 import { BASE, TOWN } from "./town-host.ts";
 
-export interface ToolAnswer {
+interface ToolAnswer {
   isError: boolean;
   text: string;
   data: Record<string, unknown>;
 }
 
-export interface RpcAnswer {
+interface RpcAnswer {
   status: number;
   headers: Headers;
   body: { result?: Record<string, unknown>; error?: { code: number | string; message: string } };

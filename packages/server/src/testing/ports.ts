@@ -3,10 +3,10 @@ import type { RunnerAddress, ServerEvent, ServerPorts, TownDirectory } from "../
 import { sha256Hex } from "../kernel/hash.ts";
 import type { ServerStore } from "../store/store.ts";
 
-export const LOCAL_TOKEN = "gtl_0123456789abcdefghijklmnopqrstuv";
+export const LOCAL_TOKEN = "gtl_local-token-of-the-tests-only";
 export const START = Date.UTC(2026, 0, 5, 12, 0, 0);
 
-export interface TestClock {
+interface TestClock {
   time: number;
   /** Moves the clock and fires what is due, in order. */
   advance(ms: number): void;
@@ -16,7 +16,7 @@ export interface TestClock {
   armed(delayMs: number): Promise<void>;
 }
 
-export function testClock(): TestClock {
+function testClock(): TestClock {
   const timers = new Set<{ at: number; fn: () => void }>();
   let waiting: { delayMs: number; tell: () => void }[] = [];
   const clock: TestClock = {
@@ -52,7 +52,7 @@ export function testClock(): TestClock {
 }
 
 /** A store without storage. */
-export function memoryStore(): ServerStore {
+function memoryStore(): ServerStore {
   const codes = new Map<string, number>();
   const sessions = new Set<string>();
   const calls = new Map<string, { fingerprint: string; answer: { status: number; body: string } | null }>();

@@ -11,7 +11,7 @@ export const BASE = "http://127.0.0.1:4780";
 export const INSTANCE = "run_00000000000000000000000001";
 export const USER = { authorization: `Bearer ${LOCAL_TOKEN}` };
 
-export interface RunnerCallMade {
+interface RunnerCallMade {
   path: string;
   body: Record<string, unknown>;
 }

@@ -42,7 +42,7 @@ describe("a town over HTTP", () => {
     withTown(async (host) => {
       const rigId = await host.readyRig();
       const headers = {
-        authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`,
+        authorization: `Bearer gtl_local-token-of-the-tests-only`,
         "idempotency-key": "k1",
       };
       const sling = (title: string) => host.ask("POST", `${T}/rigs/${rigId}/sling`, { title }, headers);
@@ -63,7 +63,7 @@ describe("a town over HTTP", () => {
     withTown(async (host) => {
       await host.readyRig("web");
       const headers = {
-        authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`,
+        authorization: `Bearer gtl_local-token-of-the-tests-only`,
         "idempotency-key": "k2",
         "x-request-id": "second",
       };
@@ -78,21 +78,21 @@ describe("a town over HTTP", () => {
 
   it("reads and changes settings with their version, secrets masked both ways", () =>
     withTown(async (host) => {
-      const env = { API_KEY: "abcdefghijklmnop", PLAIN: "1" };
+      const env = { API_KEY: "a-long-secret-here", PLAIN: "1" };
       const changed = await host.ask("PATCH", `${T}/config`, { env, review: { gates: ["npm test"] } });
       expect(changed.body).toMatchObject({ changed: ["env", "review.gates"] });
       const read = await host.ask<{ config: { env: unknown }; effective: Record<string, unknown> }>(
         "GET",
         `${T}/config`,
       );
-      expect(read.body.config.env).toEqual({ API_KEY: "****mnop", PLAIN: "1" });
+      expect(read.body.config.env).toEqual({ API_KEY: "****here", PLAIN: "1" });
       expect(read.body.effective["limits.max_agents"]).toEqual({ value: 12, source: "default" });
       expect(read.body.effective["staged_convoys_default"]).toEqual({ value: true, source: "town" });
-      expect(JSON.stringify(read.body)).not.toContain("abcdefghijklmnop");
+      expect(JSON.stringify(read.body)).not.toContain("a-long-secret-here");
 
       const etag = read.headers.get("etag") ?? "";
       const same = await host.ask("PATCH", `${T}/config`, read.body.config, {
-        authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`,
+        authorization: `Bearer gtl_local-token-of-the-tests-only`,
         "if-match": etag,
       });
       expect(same.body).toMatchObject({ changed: [] });
@@ -102,7 +102,7 @@ describe("a town over HTTP", () => {
         "PATCH",
         `${T}/config`,
         { env: {} },
-        { authorization: `Bearer gtl_0123456789abcdefghijklmnopqrstuv`, "if-match": '"cfg-0"' },
+        { authorization: `Bearer gtl_local-token-of-the-tests-only`, "if-match": '"cfg-0"' },
       );
       expect(stale.status).toBe(412);
       const unknown = await host.ask("PATCH", `${T}/config`, { nope: 1 });
