@@ -176,7 +176,8 @@ function withIssues(message: string, details: Record<string, unknown> | undefine
   const parsed = issueList.safeParse(details);
   if (!parsed.success) return message;
   const issues = parsed.data.issues
+    .filter((issue) => !message.includes(issue.message))
     .slice(0, 5)
     .map(({ path, message: text }) => `${path.join(".") || "body"}: ${text}`);
-  return `${message} (${issues.join("; ")})`;
+  return issues.length === 0 ? message : `${message} (${issues.join("; ")})`;
 }

@@ -1,4 +1,4 @@
-import { ensureError, GastownError, type ErrorBody, type ErrorCode } from "@gastown/protocol";
+import { GastownError, type ErrorBody, type ErrorCode } from "@gastown/protocol";
 
 /** Exit codes of every command (spec/api.md §7). */
 export const EXIT = {
@@ -51,11 +51,13 @@ export function exitCodeOf(error: GastownError): ExitCode {
   }
 }
 
-/** Whatever was thrown, as something that can be shown; a defect keeps its text for the log. */
+/** Whatever was thrown, as something that can be shown. A defect names itself, its stack apart. */
 export function shown(thrown: unknown): { error: GastownError; defect: string | undefined } {
   if (thrown instanceof GastownError) return { error: thrown, defect: undefined };
-  const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-  return { error: ensureError(thrown), defect: text };
+  const what = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = `This is a defect of gastown: ${what.split("\n")[0]}. GASTOWN_DEBUG=1 shows where.`;
+  const defect = thrown instanceof Error ? (thrown.stack ?? what) : what;
+  return { error: new GastownError("internal", message), defect };
 }
 
 export function errorBody(error: GastownError): ErrorBody {

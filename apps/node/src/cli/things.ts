@@ -13,17 +13,21 @@ import type { Context } from "./context.ts";
 import { CommandError, EXIT } from "./failure.ts";
 import { choose, listOf } from "./target.ts";
 
+/** As many as people are shown (spec/api.md §1.1). */
+const RANDOM_CHARACTERS = 8;
 const EVERY_STATUS = "open,in_progress,in_review,closed,failed";
 
 /** A bead by id or by any unambiguous ending of it. */
 export async function findBead(context: Context, townId: string, ref: string): Promise<Bead> {
   const api = await context.api();
   const ending = endingOf(ref);
-  const { items } = await api.get(listOf(beadShape), `/api/towns/${townId}/beads`, {
-    idEnding: ending,
+  const found = await api.get(listOf(beadShape), `/api/towns/${townId}/beads`, {
+    // The last characters are the random ones; what goes before them is compared here.
+    idEnding: ending.slice(-RANDOM_CHARACTERS),
     status: EVERY_STATUS,
     limit: 10,
   });
+  const items = found.items.filter((bead) => bead.id.endsWith(ending));
   const [one] = items;
   if (one === undefined)
     throw new GastownError("not_found", `There is no bead "${ref}". \`gastown bead list --all\` lists them.`);

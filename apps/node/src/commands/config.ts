@@ -78,7 +78,7 @@ export const configSet: Run = async (context, pairs) => {
     if (cut < 1) throw usageError(`"${pair}" is not key=value. For example: review.code_review=false.`);
     const key = pair.slice(0, cut);
     const text = pair.slice(cut + 1);
-    const value = text === "-" ? (await readAll(process.stdin)).trimEnd() : parseValue(text);
+    const value = text === "-" ? (await readAll(process.stdin)).trimEnd() : parseValue(key, text);
     if (/^(role_)?runtimes?(\.|$)/.test(key)) await requireKnownRuntime(api, value);
     patch = mergeAt(patch, key.split("."), value);
   }
@@ -109,8 +109,9 @@ async function change(
   return EXIT.done;
 }
 
-/** JSON where it is JSON, else the text as it is. */
-function parseValue(text: string): unknown {
+/** JSON where it is JSON, else the text as it is; variables are always text. */
+function parseValue(key: string, text: string): unknown {
+  if (key.startsWith("env.")) return text;
   try {
     return JSON.parse(text);
   } catch {
