@@ -102,6 +102,7 @@ function makingRoutes(on: Endpoints): void {
       body: createBeadBody,
       status: 201,
       answer: beadShape,
+      location: ({ id }, { townId }) => `/api/towns/${townId}/beads/${id}`,
     },
     (town, { params, body: { start, ...body }, actor }) =>
       town.sling(params.rigId, body, { held: start !== true }, actor),
@@ -116,6 +117,7 @@ function makingRoutes(on: Endpoints): void {
       body: slingBody,
       status: 201,
       answer: z.object({ bead: beadShape }),
+      location: ({ bead: { id } }, { townId }) => `/api/towns/${townId}/beads/${id}`,
     },
     (town, { params, body, actor }) => ({ bead: town.sling(params.rigId, body, { held: false }, actor) }),
   );

@@ -28,6 +28,7 @@ export function convoyRoutes(on: Endpoints): void {
       body: slingConvoyBody,
       status: 201,
       answer: convoyDetail,
+      location: ({ id }, { townId }) => `/api/towns/${townId}/convoys/${id}`,
     },
     (town, { body, actor }) => town.slingConvoy(body, actor),
   );

@@ -13,7 +13,6 @@ import { checkHost } from "./host.ts";
 import type { Registry } from "./registry.ts";
 import { tagsOf, type Tags } from "./tags.ts";
 
-// cspell:ignore nosniff
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function useChain(app: App, ports: ServerPorts, registry: Registry): void {

@@ -34,7 +34,7 @@ interface Spec<Path extends string, Q extends z.ZodType, B extends z.ZodType, A 
   answer: A;
   status?: 200 | 201 | 202;
   /** Path of the thing that was made. */
-  location?: (value: z.output<A>) => string;
+  location?: (value: z.output<A>, params: Params<Path>) => string;
   etag?: (value: z.output<A>) => string;
   /** The answer holds a credential: it is never stored. */
   secret?: boolean;
@@ -160,17 +160,17 @@ async function handle(ports: ServerPorts, spec: AnySpec, carry: Carry, c: AppCon
     c,
   };
   keyOf(c);
-  return respond(c, spec, await carry(call, town));
+  return respond(spec, call, await carry(call, town));
 }
 
-function respond(c: AppContext, spec: AnySpec, { status, json, replayed, seq }: Answered): Response {
+function respond(spec: AnySpec, { c, params }: AnyCall, { status, json, replayed, seq }: Answered): Response {
   c.set("replayed", replayed);
   const headers: Record<string, string> = {};
   if (replayed) headers["idempotent-replayed"] = "true";
   if (seq !== undefined) headers["x-town-seq"] = String(seq);
   const value: unknown = JSON.parse(json);
   if (status >= 400) return sendJson(c, withRequestId(c, value), status, headers);
-  if (spec.location !== undefined) headers["location"] = spec.location(value);
+  if (spec.location !== undefined) headers["location"] = spec.location(value, params);
   if (spec.etag !== undefined) {
     headers["etag"] = spec.etag(value);
     if (spec.method === "get" && c.req.header("if-none-match") === headers["etag"]) {

@@ -81,7 +81,12 @@ function note(
   began: number,
 ): void {
   if (session?.live && error !== "session_fenced") {
-    actor.run((town) => town.toolCalled(session.sessionId, tool, error));
+    try {
+      actor.run((town) => town.toolCalled(session.sessionId, tool, error));
+    } catch (failed) {
+      // The town closed while the call waited: its answer stands without this sign of life.
+      ports.sink.log("warn", "a tool call could not be noted", { tool, requestId, error: failed });
+    }
   }
   ports.sink.event({
     event: "agent.tool_called",

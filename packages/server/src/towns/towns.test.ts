@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { withSql } from "#host";
-import { TOWN, townsOn, working } from "../testing/town-host.ts";
+import { createServer } from "../index.ts";
+import { BASE, TOWN, townsOn, USER, working } from "../testing/town-host.ts";
 
 const withTown = townsOn(withSql);
 
@@ -48,6 +49,8 @@ describe("a town over HTTP", () => {
       const sling = (title: string) => host.ask("POST", `${T}/rigs/${rigId}/sling`, { title }, headers);
       const [first, second] = await Promise.all([sling("once"), sling("once")]);
       expect([first.status, second.status]).toEqual([201, 201]);
+      const { bead } = first.body as { bead: { id: string } };
+      expect(first.headers.get("location")).toBe(`${T}/beads/${bead.id}`);
       expect(second.body).toEqual(first.body);
       expect(new Set([first, second].map((one) => one.headers.get("idempotent-replayed")))).toEqual(
         new Set([null, "true"]),
@@ -57,6 +60,30 @@ describe("a town over HTTP", () => {
       expect(other.body).toMatchObject({ error: { code: "idempotency_key_reused" } });
       const list = await host.ask<{ items: unknown[] }>("GET", `${T}/beads`);
       expect(list.body.items).toHaveLength(1);
+    }));
+
+  it("makes a town once for one key", () =>
+    withTown(async (host) => {
+      let made = 0;
+      const { actor } = host;
+      const towns = { ...host.ports.towns, create: () => Promise.resolve((made++, actor)) };
+      const { app } = createServer({ ...host.ports, towns });
+      const post = (name: string): Promise<Response> =>
+        Promise.resolve(
+          app.request(`${BASE}/api/users/user_local/towns`, {
+            method: "POST",
+            headers: { ...USER, "content-type": "application/json", "idempotency-key": "t1" },
+            body: JSON.stringify({ name }),
+          }),
+        );
+      const first = await post("mine");
+      expect(first.status).toBe(201);
+      expect(first.headers.get("location")).toBe(T);
+      const again = await post("mine");
+      expect(again.headers.get("idempotent-replayed")).toBe("true");
+      expect(await again.json()).toEqual(await first.json());
+      expect((await post("other")).status).toBe(422);
+      expect(made).toBe(1);
     }));
 
   it("keeps a refusal that the command decided, under its key", () =>
