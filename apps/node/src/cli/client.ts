@@ -71,9 +71,9 @@ export class ApiClient {
     path: string,
     options: CallOptions = {},
   ): Promise<{ body: unknown; headers: Headers }> {
-    const request = this.#request(method, path, options);
+    const kept = { ...options, key: options.key ?? randomUUID() };
     for (let attempt = 1; ; attempt += 1) {
-      const response = await this.#send(request.clone(), attempt === 1);
+      const response = await this.#send(() => this.#request(method, path, kept), attempt === 1);
       if (response.ok) return { body: parse(await response.text()), headers: response.headers };
       const error = await failureOf(response);
       if (attempt >= TRIES || ERROR_CODES[error.code][1] !== "same") throw error;
@@ -81,13 +81,17 @@ export class ApiClient {
     }
   }
 
-  #request(method: string, path: string, { body, query, headers, key }: CallOptions): Request {
+  #request(
+    method: string,
+    path: string,
+    { body, query, headers, key }: CallOptions & { key: string },
+  ): Request {
     const url = new URL(path, this.url);
     for (const [name, value] of Object.entries(query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const all = new Headers(headers);
     if (this.#options.token !== undefined) all.set("authorization", `Bearer ${this.#options.token}`);
-    if (method !== "GET") all.set("idempotency-key", key ?? randomUUID());
+    if (method !== "GET") all.set("idempotency-key", key);
     if (body !== undefined) all.set("content-type", "application/json");
     return new Request(url, {
       method,
@@ -97,14 +101,13 @@ export class ApiClient {
     });
   }
 
-  async #send(request: Request, first: boolean): Promise<Response> {
+  async #send(make: () => Request, first: boolean): Promise<Response> {
     try {
-      return await fetch(request);
+      return await fetch(make());
     } catch (error) {
       this.#options.signal.throwIfAborted();
       // A connection that was cut is asked once more: the key keeps a repeat from doing it twice.
-      if (first && causeOf(error) !== "ECONNREFUSED")
-        return fetch(request.clone()).catch(() => this.#absent());
+      if (first && causeOf(error) !== "ECONNREFUSED") return fetch(make()).catch(() => this.#absent());
       return this.#absent();
     }
   }

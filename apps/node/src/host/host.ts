@@ -8,7 +8,13 @@ import {
   type RuntimeInfo,
   type ServerPorts,
 } from "@gastown/server";
-import { BootSecretStore, ensureLocalToken, ensureSigningKeys, localTokenHash } from "./credentials.ts";
+import {
+  BootSecretStore,
+  ensureLocalToken,
+  ensureSigningKeys,
+  localTokenHash,
+  readLocalToken,
+} from "./credentials.ts";
 import { prepareDataDir, type DataDir } from "./data-dir.ts";
 import { findRunner, noteReportsTo } from "./find-runner.ts";
 import type { RunnerTiming } from "../runner/runner-input.ts";
@@ -59,7 +65,7 @@ export interface Host {
 }
 
 /** Between a stop and the cutting of connections that are still open. */
-const CLOSE_MS = 2_000;
+const CLOSE_MS = 500;
 /** For a runner that the town lets go because nothing is left to do. */
 const DRAIN_WAIT_MS = 60_000;
 
@@ -173,6 +179,10 @@ function run(parts: Parts): Host {
     runners,
     bootSecrets,
     runtimes: { list: parts.listRuntimes },
+    readiness: async () => [
+      { name: "storage", ok: canRead(database) },
+      { name: "local_token", ok: readLocalToken(dir) !== undefined },
+    ],
     upgradeWebSocket,
   };
   const server = createServer(ports);
@@ -198,6 +208,15 @@ function run(parts: Parts): Host {
       database.close();
     },
   };
+}
+
+function canRead(database: HostDatabase): boolean {
+  try {
+    database.wakes();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** An address that can be called: a wildcard one listens on loopback too. */

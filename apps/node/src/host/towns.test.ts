@@ -1,0 +1,173 @@
+/** The Node host's towns, with a clock that is moved by hand and no runner. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { idMaker } from "@gastown/town";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { prepareDataDir, type DataDir } from "./data-dir.ts";
+import { openHostDatabase, type HostDatabase } from "./host-database.ts";
+import { Towns } from "./towns.ts";
+
+const PERSON = { kind: "person", id: "user_local", name: "You" } as const;
+const MINUTE = 60_000;
+
+let dir: DataDir;
+let database: HostDatabase;
+let now: number;
+let timers: Set<{ at: number; fn: () => void }>;
+let adopted: string[];
+let open: Towns[];
+
+beforeEach(() => {
+  dir = prepareDataDir(mkdtempSync(join(tmpdir(), "gastown-towns-")));
+  database = openHostDatabase(dir);
+  now = Date.UTC(2026, 0, 1);
+  timers = new Set();
+  adopted = [];
+  open = [];
+});
+afterEach(async () => {
+  await Promise.all(open.map((towns) => towns.close()));
+  database.close();
+  rmSync(dir.root, { recursive: true, force: true });
+});
+
+const bytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
+
+function host(): Towns {
+  const makeId = idMaker(
+    () => now,
+    () => bytes(16),
+  );
+  const towns = new Towns({
+    dir,
+    database,
+    now: () => now,
+    setTimer: (delay, fn) => {
+      const timer = { at: now + delay, fn };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    sink: { event: () => {}, log: () => {} },
+    perform: async () => ({ type: "retry", message: "nobody is there", counted: false }),
+    fallbackRuntime: "scripted",
+    version: "test",
+    randomBytes: bytes,
+    newTownId: () => makeId("town"),
+    beforeFirstOpen: async (townId) => void adopted.push(townId),
+    hasRunner: () => false,
+  });
+  open.push(towns);
+  return towns;
+}
+
+/** Lets everything that was begun come to rest. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function advance(ms: number): Promise<void> {
+  await settled();
+  now += ms;
+  for (const timer of [...timers].filter((one) => one.at <= now)) {
+    timers.delete(timer);
+    timer.fn();
+  }
+  await settled();
+}
+
+describe("the towns of a host", () => {
+  it("are made, listed and found again, each in its own file", async () => {
+    const towns = host();
+    const one = await towns.create("one");
+    expect(existsSync(dir.town(one.id))).toBe(true);
+    expect(await towns.get(one.id)).toBe(one);
+    expect(await towns.get("town_unknown")).toBeUndefined();
+    expect(towns.list()).toEqual([{ id: one.id, name: "one", createdAt: new Date(now).toISOString() }]);
+  });
+
+  it("leave nothing behind when they cannot be made", async () => {
+    const towns = host();
+    database.sql.exec("drop table towns");
+    await expect(towns.create("one")).rejects.toThrow("no such table");
+    expect(existsSync(dir.town(database.wakes()[0]?.town ?? "none"))).toBe(false);
+    database.sql.exec("create table towns (id text primary key, name text, created_at integer)");
+    expect(towns.list()).toEqual([]);
+  });
+
+  it("read *now* in the wake index from before their first commit until a tick has stored the next time", async () => {
+    const towns = host();
+    const { id } = await towns.create("one");
+    await settled();
+    const later = now + 1;
+    now = later;
+    const actor = await towns.get(id);
+    let within: number | undefined;
+    actor?.run((town) => {
+      within = database.wakeAt(id);
+      town.pause("a test", PERSON);
+    });
+    // A crash here leaves the mark, and the next host wakes the town.
+    expect(within).toBe(later);
+    await settled();
+    expect(database.wakeAt(id)).toBe(actor?.read((town) => town.nextWakeAt()) ?? undefined);
+  });
+
+  it("are closed when nobody uses them, hold no timer then, and open again", async () => {
+    const towns = host();
+    const one = await towns.create("one");
+    await settled();
+    expect(towns.openTowns()).toEqual([one]);
+    await advance(MINUTE);
+    expect(towns.openTowns()).toEqual([]);
+    expect(timers.size).toBe(0);
+    const again = await towns.get(one.id);
+    expect(again).not.toBe(one);
+    expect(again?.read((town) => town.town().name)).toBe("one");
+    // Neither was there a runner to look for, nor is the second opening a beginning.
+    expect(adopted).toEqual([]);
+  });
+
+  it("stay open while somebody waits for them", async () => {
+    const towns = host();
+    const one = await towns.create("one");
+    const waited = one.wait(() => undefined, 10 * MINUTE);
+    await advance(5 * MINUTE);
+    expect(towns.openTowns()).toEqual([one]);
+    await advance(5 * MINUTE);
+    expect(await waited).toBeUndefined();
+  });
+
+  it("are given once to callers that come together", async () => {
+    const towns = host();
+    const { id } = await towns.create("one");
+    await advance(MINUTE);
+    const actors = await Promise.all([towns.get(id), towns.get(id), towns.get(id)]);
+    expect(new Set(actors).size).toBe(1);
+  });
+
+  it("are woken by the next host when they had something to do soon, and left asleep otherwise", async () => {
+    const first = host();
+    const busy = await first.create("busy");
+    const asleep = await first.create("asleep");
+    const far = await first.create("far");
+    await settled();
+    await first.close();
+    database.setWake(busy.id, now + MINUTE, false);
+    database.setWake(asleep.id, null, false);
+    database.setWake(far.id, now + 60 * MINUTE, false);
+    const second = host();
+    second.start();
+    await advance(0);
+    await settled();
+    expect(second.openTowns().map((actor) => actor.id)).toEqual([busy.id]);
+    expect(adopted).toEqual([busy.id]);
+    expect([...timers].map((timer) => timer.at)).toContain(now + MINUTE);
+  });
+
+  it("take no more work once the host stops", async () => {
+    const towns = host();
+    const one = await towns.create("one");
+    await towns.close();
+    expect(() => one.run((town) => town.pause("late", PERSON))).toThrow(/being closed/);
+    expect(await towns.get(one.id)).toBeUndefined();
+  });
+});
