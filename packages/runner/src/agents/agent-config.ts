@@ -12,6 +12,8 @@ function parseObject(json: string | undefined): Json {
   }
 }
 
+const NO_SCREEN = { question: "deny", suggest: "deny", plan_enter: "deny", plan_exit: "deny" };
+
 /** One agent mode per role, in an order that does not depend on whose session asks. */
 function modesOf({ role, system, modes }: Pick<LaunchInput, "role" | "system" | "modes">): Json {
   const all = [...modes.filter((mode) => mode.role !== role), { role, system }];
@@ -42,8 +44,12 @@ export function agentConfig(
     share: "disabled",
     agent: { ...agents, ...modesOf(input) },
   };
-  // Without this rule the agent asks, and every question is answered with a refusal.
-  if (input.permission === "allow_in_worktree") config["permission"] = "allow";
+  // Without the first rule the agent asks before it does something. The last match counts, so the
+  // tools that wait for a person at the agent's own screen stay hidden: nobody sits there.
+  config["permission"] = {
+    ...(input.permission === "allow_in_worktree" ? { "*": "allow" } : {}),
+    ...NO_SCREEN,
+  };
   if (input.smallModel !== null) config["small_model"] = input.smallModel;
   return JSON.stringify(config);
 }

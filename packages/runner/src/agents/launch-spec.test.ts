@@ -95,7 +95,7 @@ describe("the configuration of an agent", () => {
     expect(config(env, "KILO_CONFIG_CONTENT")).toMatchObject({
       provider: { local: {} },
       agent: { mine: { prompt: "p" }, polecat: { mode: "primary", prompt: "You are a polecat." } },
-      permission: "allow",
+      permission: { "*": "allow", question: "deny" },
       small_model: "local/small",
       autoupdate: false,
       share: "disabled",
@@ -104,7 +104,9 @@ describe("the configuration of an agent", () => {
 
   it("allows nothing when the town denies", () => {
     const { env } = launchSpec(input("opencode", { permission: "deny" }));
-    expect(config(env, "OPENCODE_CONFIG_CONTENT")).not.toHaveProperty("permission");
+    expect(config(env, "OPENCODE_CONFIG_CONTENT")).toMatchObject({
+      permission: expect.not.objectContaining({ "*": "allow" }),
+    });
   });
 
   it("is not written for runtimes without a variable for it", () => {

@@ -18,9 +18,24 @@ export class Redactor {
       if (value !== undefined && SECRET_NAME.test(name)) this.add(value);
   }
 
-  clean(text: string): string {
+  /** Takes known secrets out of what was said and done; what only looks like one may be prose. */
+  hide(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    return Object.fromEntries(Object.entries(data).map(([key, part]) => [key, this.#hidden(part)]));
+  }
+
+  #hidden(value: unknown): unknown {
+    if (typeof value === "string") return this.#known(value);
+    if (Array.isArray(value)) return value.map((part) => this.#hidden(part));
+    return typeof value === "object" && value !== null ? this.hide({ ...value }) : value;
+  }
+
+  #known(text: string): string {
     let cleaned = text;
     for (const secret of this.#secrets) cleaned = cleaned.replaceAll(secret, HIDDEN);
-    return cleaned.replace(BEARER, `$1 ${HIDDEN}`).replace(KNOWN_TOKENS, HIDDEN);
+    return cleaned;
+  }
+
+  clean(text: string): string {
+    return this.#known(text).replace(BEARER, `$1 ${HIDDEN}`).replace(KNOWN_TOKENS, HIDDEN);
   }
 }

@@ -1,6 +1,6 @@
 /** Delivery against a small server that fails on request. */
 import { createServer } from "node:http";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,14 +43,7 @@ beforeEach(async () => {
   arrived.length = 0;
   fenced = 0;
   answerOf = () => ({ status: 200 });
-  server = createServer(async (request, response) => {
-    const path = (request.url ?? "").replace("/api/towns/town_1/", "");
-    const body = await text(request);
-    const { status, body: answer = path === "runner/events" ? acceptAll(body) : {} } = answerOf(path, body);
-    if (status === 200) arrived.push(path === "runner/events" ? textsOf(body) : `${path} ${body}`);
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer));
-    facts.changed();
-  });
+  server = createServer((request, response) => void respond(request, response));
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
@@ -68,6 +61,16 @@ afterEach(async () => {
   await new Promise((done) => server.close(done));
   rmSync(dir, { recursive: true, force: true });
 });
+
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = (request.url ?? "").replace("/api/towns/town_1/", "");
+  const body = await text(request);
+  const answered = answerOf(path, body);
+  const answer = answered.body ?? (path === "runner/events" ? acceptAll(body) : {});
+  if (answered.status === 200) arrived.push(path === "runner/events" ? textsOf(body) : `${path} ${body}`);
+  response.writeHead(answered.status, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  facts.changed();
+}
 
 function acceptAll(body: string): unknown {
   const { batches } = eventsBody.parse(JSON.parse(body));

@@ -70,8 +70,8 @@ describe("the scripted agent", () => {
   });
 
   it("asks a person and then waits instead of handing over", async () => {
-    const start = await run(script({ steps: [{ ask: { title: "Which colour?", severity: "high" } }] }));
-    expect(calls(start)).toEqual([["gt_escalate", { title: "Which colour?", severity: "high" }]]);
+    const start = await run(script({ steps: [{ ask: { title: "Which color?", severity: "high" } }] }));
+    expect(calls(start)).toEqual([["gt_escalate", { title: "Which color?", severity: "high" }]]);
     expect(world.town.settles).toEqual([]);
   });
 

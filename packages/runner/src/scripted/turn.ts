@@ -27,7 +27,7 @@ export interface TurnContext {
 }
 
 /** The turn ends here and now, on purpose and without an outcome. */
-export class EndOfTurn extends Error {}
+class EndOfTurn extends Error {}
 
 const DONE_REPEATS = 20;
 

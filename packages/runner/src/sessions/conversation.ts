@@ -45,7 +45,7 @@ export class Conversation implements TurnAgent {
     return this.opened.agent.cancel(this.id);
   }
 
-  /** Whether the process was ended for this conversation's sake, and not for a neighbour's. */
+  /** Whether the process was ended for this conversation's sake, and not for a neighbor's. */
   get killed(): boolean {
     return this.#killed;
   }

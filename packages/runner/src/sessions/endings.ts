@@ -11,7 +11,7 @@ function stderrField(tail: string): Pick<FailureReason, "stderr_tail"> {
 
 /**
  * `own`: whether the process was ended for this session's sake. One that the runner killed for a
- * neighbour's is nobody's failed attempt.
+ * neighbor's is nobody's failed attempt.
  */
 export function endedByDeath(
   death: Death,

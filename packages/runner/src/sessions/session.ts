@@ -39,7 +39,7 @@ import { openSession } from "./open-session.ts";
 import type { Opened } from "./open-session.ts";
 import { Settles } from "./settles.ts";
 import { Transcript } from "./transcript.ts";
-import { turnFailure } from "./turn-failure.ts";
+import { turnFailure, turnReport } from "./turn-outcome.ts";
 import { Turns } from "./turns.ts";
 import type { TurnEnd } from "./turns.ts";
 import { UsageMeter } from "./usage-meter.ts";
@@ -84,7 +84,10 @@ export class Session {
     this.gone = new Promise((done) => {
       this.#leave = done;
     });
-    this.#transcript = new Transcript((items) => deps.sender.items(request.session_id, request.epoch, items));
+    this.#transcript = new Transcript((items) => {
+      const shown = items.map((item) => ({ ...item, data: deps.redactor.hide(item.data) }));
+      deps.sender.items(request.session_id, request.epoch, shown);
+    });
     const before = deps.slots.read(request.agent.id);
     const goesOn = request.resume_from !== null && before?.conversation_id === request.resume_from;
     this.#usage = new UsageMeter(goesOn ? before.cost_total : 0);
@@ -261,7 +264,7 @@ export class Session {
 
   async #onTurnEnd(end: TurnEnd): Promise<void> {
     this.#show();
-    if (this.isMayor) this.#reportTurn(end);
+    if (this.isMayor) this.#deps.sender.session(this.id, "turn", turnReport(this.epoch, end));
     this.#record(this.#conversation?.id ?? null);
     // A dying agent first breaks its connection: its death says more than that error does.
     if (end.error !== null && this.#lease !== null) await within(this.#lease.process.dead, DEATH_NOTICE_MS);
@@ -271,15 +274,6 @@ export class Session {
     const harmless = this.isMayor || this.#settles.settled;
     if (failure !== null && !harmless) return this.#finish(endings.endedByFailure(failure, this.stderrTail));
     return this.#rest();
-  }
-
-  #reportTurn({ prompt, reply, stalled }: TurnEnd): void {
-    this.#deps.sender.session(this.id, "turn", {
-      epoch: this.epoch,
-      ended_at: Date.now(),
-      stop_reason: stalled ? "stalled" : (reply?.stopReason ?? "error"),
-      message_id: prompt.messageId,
-    });
   }
 
   #onSettled(): void {

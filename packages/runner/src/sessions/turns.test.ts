@@ -4,7 +4,7 @@ import type { RequestPermissionRequest } from "@agentclientprotocol/sdk";
 import type { TurnReply } from "../agents/acp-agent.ts";
 import { RUNTIMES } from "../agents/runtimes.ts";
 import { Transcript } from "./transcript.ts";
-import { turnFailure } from "./turn-failure.ts";
+import { turnFailure } from "./turn-outcome.ts";
 import { Turns } from "./turns.ts";
 import type { TurnEnd } from "./turns.ts";
 import { UsageMeter } from "./usage-meter.ts";

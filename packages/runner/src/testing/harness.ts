@@ -12,9 +12,9 @@ import { newId } from "../ulid.ts";
 import { BOOT_SECRET, FakeTown } from "./fake-town.ts";
 import type { ToolAnswer, ToolCall } from "./fake-town.ts";
 
-export const SCRIPTED_PROGRAM: string = fileURLToPath(new URL("./scripted-process.ts", import.meta.url));
+const SCRIPTED_PROGRAM: string = fileURLToPath(new URL("./scripted-process.ts", import.meta.url));
 export const RUNNER_PROGRAM: string = fileURLToPath(new URL("./runner-process.ts", import.meta.url));
-export const TOWN_ID = newId("town");
+const TOWN_ID = newId("town");
 
 const AUTHOR = { name: "Toast", email: "toast@gastown.example" };
 

@@ -1,4 +1,4 @@
-import type { FailureReason } from "@gastown/protocol";
+import type { FailureReason, TurnEnded } from "@gastown/protocol";
 import type { Runtime } from "../agents/runtimes.ts";
 import type { TurnEnd } from "./turns.ts";
 
@@ -26,4 +26,14 @@ export function turnFailure(end: TurnEnd, runtime: Runtime | undefined): Failure
     };
   }
   return null;
+}
+
+/** What the town is told of a turn of the mayor (spec/api.md §3.16). */
+export function turnReport(epoch: number, { prompt, reply, stalled }: TurnEnd): TurnEnded {
+  return {
+    epoch,
+    ended_at: Date.now(),
+    stop_reason: stalled ? "stalled" : (reply?.stopReason ?? "error"),
+    message_id: prompt.messageId,
+  };
 }

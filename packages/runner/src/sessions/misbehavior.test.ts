@@ -41,12 +41,12 @@ describe("an agent that crashes in its turn", () => {
     expect(saved(ended.work_ref, "half.txt")).toBe("half");
   });
 
-  it("ends its neighbours in the same process as well, and the next start gets a new process", async () => {
+  it("ends its neighbors in the same process as well, and the next start gets a new process", async () => {
     await boot();
-    const neighbour = world.start(script({ steps: [{ hang: {} }] }));
-    await control.post("/agents/start", neighbour);
-    await world.town.facts.until("the neighbour's turn", () =>
-      world.town.calls.some(({ session }) => session === neighbour.session_id),
+    const neighbor = world.start(script({ steps: [{ hang: {} }] }));
+    await control.post("/agents/start", neighbor);
+    await world.town.facts.until("the neighbor's turn", () =>
+      world.town.calls.some(({ session }) => session === neighbor.session_id),
     );
     const start = world.start(script({ steps: [{ crash: "exit" }] }));
     await control.post("/agents/start", start);
@@ -54,7 +54,7 @@ describe("an agent that crashes in its turn", () => {
       outcome: "failed",
       reason: { message: expect.stringContaining("code 3") },
     });
-    expect(await world.town.endOf(neighbour.session_id)).toMatchObject({ outcome: "failed" });
+    expect(await world.town.endOf(neighbor.session_id)).toMatchObject({ outcome: "failed" });
     const next = world.start(script({ steps: [{ write: { path: "b.txt", content: "b\n" } }] }));
     await control.post("/agents/start", next);
     expect(await world.town.endOf(next.session_id)).toMatchObject({
