@@ -20,8 +20,8 @@ export type AgentRow = Row & {
 
 type Candidate = AgentRow & { live: number; gone: number };
 
-/** Beyond this many slots per running one, a slot whose last turn still ends is waited for. */
-const SPARE_SLOTS = 2;
+/** Polecats get this many slots per running one, so that nobody waits for the end of another's turn. */
+const POLECAT_SLOTS = 2;
 
 /**
  * An idle agent of that rig and role, or a new one. The one used last comes first, because its
@@ -41,7 +41,8 @@ export function idleAgent(ctx: Ctx, role: Role, rigId: string | null, limit: num
   const warm = idle.find((agent) => agent.gone === 1);
   if (warm) return warm;
   const ending = idle.at(-1);
-  return ending && candidates.length >= limit * SPARE_SLOTS ? ending : newAgent(ctx, role, rigId);
+  const slots = role === "polecat" ? limit * POLECAT_SLOTS : limit;
+  return ending && candidates.length >= slots ? ending : newAgent(ctx, role, rigId);
 }
 
 function newAgent(ctx: Ctx, role: Role, rigId: string | null): AgentRow {

@@ -48,7 +48,7 @@ export function harness(sql: Sql, options: { ready?: boolean } = {}): Harness {
   const ports = {
     sql,
     now: () => clock,
-    random: () => Uint8Array.from({ length: 16 }, (_, i) => (counter++ * 31 + i * 7) & 255),
+    random: () => digits(++counter),
     fallbackRuntime: "scripted",
   };
   const state = { town: openTown(ports, { id: "town_00000000000000000000000001", name: "test" }) };
@@ -255,6 +255,11 @@ export function harness(sql: Sql, options: { ready?: boolean } = {}): Harness {
   h.rig = state.town.addRig({ name: "app", gitUrl: "/repo/app.git" }, PERSON).id;
   if (options.ready !== false) h.settle();
   return h;
+}
+
+/** Bytes that differ for every number in their leading digits, so that no two ids are ever the same. */
+function digits(n: number): Uint8Array {
+  return Uint8Array.from({ length: 16 }, (_, i) => (i < 6 ? Math.floor(n / 32 ** (5 - i)) & 31 : 0));
 }
 
 export function outcome(value: EffectOutcome): EffectAnswer {
