@@ -1,3 +1,4 @@
+// cspell:ignore kilocode
 /**
  * Bad input to the real executable: one clear sentence that says what to do, an exit code that is
  * not 0, no stack, and nothing half-made left behind.
@@ -158,7 +159,7 @@ describe("a runtime", () => {
   it("is also checked when it is set", async () => {
     expect((await refused(["config", "set", "runtime=hal9000"])).message).toMatch(/hal9000.*Known are/);
     expect((await refused(["config", "set", "role_runtimes.polecat=hal9000"])).message).toMatch(/hal9000/);
-    expect((await refused(["config", "set", "colour=blue"])).message).toMatch(/no setting colour/);
+    expect((await refused(["config", "set", "color=blue"])).message).toMatch(/no setting color/);
     const config = await world.run(["config", "get", "runtime", "--json"]);
     expect(JSON.parse(config.stdout)).toBe("scripted");
   });
@@ -230,7 +231,7 @@ describe("a place for the host", () => {
 
 describe("a command line", () => {
   it("that is not understood says so with exit code 2", async () => {
-    expect((await refused(["frobnicate"])).exit).toBe(2);
+    expect((await refused(["dance"])).exit).toBe(2);
     expect((await refused(["status", "--nonsense"])).message).toMatch(/Unknown option '--nonsense'/);
     expect((await refused(["rig"])).message).toMatch(/needs a command: add, list, remove/);
     expect((await refused(["rig", "add"])).message).toMatch(/Missing required argument 'url-or-path'/);

@@ -148,11 +148,11 @@ describe("work", () => {
   });
 
   it("asks a person, who answers from the command line", async () => {
-    const script = JSON.stringify({ steps: [{ ask: { title: "Which colour?" } }] });
+    const script = JSON.stringify({ steps: [{ ask: { title: "Which color?" } }] });
     await world.must(["sling", "Paint it", "--body", `\`\`\`gastown-script\n${script}\n\`\`\``]);
     const question = await firstEscalation();
-    expect(question.title).toBe("Which colour?");
-    expect((await world.must(["escalations"])).stdout).toContain("Which colour?");
+    expect(question.title).toBe("Which color?");
+    expect((await world.must(["escalations"])).stdout).toContain("Which color?");
     expect((await world.run(["escalation", "resolve", question.id])).code).toBe(2);
     const resolved = await done(
       escalationShape,
@@ -256,9 +256,9 @@ describe("the mayor", () => {
 
 describe("settings", () => {
   it("are set, read and unset; one variable of env leaves the others", async () => {
-    await world.must(["config", "set", "limits.max_agents=3", "env.COLOUR=red", "default_model=some/model"]);
+    await world.must(["config", "set", "limits.max_agents=3", "env.COLOR=red", "default_model=some/model"]);
     await world.must(["config", "set", "env.SHAPE=round"]);
-    expect(await done(z.unknown(), "config", "get", "env")).toEqual({ COLOUR: "red", SHAPE: "round" });
+    expect(await done(z.unknown(), "config", "get", "env")).toEqual({ COLOR: "red", SHAPE: "round" });
     expect(await done(z.unknown(), "config", "get", "limits.max_agents")).toBe(3);
     await world.must(["config", "unset", "limits.max_agents", "env", "default_model"]);
     expect(await done(z.unknown(), "config", "get", "limits.max_agents")).toBe(12);

@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { createColors } from "picocolors";
 import { errorBody, shown } from "./failure.ts";
 import type { GastownError } from "@gastown/protocol";
 
@@ -24,9 +24,11 @@ export class Output {
   readonly json: boolean;
   readonly terminal: boolean;
   readonly #options: OutputOptions;
+  readonly #colors: ReturnType<typeof createColors>;
 
   constructor(options: OutputOptions) {
     this.#options = options;
+    this.#colors = createColors(options.color);
     this.json = options.json;
     this.terminal = options.terminal && !options.json;
   }
@@ -65,7 +67,7 @@ export class Output {
   }
 
   style(style: Style, text: string): string {
-    return this.#options.color ? styleText(style, text, { validateStream: false }) : text;
+    return this.#colors[style](text);
   }
 }
 
@@ -85,7 +87,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .join("\n");
 }
 
-// oxlint-disable-next-line no-control-regex -- colours begin with an escape character
+// oxlint-disable-next-line no-control-regex -- colors begin with an escape character
 const COLOR = /\u001B\[\d+m/g;
 
 function plainLength(text: string): number {

@@ -17,7 +17,7 @@ const townItem = townShape.pick({ id: true, name: true });
 export type TownItem = Pick<TownShape, "id" | "name">;
 
 /** Whether a person may mean this thing: by full id, by an ending of it, or by name. */
-export function isMeant(ref: string, thing: { id: string; name?: string }): boolean {
+function isMeant(ref: string, thing: { id: string; name?: string }): boolean {
   if (thing.id === ref || thing.name === ref) return true;
   const ending = ref.slice(ref.lastIndexOf("_") + 1).toLowerCase();
   return ending.length >= 4 && thing.id.toLowerCase().endsWith(ending);
@@ -102,7 +102,7 @@ export async function theRig(context: Context, townId: string, ref = context.opt
 }
 
 /** Where the directory's repository is kept: its remotes, and the repository itself. */
-export async function remotesOf(cwd: string): Promise<string[]> {
+async function remotesOf(cwd: string): Promise<string[]> {
   const [top, remotes] = await Promise.all([
     git(cwd, "rev-parse", "--show-toplevel"),
     git(cwd, "config", "--get-regexp", String.raw`^remote\..*\.url$`),

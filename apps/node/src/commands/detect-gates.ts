@@ -1,3 +1,4 @@
+// cspell:ignore pytest conftest
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";

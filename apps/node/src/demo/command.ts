@@ -1,3 +1,4 @@
+// cspell:ignore oneline
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

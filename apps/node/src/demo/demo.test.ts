@@ -90,7 +90,7 @@ describe("gastown demo", () => {
 
 describe("gastown demo --repo", () => {
   /** A repository of somebody, with tests that pass, or not. */
-  async function somebodys(name: string, test: string): Promise<string> {
+  async function ownedBySomebody(name: string, test: string): Promise<string> {
     const seed = join(world.root, `${name}-work`);
     mkdirSync(seed);
     writeFileSync(join(seed, "package.json"), JSON.stringify({ name, scripts: { test } }));
@@ -105,7 +105,7 @@ describe("gastown demo --repo", () => {
   }
 
   it("works on a clone, tests with the repository's own tests, and leaves the original alone", async () => {
-    const original = await somebodys("theirs", "node --version");
+    const original = await ownedBySomebody("theirs", "node --version");
     const before = await git(["for-each-ref"], { cwd: original });
     const finished = await play(["--json", "--keep", "--repo", original]);
     expect(finished.code).toBe(0);
@@ -119,7 +119,7 @@ describe("gastown demo --repo", () => {
   });
 
   it("with --push lands in the original; tests that fail as it is decide nothing", async () => {
-    const original = await somebodys("failing", "exit 3");
+    const original = await ownedBySomebody("failing", "exit 3");
     const finished = await play(["--json", "--push", "--repo", original]);
     expect(finished.code).toBe(0);
     const result = finished.json(report);

@@ -1,3 +1,4 @@
+// cspell:ignore NOSYSTEM
 import { execFile } from "node:child_process";
 import { GastownError } from "@gastown/protocol";
 

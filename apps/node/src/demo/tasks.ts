@@ -41,7 +41,7 @@ const CHANGES: readonly Change[] = [
 import { test } from "node:test";
 import { properName } from "../src/names.mjs";
 
-test("trims and capitalises", () => assert.equal(properName("  ada "), "Ada"));
+test("trims and begins with a capital", () => assert.equal(properName("  ada "), "Ada"));
 test("leaves nothing as it is", () => assert.equal(properName(""), ""));
 `,
     },
@@ -158,7 +158,7 @@ test("does all of it", () =>
 
 export const SENTENCE =
   "Please teach the greeter some manners: proper names, shouting, farewells, counting, and a command line for all of it, with tests.";
-export const CONVOY_TITLE = "Teach the greeter some manners";
+const CONVOY_TITLE = "Teach the greeter some manners";
 export const TASK_COUNT: number = CHANGES.length;
 
 type Steps = readonly object[];

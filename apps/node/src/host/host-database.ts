@@ -1,3 +1,4 @@
+// cspell:ignore errcode
 import { chmodSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { GastownError } from "@gastown/protocol";

@@ -7,7 +7,7 @@ import { readPrivate, writePrivate } from "./private-file.ts";
  * How to reach the host that holds the lock: `host.json` in its data directory. The lock says that
  * a host runs, this only says where; what a killed host left is told apart by asking its `/health`.
  */
-export const hostRecord = z.object({
+const hostRecord = z.object({
   pid: z.int(),
   /** When that process began (`process-identity.ts`). */
   start: z.string(),

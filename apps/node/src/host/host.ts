@@ -48,7 +48,7 @@ export interface HostOptions {
   readonly chooseRuntime: (wanted: string | undefined) => HostRuntime;
 }
 
-export interface HostRuntime {
+interface HostRuntime {
   readonly id: string;
   /** Nothing is installed: starts will be refused with what to install. */
   readonly missing: boolean;

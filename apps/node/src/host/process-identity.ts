@@ -1,3 +1,4 @@
+// cspell:ignore lstart
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 

@@ -41,7 +41,7 @@ export function chooseRuntime(
 }
 
 /** Throws `validation_failed` for an unknown runtime, `runtime_missing` for one that is not here. */
-export function requireRuntime(id: string, env: NodeJS.ProcessEnv): void {
+function requireRuntime(id: string, env: NodeJS.ProcessEnv): void {
   const runtime = Object.hasOwn(RUNTIMES, id) ? RUNTIMES[id] : undefined;
   if (runtime === undefined)
     throw new GastownError(

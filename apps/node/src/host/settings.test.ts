@@ -1,3 +1,4 @@
+// cspell:ignore lisen
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,8 +35,8 @@ describe("the server's settings", () => {
   });
 
   it("are refused by name when they are wrong or unknown", () => {
-    writeFileSync(dir.settings, '{"lissten": "1"}');
-    expect(() => load()).toThrow(/server\.json.*lissten/);
+    writeFileSync(dir.settings, '{"lisen": "1"}');
+    expect(() => load()).toThrow(/server\.json.*lisen/);
     writeFileSync(dir.settings, "{");
     expect(() => load()).toThrow(/not readable as JSON/);
     rmSync(dir.settings);

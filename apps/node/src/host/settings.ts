@@ -21,7 +21,7 @@ const settingsFile = z.strictObject({
     .regex(/^[a-z][a-z0-9-]{0,40}$/)
     .optional(),
 });
-export type SettingsFile = z.infer<typeof settingsFile>;
+type SettingsFile = z.infer<typeof settingsFile>;
 
 export interface HostSettings {
   readonly listen: { readonly host: string; readonly port: number };

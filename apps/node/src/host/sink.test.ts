@@ -1,3 +1,4 @@
+// cspell:ignore glpat
 import { describe, expect, it } from "vitest";
 import { createSink, withoutSecrets, type SinkOptions } from "./sink.ts";
 

@@ -1,3 +1,4 @@
+// cspell:ignore pousr glpat
 import type { EventSink, LogLevel } from "@gastown/server";
 
 const LEVELS: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };

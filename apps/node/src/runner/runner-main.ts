@@ -1,3 +1,4 @@
+// cspell:ignore LOGNAME GNUPGHOME
 import { text } from "node:stream/consumers";
 import { runRunner } from "@gastown/runner";
 import { GastownError } from "@gastown/protocol";
