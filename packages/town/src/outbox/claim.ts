@@ -2,11 +2,13 @@
 import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import type { ClaimedEffect } from "../town.ts";
+import { townRow } from "../town-row.ts";
 import { claimable, finish, type EffectKind } from "./outbox.ts";
 import { buildRequest, callDeadline } from "./requests.ts";
 
 export function claimEffects(ctx: Ctx, limit?: number): ClaimedEffect[] {
   const parallel = settings(ctx, null).limits.parallel_effects;
+  const runnerEpoch = townRow(ctx).runner_epoch;
   const claimed: ClaimedEffect[] = [];
   for (const row of claimable(ctx, Math.min(limit ?? parallel, parallel))) {
     const attempt = row.attempts + 1;
@@ -17,9 +19,10 @@ export function claimEffects(ctx: Ctx, limit?: number): ClaimedEffect[] {
     }
     const deadline = ctx.now + callDeadline(row.kind as EffectKind);
     ctx.sql.run(
-      "update outbox set state = 'running', attempts = ?, deadline = ? where id = ? and state = 'pending'",
+      "update outbox set state = 'running', attempts = ?, deadline = ?, runner_epoch = ? where id = ? and state = 'pending'",
       attempt,
       deadline,
+      runnerEpoch,
       row.id,
     );
     claimed.push({ id: row.id, attempt, deadline, request });

@@ -119,12 +119,18 @@ export function finishKind(ctx: Ctx, kind: EffectKind, subject: string, result: 
   );
 }
 
-/** The runner took it; `deadlineMs` from now its answer is overdue and it is sent again. */
+/**
+ * The runner took it; `deadlineMs` from now its answer is overdue and it is sent again. Where a newer
+ * runner registered while the call was out, nobody can say which of the two took it: it is sent again
+ * at once, which the one that has it answers by attaching.
+ */
 export function accept(ctx: Ctx, row: EffectRow, runnerEpoch: number, deadlineMs: number): void {
+  const overtaken = row.runner_epoch !== runnerEpoch;
   ctx.sql.run(
-    "update outbox set state = 'accepted', runner_epoch = ?, deadline = ? where id = ? and state = 'running'",
-    runnerEpoch,
+    "update outbox set state = ?, deadline = ?, due_at = ? where id = ? and state = 'running'",
+    overtaken ? "pending" : "accepted",
     ctx.now + deadlineMs,
+    ctx.now,
     row.id,
   );
 }

@@ -77,6 +77,19 @@ describe("the outbox", () => {
       expect(h.town.bead(bead.id).reason).toBe("merged");
     }));
 
+  it("sends again what was taken while a newer runner registered, whichever of the two took it", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.merge = () => {
+        h.town.registerRunner("run_00000000000000000000000002");
+        delete h.on.merge;
+        return { type: "accepted" };
+      };
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+    }));
+
   it("gives up after twenty counted failures and tells whoever waits", () =>
     withSql((sql) => {
       const h = harness(sql);
