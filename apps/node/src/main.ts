@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The `gastown` executable. Each way to start it loads only what it needs: the scripted agent and
  * the runner are started often and must be there at once.

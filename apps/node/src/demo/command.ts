@@ -80,6 +80,8 @@ async function play(
   const ms = Math.round(story.elapsedMs());
   if (options["push"] === true && original !== undefined) await push(repository, original, story);
   const report = reportOf(outcome, ms, keep ? repository.remote : null);
+  story.say("landed", `on ${repository.branch} in ${duration(ms)}`, "green");
+  if (out.json) out.note(SCRIPTED);
   out.result(report, () => summary(out, outcome, ms));
   await showHistory(out, repository, keep);
   return EXIT.done;

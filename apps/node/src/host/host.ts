@@ -157,8 +157,13 @@ function run(parts: Parts): Host {
   });
   const reportLost = async (townId: string, reason: string): Promise<void> => {
     sink.log("warn", reason, { townId });
-    const actor = await towns.get(townId);
-    actor?.run((town) => town.post({ type: "runner_lost", epoch: town.runnerEpoch(), reason }));
+    try {
+      const actor = await towns.get(townId);
+      actor?.run((town) => town.post({ type: "runner_lost", epoch: town.runnerEpoch(), reason }));
+    } catch (error) {
+      // The town finds out by itself when heartbeats stay away.
+      sink.log("error", "A town could not be told that its runner is gone.", { townId, error });
+    }
   };
   const ports: ServerPorts = {
     ...clock,

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDataDir, type DataDir } from "./data-dir.ts";
 import { openHostDatabase, type HostDatabase } from "./host-database.ts";
 import { Towns } from "./towns.ts";
+import { REST_MS } from "./wake-marks.ts";
 
 const PERSON = { kind: "person", id: "user_local", name: "You" } as const;
 const MINUTE = 60_000;
@@ -96,7 +97,7 @@ describe("the towns of a host", () => {
   it("read *now* in the wake index from before their first commit until a tick has stored the next time", async () => {
     const towns = host();
     const { id } = await towns.create("one");
-    await settled();
+    await advance(REST_MS);
     const later = now + 1;
     now = later;
     const actor = await towns.get(id);
@@ -108,7 +109,35 @@ describe("the towns of a host", () => {
     // A crash here leaves the mark, and the next host wakes the town.
     expect(within).toBe(later);
     await settled();
+    expect(database.wakeAt(id)).toBe(later);
+    await advance(REST_MS);
     expect(database.wakeAt(id)).toBe(actor?.read((town) => town.nextWakeAt()) ?? undefined);
+  });
+
+  it("are marked once while they are busy, because each mark waits for the disk", async () => {
+    const towns = host();
+    const actor = await towns.create("one");
+    await advance(REST_MS);
+    let flushed = 0;
+    const { setWake } = database;
+    database.setWake = (town, at, durable) => {
+      if (durable) flushed += 1;
+      setWake(town, at, durable);
+    };
+    for (let i = 0; i < 5; i += 1) {
+      actor.run((town) => town.pause(`test ${i}`, PERSON));
+      await advance(REST_MS - 1);
+    }
+    expect(flushed).toBe(1);
+  });
+
+  it("store their next time when they are closed before they have rested", async () => {
+    const towns = host();
+    const actor = await towns.create("one");
+    await settled();
+    const next = actor.read((town) => town.nextWakeAt());
+    await towns.close();
+    expect(database.wakeAt(actor.id)).toBe(next ?? undefined);
   });
 
   it("are closed when nobody uses them, hold no timer then, and open again", async () => {
@@ -160,7 +189,9 @@ describe("the towns of a host", () => {
     await settled();
     expect(second.openTowns().map((actor) => actor.id)).toEqual([busy.id]);
     expect(adopted).toEqual([busy.id]);
-    expect([...timers].map((timer) => timer.at)).toContain(now + MINUTE);
+    const woken = now;
+    await advance(REST_MS);
+    expect([...timers].map((timer) => timer.at)).toContain(woken + MINUTE);
   });
 
   it("take no more work once the host stops", async () => {

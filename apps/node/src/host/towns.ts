@@ -15,6 +15,7 @@ import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
 import type { DataDir } from "./data-dir.ts";
 import { flushed, type HostDatabase, type TownRow } from "./host-database.ts";
 import { WakeClock } from "./wake-clock.ts";
+import { WakeMarks } from "./wake-marks.ts";
 
 /** A town that nobody used for so long is closed; opening it again takes under a millisecond. */
 const QUIET_MS = 60_000;
@@ -48,6 +49,7 @@ interface OpenTown {
 export class Towns implements TownDirectory {
   readonly #options: TownsOptions;
   readonly #clock: WakeClock;
+  readonly #marks: WakeMarks;
   readonly #open = new Map<string, OpenTown>();
   /** Opening or closing, by town: the next one waits for it. */
   readonly #changing = new Map<string, Promise<unknown>>();
@@ -57,6 +59,8 @@ export class Towns implements TownDirectory {
   constructor(options: TownsOptions) {
     this.#options = options;
     this.#clock = new WakeClock({ ...options, wake: (id) => this.#wake(id) });
+    const { database, now } = options;
+    this.#marks = new WakeMarks({ database, now, wakeAt: (id, at) => this.#clock.set(rest.id(id), at) });
   }
 
   /** Takes the stored wakes up. What may have been in flight when an earlier host ended runs now. */
@@ -176,26 +180,21 @@ export class Towns implements TownDirectory {
       ...options,
       town,
       durably: (fn) => flushed(db, fn),
-      onBeforeWrite: () => options.database.setWake(id, options.now(), true),
+      onBeforeWrite: () => this.#marks.beforeWrite(id),
       onNextWake: (at) => {
-        options.database.setWake(id, at, false);
+        this.#marks.ticked(id, at);
         this.#clock.set(id, at);
-        this.#clock.set(quietId(id), options.now() + QUIET_MS);
+        this.#clock.set(quiet.id(id), options.now() + QUIET_MS);
       },
     });
   }
 
   #wake(id: string): void {
-    if (isQuietId(id)) {
-      this.#closeIfQuiet(townOfQuietId(id));
-      return;
-    }
+    if (quiet.is(id)) return this.#closeIfQuiet(quiet.townOf(id));
+    if (rest.is(id)) return this.#marks.rested(rest.townOf(id));
     const open = this.#open.get(id);
-    if (open !== undefined) {
-      open.actor.wake();
-      return;
-    }
-    void this.#wakeClosed(id);
+    if (open !== undefined) return open.actor.wake();
+    return void this.#wakeClosed(id);
   }
 
   async #wakeClosed(id: string): Promise<void> {
@@ -214,7 +213,7 @@ export class Towns implements TownDirectory {
     if (open === undefined) return;
     const quietAt = open.usedAt + QUIET_MS;
     if (open.actor.idle() && quietAt <= this.#options.now()) void this.#close(id);
-    else if (open.actor.idle()) this.#clock.set(quietId(id), quietAt);
+    else if (open.actor.idle()) this.#clock.set(quiet.id(id), quietAt);
     // Otherwise somebody uses it, and the tick that follows sets this anew.
   }
 
@@ -230,8 +229,11 @@ export class Towns implements TownDirectory {
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
-    this.#clock.set(quietId(id), null);
-    const closing = open.actor.close().finally(() => open.db.close());
+    this.#clock.set(quiet.id(id), null);
+    const closing = open.actor.close().finally(() => {
+      open.db.close();
+      this.#marks.rested(id);
+    });
     await this.#change(id, closing).catch((error: unknown) => {
       this.#options.sink.log("error", "A town did not close well.", { townId: id, error });
     });
@@ -242,7 +244,13 @@ function entry(row: TownRow): TownEntry {
   return { id: row.id, name: row.name, createdAt: new Date(row.createdAt).toISOString() };
 }
 
-const QUIET = "quiet:";
-const quietId = (townId: string): string => QUIET + townId;
-const isQuietId = (id: string): boolean => id.startsWith(QUIET);
-const townOfQuietId = (id: string): string => id.slice(QUIET.length);
+/** Times of a town other than its own wake, on the same clock. */
+function otherTime(prefix: string) {
+  return {
+    id: (townId: string): string => prefix + townId,
+    is: (id: string): boolean => id.startsWith(prefix),
+    townOf: (id: string): string => id.slice(prefix.length),
+  };
+}
+const quiet = otherTime("quiet:");
+const rest = otherTime("rest:");

@@ -48,6 +48,18 @@ describe("gastown up", () => {
     expect(world.runners()).toEqual([]);
   });
 
+  it("leaves runners alive with --keep-runners, for the next one", async () => {
+    const host = await world.up("127.0.0.1:0", ["--keep-runners"]);
+    await townWithRunner();
+    const [runner] = world.runners();
+    host.child.kill("SIGTERM");
+    expect(await host.exit).toBe(0);
+    expect(world.runners()).toEqual([runner]);
+    await world.up(`127.0.0.1:${host.port}`);
+    await addAnotherRig();
+    expect(world.runners()).toEqual([runner]);
+  });
+
   it("ends at Ctrl-C, too", async () => {
     const host = await world.up();
     host.child.kill("SIGINT");
