@@ -1,0 +1,310 @@
+/**
+ * A town as a person runs it, for tests that break things: the real executable in a process of its
+ * own on a data directory of its own, real repositories, scripted agents. Everything that waits
+ * here waits for the town's own events (a long poll), never for time to pass.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import {
+  beadDetail,
+  beadShape,
+  feedEntry,
+  GastownError,
+  rigShape,
+  sessionShape,
+  townShape,
+  type BeadDetail,
+  type FeedEntry,
+  type Session,
+  type TownConfig,
+} from "@gastown/protocol";
+import type { RunnerFile } from "@gastown/runner";
+import { ApiClient } from "../../apps/node/src/cli/client.ts";
+import { listOf } from "../../apps/node/src/cli/target.ts";
+import { git } from "../../apps/node/src/demo/git.ts";
+import { readLocalToken } from "../../apps/node/src/host/credentials.ts";
+import { dataDir } from "../../apps/node/src/host/data-dir.ts";
+import { isRunning } from "../../apps/node/src/host/process-identity.ts";
+import type { RunnerTiming } from "../../apps/node/src/runner/runner-input.ts";
+import { World, type RunningHost } from "../../apps/node/src/testing/executable.ts";
+import { markedProcesses, type MarkedProcess } from "../../packages/runner/src/processes/process-table.ts";
+import { directoryMarker } from "../../packages/runner/src/processes/reap.ts";
+
+export interface TownOptions {
+  /** Files of the repository's first commit. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly config?: TownConfig;
+  readonly timing?: RunnerTiming;
+  /** Another way to the bare repository at this path, made before the town is. */
+  readonly serve?: (path: string) => Promise<string>;
+}
+
+/** One step of a scripted agent. */
+export type Step = string | Readonly<Record<string, unknown>>;
+/** Steps, or steps by attempt, with what a rework or a conflict bead does. */
+export interface Script {
+  readonly steps?: readonly Step[];
+  readonly attempts?: Readonly<Record<string, readonly Step[]>>;
+  readonly rework?: readonly Step[];
+  readonly conflict?: readonly Step[];
+}
+
+const eventsAnswer = listOf(feedEntry);
+const POLL_SECONDS = 25;
+/** Far beyond what anything here takes; a wait that ends so tells the town's story. */
+const LIMIT_MS = 90_000;
+
+export class TownProcess {
+  readonly world: World = new World();
+  readonly #options: TownOptions;
+  #host: RunningHost | undefined;
+  #townId = "";
+  #rigId = "";
+  /** The bare repository on which everything lands. */
+  remote = "";
+
+  private constructor(options: TownOptions) {
+    this.#options = options;
+  }
+
+  /** A running host with one town and one rig that is ready. */
+  static async start(options: TownOptions = {}): Promise<TownProcess> {
+    const town = new TownProcess(options);
+    try {
+      await town.#begin();
+      return town;
+    } catch (error) {
+      await town.end();
+      throw error;
+    }
+  }
+
+  get host(): RunningHost {
+    if (this.#host === undefined) throw new Error("The host is not running.");
+    return this.#host;
+  }
+
+  get databasePath(): string {
+    return dataDir(this.world.dataDir).town(this.#townId);
+  }
+
+  /** Where agents note the commits that they make. */
+  get commitsFile(): string {
+    return join(this.world.root, "commits");
+  }
+
+  async #begin(): Promise<void> {
+    this.remote = await this.world.repository();
+    await this.#commitFiles(this.#options.files ?? {});
+    const gitUrl = (await this.#options.serve?.(this.remote)) ?? this.remote;
+    await this.up();
+    const made = await this.api().post(townShape.pick({ id: true }), "/api/users/user_local/towns", {
+      name: "faults",
+    });
+    this.#townId = made.id;
+    await this.api().raw("PATCH", `${this.#path}/config`, {
+      body: { runtime: "scripted", ...this.#options.config },
+    });
+    const rig = await this.api().post(rigShape, `${this.#path}/rigs`, { name: "app", gitUrl });
+    this.#rigId = rig.id;
+    await this.until("the rig to be ready", async () => {
+      const { state, stateReason } = await this.api().get(rigShape, `${this.#path}/rigs/${rig.id}`);
+      if (state === "broken") throw new Error(`The rig is broken: ${stateReason}`);
+      return state === "ready" ? true : undefined;
+    });
+  }
+
+  async #commitFiles(files: Readonly<Record<string, string>>): Promise<void> {
+    if (Object.keys(files).length === 0) return;
+    const cwd = `${this.remote}-seed`;
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(cwd, path)), { recursive: true });
+      writeFileSync(join(cwd, path), content);
+    }
+    const author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"];
+    await git(["add", "--all"], { cwd });
+    await git([...author, "commit", "--quiet", "--message", "Add what is there"], { cwd });
+    await git(["push", "--quiet", "origin", "main"], { cwd });
+  }
+
+  /** Starts the host, on the address that it had before unless another is given. */
+  async up(listen = `127.0.0.1:${this.#host?.port ?? "0"}`): Promise<void> {
+    const { timing } = this.#options;
+    const env = { GASTOWN_RUNNER_TIMING: JSON.stringify(timing ?? {}) };
+    const host = await this.world.up(listen, [], env);
+    // Nobody reads its log line by line; a full pipe would stop it.
+    host.child.stdout.resume();
+    this.#host = host;
+  }
+
+  async killHost(): Promise<void> {
+    this.host.child.kill("SIGKILL");
+    await this.host.exit;
+  }
+
+  /** Ends the host as a person would, with its runner; the exit code. */
+  async down(): Promise<number | null> {
+    this.host.child.kill("SIGUSR2");
+    return this.host.exit;
+  }
+
+  /** The one runner. */
+  runner(): RunnerFile {
+    const [runner, ...more] = this.world.runners();
+    if (runner === undefined || more.length > 0) throw new Error(`There are ${1 + more.length} runners or none.`);
+    return runner;
+  }
+
+  killRunner(runner: RunnerFile = this.runner()): void {
+    if (isRunning({ pid: runner.pid, start: runner.start_time })) process.kill(runner.pid, "SIGKILL");
+  }
+
+  /** Agents, their tools and the runner's gits: whatever was started for this town and is alive. */
+  workers(): MarkedProcess[] {
+    return markedProcesses(directoryMarker(dataDir(this.world.dataDir).runner(this.#townId)));
+  }
+
+  api(signal: AbortSignal = AbortSignal.timeout(LIMIT_MS)): ApiClient {
+    const token = readLocalToken(dataDir(this.world.dataDir));
+    return new ApiClient({ url: this.host.url, token, signal, hint: "The host of this test has ended." });
+  }
+
+  get #path(): string {
+    return `/api/towns/${this.#townId}`;
+  }
+
+  /** A bead whose agent follows the script; its id. */
+  async sling(title: string, script: Script): Promise<string> {
+    const body = ["```gastown-script", JSON.stringify(script), "```"].join("\n");
+    const path = `${this.#path}/rigs/${this.#rigId}/beads`;
+    return (await this.api().post(beadShape, path, { title, body, start: true })).id;
+  }
+
+  /** Commits what is there and notes the commit, so that its loss would show. */
+  commit(message: string): Step[] {
+    return [{ commit: { message } }, { run: { command: `git rev-parse HEAD >> '${this.commitsFile}'` } }];
+  }
+
+  /** Every commit that an agent made, by its own word. */
+  commits(): Set<string> {
+    return new Set(readFileSync(this.commitsFile, "utf8").split("\n").filter(Boolean));
+  }
+
+  bead(id: string): Promise<BeadDetail> {
+    return this.api().get(beadDetail, `${this.#path}/beads/${id}`);
+  }
+
+  /** Sessions of a bead (of all beads without one), oldest first. */
+  async sessions(beadId?: string): Promise<Session[]> {
+    const { items } = await this.api().get(listOf(sessionShape), `${this.#path}/sessions`);
+    return items.filter((one) => beadId === undefined || one.beadId === beadId).toReversed();
+  }
+
+  async transcript(sessionId: string): Promise<string> {
+    const { body } = await this.api().raw("GET", `${this.#path}/sessions/${sessionId}/transcript`);
+    return JSON.stringify(body);
+  }
+
+  /** The history from its beginning, page by page, then what is new, until the reader has enough. */
+  async *#news(api: ApiClient): AsyncGenerator<FeedEntry[], void, void> {
+    for (let after = 0; ;) {
+      const query = { after, limit: 200, wait: POLL_SECONDS };
+      const { items } = await api.get(eventsAnswer, `${this.#path}/events`, query);
+      yield items;
+      after = items.at(-1)?.seq ?? after;
+    }
+  }
+
+  /** The first events like this, as soon as there are so many. */
+  async seen(what: string, isIt: (entry: FeedEntry) => boolean, times = 1): Promise<FeedEntry[]> {
+    const found: FeedEntry[] = [];
+    return this.#within(what, async (api) => {
+      for await (const items of this.#news(api)) {
+        found.push(...items.filter(isIt));
+        if (found.length >= times) break;
+      }
+      return found.slice(0, times);
+    });
+  }
+
+  /** What `read` gives, asked now and after everything that happens. */
+  async until<T>(what: string, read: () => Promise<T | undefined>): Promise<T> {
+    return this.#within(what, async (api) => {
+      for await (const _items of this.#news(api)) {
+        const value = await read();
+        if (value !== undefined) return value;
+      }
+      throw new Error("unreachable");
+    });
+  }
+
+  async #within<T>(what: string, work: (api: ApiClient) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.api(AbortSignal.timeout(LIMIT_MS)));
+    } catch (error) {
+      throw new Error(`Waiting for ${what}: ${String(error)}\n${await this.story()}`, { cause: error });
+    }
+  }
+
+  /** Every event so far. */
+  async events(): Promise<FeedEntry[]> {
+    const all: FeedEntry[] = [];
+    for (let after = 0; ;) {
+      const query = { after, limit: 200 };
+      const { items } = await this.api().get(eventsAnswer, `${this.#path}/events`, query);
+      if (items.length === 0) return all;
+      all.push(...items);
+      after = items.at(-1)?.seq ?? after;
+    }
+  }
+
+  /** What happened, for a person who has to find out why a test failed. */
+  async story(): Promise<string> {
+    try {
+      return (await this.events()).map(({ at, kind, text }) => `${at} ${kind} ${text}`).join("\n");
+    } catch (error) {
+      return `(and its story cannot be read: ${String(error)})`;
+    }
+  }
+
+  /** Resolves when these beads are merged. A bead that rests after a failed attempt is woken. */
+  async land(ids: readonly string[]): Promise<void> {
+    await this.until("everything to land", async () => {
+      await this.#endRests();
+      const beads = await Promise.all(ids.map((id) => this.bead(id)));
+      const lost = beads.find(({ status, reason, held }) => {
+        return held || status === "failed" || (status === "closed" && reason !== "merged");
+      });
+      if (lost !== undefined) throw new Error(`${lost.title} is ${lost.status}: ${lost.reason}, held: ${lost.held}`);
+      return beads.every(({ status }) => status === "closed") ? true : undefined;
+    });
+  }
+
+  async #endRests(): Promise<void> {
+    const api = this.api();
+    const { items } = await api.get(listOf(beadShape), `${this.#path}/beads`, { status: "open" });
+    for (const { id } of items.filter(({ waitingOn }) => waitingOn?.code === "cooldown")) {
+      try {
+        await api.post(beadShape, `${this.#path}/beads/${id}/retry`);
+      } catch (error) {
+        // Its rest was over meanwhile.
+        if (!(error instanceof GastownError) || error.code !== "invalid_transition") throw error;
+      }
+    }
+  }
+
+  /** Ends what this town started, by process id, and removes its folders. */
+  async end(): Promise<void> {
+    for (const runner of this.world.runners()) this.killRunner(runner);
+    for (const { pid } of this.#townId === "" ? [] : this.workers()) endProcess(pid);
+    await this.world.end();
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
