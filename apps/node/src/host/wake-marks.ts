@@ -28,10 +28,10 @@ export class WakeMarks {
 
   /** Before a commit of the town. On the disk when this returns. */
   beforeWrite(id: string): void {
-    const { database, now } = this.#ports;
     if (this.#marked.has(id)) return;
-    database.setWake(id, now(), true);
-    this.#marked.set(id, now());
+    const now = this.#ports.now();
+    this.#ports.database.setWake(id, now, true);
+    this.#marked.set(id, now);
   }
 
   /** A tick has named the next time (epoch ms); null: never by itself. */
