@@ -43,6 +43,17 @@ test("setup fetches every branch and tag, again after the remote changed", async
   expect(refs()).toEqual(["refs/remotes/origin/main", "refs/tags/v1"]);
 });
 
+test("setup finds the default branch where nobody named one", async () => {
+  begin();
+  const rig = { ...f.rig, default_branch: "HEAD" };
+  const head_sha = f.remoteHead("refs/heads/main");
+  expect(await f.workspace.setupRig(rig, NEVER)).toEqual({
+    outcome: "rig_ready",
+    default_branch: "main",
+    head_sha,
+  });
+});
+
 test("the rig got another url", async () => {
   begin();
   await f.workspace.setupRig(f.rig, NEVER);

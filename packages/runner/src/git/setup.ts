@@ -114,14 +114,17 @@ export async function setupRig(
   rig: RigRef,
   signal: AbortSignal,
 ): Promise<EffectOutcome> {
-  const answer = await check(context, allowLocal, rig.git_url, rig.default_branch, signal);
-  if (!answer.ok || answer.head_sha === null) return broken(answer);
+  // A rig for which nobody named a branch asks for HEAD, which no branch can be called.
+  const wanted = rig.default_branch === "HEAD" ? undefined : rig.default_branch;
+  const answer = await check(context, allowLocal, rig.git_url, wanted, signal);
+  const { default_branch: branch, head_sha: head } = answer;
+  if (!answer.ok || branch === null || head === null) return broken(answer);
   try {
     const of = await context.mirrors.of(rig);
-    const ref = branchRef(rig.default_branch);
-    const head = (await context.remotes.fetch(of, ["*", ref], signal)).get(ref) ?? null;
+    const ref = branchRef(branch);
+    const fetched = (await context.remotes.fetch(of, ["*", ref], signal)).get(ref);
     await tidy(context, of.mirror, signal);
-    return { outcome: "rig_ready", default_branch: rig.default_branch, head_sha: head ?? answer.head_sha };
+    return { outcome: "rig_ready", default_branch: branch, head_sha: fetched ?? head };
   } catch (error) {
     const failure = asGitFailure(error);
     if (failure === null) throw error;
