@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { markedProcesses } from "../processes/process-table.ts";
 import { directoryMarker } from "../processes/reap.ts";
-import { Control, git, script, World } from "../testing/harness.ts";
+import { Control, git, script, SCRIPTED_PROGRAM, World } from "../testing/harness.ts";
 
 let world: World;
 let control: Control;
@@ -105,6 +105,20 @@ describe("a start that cannot work", () => {
       message: expect.stringContaining("code 7"),
     });
     expect(reason.stderr_tail).toBe("cannot start: token is [secret]");
+  });
+
+  it("is tried again when the agent dies before it can be talked to", async () => {
+    const command = join(world.dir, "shy-agent");
+    const fails = `[ "$(ls ${world.dir}/tries* 2>/dev/null | wc -l)" -ge 2 ]`;
+    const real = `exec ${process.execPath} ${SCRIPTED_PROGRAM}`;
+    writeFileSync(command, `#!/bin/sh\n${fails} && ${real}\ntouch ${world.dir}/tries$$\nexit 1\n`);
+    chmodSync(command, 0o755);
+    await boot({ runtimeOverrides: { custom: { command } } });
+    const start = world.start(script({ steps: [{ write: { path: "a", content: "a" } }] }), {
+      runtime: "custom",
+    });
+    await control.post("/agents/start", start);
+    expect(await world.town.endOf(start.session_id)).toMatchObject({ reason: { code: "settled" } });
   });
 
   it("is refused when the tools are not listed in time", async () => {

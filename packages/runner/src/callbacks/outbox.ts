@@ -78,6 +78,12 @@ export class Outbox {
     this.#prepare(sql).run(call.lane, call.path, call.body, call.after);
   }
 
+  /** Forgets the calls of a lane to this path, but for the one that is under way. */
+  supersede(lane: string, path: string, underWay: number | undefined): void {
+    const sql = "delete from call where lane = ? and path = ? and seq <> ?";
+    this.#prepare(sql).run(lane, path, underWay ?? 0);
+  }
+
   /** The oldest call of each lane. */
   heads(): QueuedCall[] {
     const sql = "select * from call where seq in (select min(seq) from call group by lane) order by seq";

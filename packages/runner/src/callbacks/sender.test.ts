@@ -95,16 +95,30 @@ const error = (code: string, status: number): Answer => ({
 
 describe("the sender", () => {
   it("waits for the registration, then delivers in order", async () => {
-    sender.session(S1, "status", { n: 1 });
+    sender.session(S1, "settle", { n: 1 });
     sender.session(S1, "turn", { n: 2 });
     sender.effect("e1", { n: 3 });
     town.useToken("token");
     expect(await sender.flush(5_000)).toBe(true);
     expect(arrived.filter((one) => one.startsWith("sessions"))).toEqual([
-      `sessions/${S1}/status {"n":1}`,
+      `sessions/${S1}/settle {"n":1}`,
       `sessions/${S1}/turn {"n":2}`,
     ]);
     expect(arrived).toContain('runner/effects/e1/settle {"n":3}');
+  });
+
+  it("sends of a start's phases the one under way and the latest", async () => {
+    sender.session(S1, "turn", { n: 0 });
+    for (const phase of ["repository", "process"]) sender.status(S1, { phase });
+    town.useToken("token");
+    await facts.until("the first status", () => arrived.length === 2);
+    for (const phase of ["handshake", "tools", "first_turn"]) sender.status(S1, { phase });
+    sender.session(S1, "turn", { n: 1 });
+    expect(await sender.flush(5_000)).toBe(true);
+    const phases = arrived.map((one) => /"phase":"(\w+)"/.exec(one)?.[1]);
+    expect(phases[1]).toBe("process");
+    expect(phases.slice(-2)).toEqual(["first_turn", undefined]);
+    expect(phases).not.toContain("repository");
   });
 
   it("repeats what failed before anything later of that lane, and does not hold up others", async () => {
@@ -112,21 +126,21 @@ describe("the sender", () => {
     let failures = 2;
     answerOf = (path) =>
       path.startsWith(`sessions/${S1}`) && failures-- > 0 ? { status: 503 } : { status: 200 };
-    sender.session(S1, "status", { n: 1 });
+    sender.session(S1, "settle", { n: 1 });
     sender.session(S1, "turn", { n: 2 });
     sender.session(S2, "turn", { n: 3 });
     await facts.until("all", () => arrived.length === 3);
     expect(arrived).toEqual([
       `sessions/${S2}/turn {"n":3}`,
-      `sessions/${S1}/status {"n":1}`,
+      `sessions/${S1}/settle {"n":1}`,
       `sessions/${S1}/turn {"n":2}`,
     ]);
   });
 
   it("forgets what the town refuses for good", async () => {
     town.useToken("token");
-    answerOf = (path) => (path.endsWith("status") ? error("session_fenced", 409) : { status: 200 });
-    sender.session(S1, "status", { n: 1 });
+    answerOf = (path) => (path.endsWith("settle") ? error("session_fenced", 409) : { status: 200 });
+    sender.session(S1, "settle", { n: 1 });
     sender.session(S1, "turn", { n: 2 });
     expect(await sender.flush(5_000)).toBe(true);
     expect(arrived).toEqual([`sessions/${S1}/turn {"n":2}`]);
@@ -136,7 +150,7 @@ describe("the sender", () => {
   it("tells when a newer runner has taken over", async () => {
     town.useToken("token");
     answerOf = () => error("runner_fenced", 409);
-    sender.session(S1, "status", { n: 1 });
+    sender.session(S1, "settle", { n: 1 });
     await facts.until("fencing", () => fenced > 0);
   });
 
@@ -194,7 +208,7 @@ describe("the sender", () => {
   it("gives up flushing after its time", async () => {
     town.useToken("token");
     answerOf = () => ({ status: 503 });
-    sender.session(S1, "status", { n: 1 });
+    sender.session(S1, "settle", { n: 1 });
     expect(await sender.flush(50)).toBe(false);
     expect(outbox.empty).toBe(false);
   });

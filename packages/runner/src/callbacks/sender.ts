@@ -19,7 +19,8 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #town: TownClient;
   readonly #log: Log;
-  readonly #busy = new Set<string>();
+  /** Number of the call that is under way, by lane. */
+  readonly #busy = new Map<string, number>();
   readonly #waiters = new Set<() => void>();
   #shipping = false;
   readonly #pauses = new Pauses();
@@ -33,8 +34,16 @@ export class Sender {
   }
 
   /** Queues one call of a session; it goes out after the earlier ones of that session. */
-  session(sessionId: string, what: "status" | "settle" | "turn", body: object): void {
+  session(sessionId: string, what: "settle" | "turn", body: object): void {
     this.#add(sessionId, `sessions/${sessionId}/${what}`, body, null);
+  }
+
+  /** How far a start came: only the latest is of interest, so it replaces what still waits. */
+  status(sessionId: string, body: object): void {
+    if (this.#stopped) return;
+    const path = `sessions/${sessionId}/status`;
+    this.#outbox.supersede(sessionId, path, this.#busy.get(sessionId));
+    this.#add(sessionId, path, body, null);
   }
 
   /** The last word about a session goes out when its transcript has. */
@@ -107,7 +116,7 @@ export class Sender {
       if (this.#busy.size >= PARALLEL_LANES) return;
       if (this.#busy.has(call.lane) || this.#pauses.has(call.lane)) continue;
       if (call.after !== null && this.#outbox.hasItems(call.after)) continue;
-      this.#busy.add(call.lane);
+      this.#busy.set(call.lane, call.seq);
       void this.#deliver(call);
     }
   }

@@ -11,6 +11,7 @@ import type { AcpAgent, OpenedConversation, SessionHandlers, ToolServer } from "
 import { launchSpec } from "../agents/launch-spec.ts";
 import type { Lease } from "../agents/pool.ts";
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
+import type { ResolvedRuntime } from "../agents/resolve-runtime.ts";
 import type { Runtime } from "../agents/runtimes.ts";
 import type { SessionDeps } from "./deps.ts";
 import { prepareDirectories } from "./directories.ts";
@@ -46,6 +47,7 @@ export interface Opened {
 }
 
 const CONNECT_RETRY_MS = 250;
+const PROCESS_ATTEMPTS = 3;
 const TOOLS_WAIT_MS = 20_000;
 const DEATH_NOTICE_MS = 1_000;
 const AUTH_REQUIRED = -32_000;
@@ -53,7 +55,7 @@ const AUTH_REQUIRED = -32_000;
 export async function openSession(options: OpenOptions): Promise<Opened> {
   const { request, deps, signal, phase } = options;
   const resolved = resolveRuntime(request.runtime, deps.places);
-  const lease = acquire(options, resolved);
+  const early = acquire(options, resolved);
   phase("repository");
   const directories = await prepareDirectories(options);
   signal.throwIfAborted();
@@ -61,7 +63,7 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   phase("worktree");
   if (request.rig !== null) await setUp(options, directories.cwd);
   phase("process");
-  const agent = await alive(lease.process.agent, options, lease, "process");
+  const { lease, agent } = await initialized(options, resolved, early);
   phase("handshake");
   const conversation = await alive(
     converse(options, agent, resolved.runtime, directories.cwd),
@@ -91,10 +93,7 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   };
 }
 
-function acquire(
-  { request, deps, onLease }: OpenOptions,
-  resolved: ReturnType<typeof resolveRuntime>,
-): Lease {
+function acquire({ request, deps, onLease }: OpenOptions, resolved: ResolvedRuntime): Lease {
   const { root, hostEnv, townId, apiUrl } = deps.options;
   const cwd = join(root, "agents");
   mkdirSync(cwd, { recursive: true, mode: 0o700 });
@@ -119,6 +118,29 @@ function acquire(
   });
   onLease(lease);
   return lease;
+}
+
+/**
+ * Waits until the process can be talked to. One that dies before that is started again, twice: two
+ * processes of a runtime that make its store in a new home at the same time may break one of them
+ * (measured with `kilo acp`: "CREATE TABLE" fails in one).
+ */
+async function initialized(
+  options: OpenOptions,
+  resolved: ResolvedRuntime,
+  early: Lease,
+): Promise<{ lease: Lease; agent: AcpAgent }> {
+  let lease = early;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { lease, agent: await alive(lease.process.agent, options, lease, "process") };
+    } catch (thrown) {
+      const died = thrown instanceof StartRefusal && thrown.reason.code === "agent_exited";
+      if (!died || attempt === PROCESS_ATTEMPTS) throw thrown;
+      lease.release();
+      lease = acquire(options, resolved);
+    }
+  }
 }
 
 /** Waits no longer than the process lives, the session is wanted and the handshake may take. */

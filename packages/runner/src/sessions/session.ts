@@ -369,7 +369,7 @@ export class Session {
   }
 
   #phase(phase: StartPhase): void {
-    this.#deps.sender.session(this.id, "status", { epoch: this.epoch, phase });
+    this.#deps.sender.status(this.id, { epoch: this.epoch, phase });
   }
 
   /** Busy, idle and settling follow from what is under way; the earlier states are set by the start. */

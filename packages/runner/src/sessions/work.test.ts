@@ -38,7 +38,7 @@ describe("a polecat's session", () => {
       "Toast <toast@gastown.example>",
     );
     expect(world.town.statuses.map(({ phase }) => phase)).toEqual(
-      expect.arrayContaining(["repository", "process", "handshake", "tools", "first_turn"]),
+      expect.arrayContaining(["repository", "tools", "first_turn"]),
     );
     expect(world.town.statuses.some(({ conversation_id }) => conversation_id !== undefined)).toBe(true);
     const items = world.town.itemsOf(start.session_id);

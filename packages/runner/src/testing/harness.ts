@@ -12,7 +12,7 @@ import { newId } from "../ulid.ts";
 import { BOOT_SECRET, FakeTown } from "./fake-town.ts";
 import type { ToolAnswer, ToolCall } from "./fake-town.ts";
 
-const SCRIPTED_PROGRAM: string = fileURLToPath(new URL("./scripted-process.ts", import.meta.url));
+export const SCRIPTED_PROGRAM: string = fileURLToPath(new URL("./scripted-process.ts", import.meta.url));
 export const RUNNER_PROGRAM: string = fileURLToPath(new URL("./runner-process.ts", import.meta.url));
 const TOWN_ID = newId("town");
 
