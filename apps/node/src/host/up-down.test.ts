@@ -1,10 +1,9 @@
 /** `gastown up`, `down`, and what becomes of runners between two hosts; with real processes. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { errorAnswer, World, type RunningHost } from "../testing/executable.ts";
+import { errorAnswer, World } from "../testing/executable.ts";
 import { isRunning } from "./process-identity.ts";
 
 let world: World;
@@ -129,9 +128,10 @@ describe("a runner whose host was killed", () => {
     await first.exit;
     const second = await world.up(`127.0.0.1:${first.port}`);
     const [found] = world.runners();
-    const lost = lineWith(second, "ended by itself");
+    // Before that it would only be missing, and no news.
+    await second.said("Found the runner of an earlier host");
     process.kill(found?.pid ?? -1, "SIGKILL");
-    await lost;
+    await second.said("ended by itself");
     await addAnotherRig();
     expect(world.runners()).toHaveLength(1);
     expect(world.runners()[0]?.instance_id).not.toBe(found?.instance_id);
@@ -141,10 +141,4 @@ describe("a runner whose host was killed", () => {
 /** Something that needs a runner at once. */
 async function addAnotherRig(): Promise<void> {
   await world.must(["rig", "add", await world.repository("other.git"), "--json"]);
-}
-
-/** Resolves when the host's log says this. */
-async function lineWith(host: RunningHost, words: string): Promise<void> {
-  for await (const line of createInterface({ input: host.child.stderr })) if (line.includes(words)) return;
-  throw new Error(`The host ended without saying "${words}".`);
 }

@@ -1,6 +1,6 @@
 /** For tests: the real executable in processes of its own, on data directories of their own. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +37,8 @@ export interface RunningHost {
   readonly loginUrl: string;
   readonly pid: number;
   readonly port: string;
+  /** Resolves when the log says this, or has said it. */
+  said(words: string): Promise<void>;
   /** Resolves with the exit code. */
   readonly exit: Promise<number | null>;
 }
@@ -107,7 +109,11 @@ export class World {
     const child = this.spawn(["up", "--json", "--listen", listen, "--runtime", "scripted", ...more], { env });
     const exit = exitOf(child);
     const stderr: string[] = [];
-    child.stderr.setEncoding("utf8").on("data", (piece: string) => stderr.push(piece));
+    const spoke = new EventEmitter();
+    child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+      stderr.push(piece);
+      spoke.emit("said");
+    });
     const lines = createInterface({ input: child.stdout });
     const first = await Promise.race([once(lines, "line"), exit]);
     if (!Array.isArray(first)) throw new Error(`up ended with ${first}: ${stderr.join("")}`);
@@ -121,6 +127,9 @@ export class World {
       loginUrl: ready.loginUrl,
       pid: ready.pid,
       port: new URL(ready.url).port,
+      said: async (words) => {
+        while (!stderr.join("").includes(words)) await once(spoke, "said");
+      },
     };
   }
 
