@@ -1,0 +1,124 @@
+/**
+ * A scripted model behind the OpenAI-compatible streaming API, on loopback. It does what a model
+ * would do with the tools that a request offers; what that is, its play decides.
+ */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { text as readAll } from "node:stream/consumers";
+import { z } from "zod";
+
+const content = z
+  .union([z.string(), z.array(z.object({ text: z.string().optional() })), z.null()])
+  .optional()
+  .transform((value) =>
+    typeof value === "string" ? value : (value ?? []).map((part) => part.text ?? "").join(""),
+  );
+const chatRequest = z.object({
+  model: z.string(),
+  stream: z.boolean().optional(),
+  messages: z.array(z.object({ role: z.string(), content })),
+  tools: z.array(z.object({ function: z.object({ name: z.string() }) })).default([]),
+});
+
+export interface ModelRequest {
+  readonly model: string;
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
+  /** Names of the tools on offer, as the agent shows them. */
+  readonly tools: readonly string[];
+  readonly authorization: string;
+  /** All of it as it came. */
+  readonly raw: string;
+}
+
+/** What the model says next: words, or one call of a tool by its own name, without a prefix. */
+export type Reply =
+  | { readonly say: string }
+  | { readonly call: string; readonly with: Readonly<Record<string, unknown>> };
+export type Play = (request: ModelRequest) => Reply;
+
+const USAGE = { prompt_tokens: 1_000, completion_tokens: 50, total_tokens: 1_050 };
+
+export class ModelServer {
+  readonly requests: ModelRequest[] = [];
+  /** What went wrong on this side: a request that nothing could be done with. */
+  readonly problems: string[] = [];
+  readonly #server: Server;
+  readonly #play: Play;
+  #calls = 0;
+
+  private constructor(play: Play) {
+    this.#play = play;
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((thrown: unknown) => {
+        this.problems.push(String(thrown));
+        response.writeHead(400, { "content-type": "application/json" });
+        response.end(JSON.stringify({ error: { message: String(thrown), type: "invalid_request_error" } }));
+      });
+    });
+  }
+
+  static async start(play: Play): Promise<ModelServer> {
+    const model = new ModelServer(play);
+    model.#server.listen(0, "127.0.0.1");
+    await once(model.#server, "listening");
+    return model;
+  }
+
+  /** The base url that goes into a provider's settings. */
+  get url(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("The model server does not listen.");
+    return `http://127.0.0.1:${address.port}/v1`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((done) => this.#server.close(done));
+  }
+
+  async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (incoming.method !== "POST" || incoming.url !== "/v1/chat/completions")
+      throw new Error(`Nothing is at ${incoming.method} ${incoming.url}.`);
+    const raw = await readAll(incoming);
+    const { model, messages, tools, stream } = chatRequest.parse(JSON.parse(raw));
+    if (stream !== true) throw new Error("This model only streams.");
+    const request: ModelRequest = {
+      model,
+      messages,
+      tools: tools.map((tool) => tool.function.name),
+      authorization: incoming.headers.authorization ?? "",
+      raw,
+    };
+    this.requests.push(request);
+    this.#stream(response, model, this.#deltas(request));
+  }
+
+  #deltas(request: ModelRequest): { delta: object; finish: string } {
+    // A request without tools is not the work: the agent wants a title for the conversation.
+    const reply = request.tools.length === 0 ? { say: "A short title" } : this.#play(request);
+    if ("say" in reply) return { delta: { role: "assistant", content: reply.say }, finish: "stop" };
+    const name = request.tools.find((tool) => tool === reply.call || tool.endsWith(`_${reply.call}`));
+    if (name === undefined)
+      throw new Error(`The tool ${reply.call} is not on offer: ${request.tools.join(", ")}`);
+    this.#calls += 1;
+    const call = { name, arguments: JSON.stringify(reply.with) };
+    const tool_calls = [{ index: 0, id: `call_${this.#calls}`, type: "function", function: call }];
+    return { delta: { role: "assistant", content: null, tool_calls }, finish: "tool_calls" };
+  }
+
+  #stream(
+    response: ServerResponse,
+    model: string,
+    { delta, finish }: { delta: object; finish: string },
+  ): void {
+    const base = { id: `chat_${this.requests.length}`, object: "chat.completion.chunk", created: 0, model };
+    const chunks = [
+      { ...base, choices: [{ index: 0, delta, finish_reason: null }] },
+      { ...base, choices: [{ index: 0, delta: {}, finish_reason: finish }] },
+      { ...base, choices: [], usage: USAGE },
+    ];
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+    for (const chunk of chunks) response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    response.end("data: [DONE]\n\n");
+  }
+}

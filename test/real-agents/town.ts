@@ -1,0 +1,160 @@
+/** A town whose agents are real programs with a person's own settings and login, on one machine. */
+import { createInterface } from "node:readline";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { git } from "../../apps/node/src/demo/git.ts";
+import { World, type RunningHost } from "../../apps/node/src/testing/executable.ts";
+import {
+  beadDetail,
+  beadShape,
+  feedEntry,
+  sessionShape,
+  type BeadDetail,
+  type Session,
+} from "@gastown/protocol";
+import { z } from "zod";
+import type { AgentId } from "./install.ts";
+import { ModelServer } from "./model-server.ts";
+import { orderText, play } from "./plays.ts";
+
+/** A login of a person, and what must never reach an agent. */
+export const MODEL_KEY = "key-of-the-person-8d1f";
+export const FORGE_TOKEN = "ghp_forgeTokenOfTheHost0123456789";
+export const TOWN_SECRET = "token-of-the-team-4c2a";
+const started = z.object({ event: z.literal("agent.process_started"), pid: z.int() });
+
+export class RealTown {
+  readonly world = new World();
+  readonly model: ModelServer;
+  readonly host: RunningHost;
+  /** The bare repository that is the rig's remote. */
+  readonly remote: string;
+
+  private constructor(parts: Pick<RealTown, "world" | "model" | "host" | "remote">) {
+    this.world = parts.world;
+    this.model = parts.model;
+    this.host = parts.host;
+    this.remote = parts.remote;
+  }
+
+  /** `gastown up --runtime <id>` by somebody who has that agent installed and logged in, and one rig. */
+  static async begin(id: AgentId, bin: string): Promise<RealTown> {
+    const world = new World();
+    const model = await ModelServer.start(play);
+    const home = join(world.root, "home");
+    logIn(home, id, model.url);
+    const host = await world.up("127.0.0.1:0", ["--runtime", id], {
+      HOME: home,
+      XDG_CONFIG_HOME: join(home, ".config"),
+      XDG_DATA_HOME: join(home, ".local", "share"),
+      XDG_STATE_HOME: join(home, ".local", "state"),
+      XDG_CACHE_HOME: join(home, ".cache"),
+      PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`,
+      GH_TOKEN: FORGE_TOKEN,
+    });
+    const remote = await world.repository();
+    await world.must(["init", "--json"], { cwd: join(world.root, "app.git-seed") });
+    await world.must(["config", "set", `env.TEAM_TOKEN=${TOWN_SECRET}`, "--json"]);
+    return new RealTown({ world, model, host, remote });
+  }
+
+  /** Ends the host as a service manager does, and gives its exit code. */
+  async stop(): Promise<number | null> {
+    this.host.child.kill("SIGTERM");
+    return this.host.exit;
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
+    await this.model.stop();
+    await this.world.end();
+  }
+
+  async configure(...pairs: string[]): Promise<void> {
+    await this.world.must(["config", "set", ...pairs, "--json"]);
+  }
+
+  /** Slings a bead and waits until it has landed. */
+  async land(file: string, words: string): Promise<BeadDetail> {
+    const order = ["sling", `Write ${file}`, "--body", orderText(file, words)];
+    const done = await this.world.must([...order, "--wait", "--timeout", "100", "--json"]);
+    return this.bead(done.json(beadShape).id);
+  }
+
+  /** The bead of that title, once it is closed. */
+  async landed(title: string): Promise<BeadDetail> {
+    const events = this.world.spawn(["events", "--follow", "--limit", "200", "--json"]);
+    const list = await this.world.must(["bead", "list", "--all", "--json"]);
+    const bead = list.json(z.object({ items: z.array(beadShape) })).items.find((one) => one.title === title);
+    if (bead === undefined) throw new Error(`There is no bead "${title}".`);
+    for await (const line of createInterface({ input: events.stdout })) {
+      const entry = feedEntry.parse(JSON.parse(line));
+      if (entry.subject.id === bead.id && (entry.to === "closed" || entry.to === "failed")) break;
+    }
+    events.kill("SIGINT");
+    return this.bead(bead.id);
+  }
+
+  async bead(id: string): Promise<BeadDetail> {
+    return (await this.world.must(["bead", "show", id, "--json"])).json(beadDetail);
+  }
+
+  async sessions(): Promise<Session[]> {
+    const list = await this.world.must(["session", "list", "--all", "--json"]);
+    return list.json(z.object({ items: z.array(sessionShape) })).items;
+  }
+
+  /** All that is stored of a session, as text. */
+  async transcript(id = ""): Promise<string> {
+    return (await this.world.must(["session", "logs", id, "--json"])).stdout;
+  }
+
+  /** Pids of the agent processes that were ever started. */
+  processes(): number[] {
+    const folder = join(this.world.dataDir, "runners");
+    return readdirSync(folder)
+      .flatMap((town) => readFileSync(join(folder, town, "runner.log"), "utf8").split("\n"))
+      .flatMap((line) => {
+        const entry = started.safeParse(line.startsWith("{") ? JSON.parse(line) : null);
+        return entry.success ? [entry.data.pid] : [];
+      });
+  }
+
+  /** The town's own keys, which only its processes know. */
+  secrets(): string[] {
+    return [readFileSync(join(this.world.dataDir, "local-token"), "utf8").trim()];
+  }
+
+  async git(...args: string[]): Promise<string> {
+    return (await git(args, { cwd: this.remote })).trim();
+  }
+}
+
+const MODEL = { tool_call: true, limit: { context: 100_000, output: 8_000 }, cost: { input: 1, output: 2 } };
+
+/**
+ * What a person has after adding a provider of their own: its settings in the agent's own file, its
+ * key where the agent's login command keeps keys. gastown is told nothing of it.
+ */
+function logIn(home: string, id: AgentId, baseURL: string): void {
+  const settings = {
+    model: "local/plain",
+    small_model: "local/plain",
+    enabled_providers: ["local"],
+    provider: {
+      local: {
+        npm: "@ai-sdk/openai-compatible",
+        name: "A model on this machine",
+        options: { baseURL },
+        models: Object.fromEntries(["plain", "coder", "small"].map((name) => [name, { ...MODEL, name }])),
+      },
+    },
+  };
+  write(join(home, ".config", id), `${id}.json`, settings);
+  write(join(home, ".local", "share", id), "auth.json", { local: { type: "api", key: MODEL_KEY } });
+}
+
+function write(folder: string, name: string, value: unknown): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), JSON.stringify(value, null, 2), { mode: 0o600 });
+}
