@@ -7,6 +7,8 @@ import type { RunnerExit } from "./boot/start-runner.ts";
 import type { RunnerOptions } from "./options.ts";
 import type { ScriptedOptions } from "./scripted/scripted-agent.ts";
 
+export { checkGit } from "./git/version.ts";
+export type { GitVersion } from "./git/version.ts";
 export type { DetectedRuntime, DetectOptions } from "./agents/detect-runtimes.ts";
 export { RUNTIMES } from "./agents/runtimes.ts";
 export type { Runtime, RuntimeOverride } from "./agents/runtimes.ts";

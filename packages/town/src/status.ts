@@ -21,7 +21,7 @@ interface Machine {
   exits: Readonly<Record<string, readonly string[]>>;
 }
 
-export const MACHINES = {
+const MACHINES = {
   issue: {
     table: "beads",
     key: "id",

@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
-import { promisify } from "node:util";
+import { checkGit as askGit } from "@gastown/runner";
 import type { Context } from "../cli/context.ts";
 import { dataDir, dataDirPath, errorCode } from "../host/data-dir.ts";
 import { loadSettings } from "../host/settings.ts";
@@ -14,10 +13,7 @@ export interface Check {
   readonly action?: string;
 }
 
-const run = promisify(execFile);
 const NODE_MAJOR = 24;
-/** `git merge-tree --write-tree` and `--orphan`-less worktrees came with it. */
-const GIT_NEEDED = [2, 38] as const;
 
 export function checkNode(version: string = process.versions.node): Check[] {
   const major = Number(version.split(".")[0]);
@@ -34,28 +30,8 @@ export function checkNode(version: string = process.versions.node): Check[] {
 }
 
 export async function checkGit(env: NodeJS.ProcessEnv): Promise<Check[]> {
-  const action = `install git ${GIT_NEEDED.join(".")} or newer`;
-  let text: string;
-  try {
-    text = (await run("git", ["--version"], { env })).stdout;
-  } catch {
-    return [{ name: "git", state: "failed", message: "not found on PATH", action }];
-  }
-  const version = /\d+(?:\.\d+)+/.exec(text)?.[0] ?? "0";
-  return [
-    isAtLeast(version, GIT_NEEDED)
-      ? { name: "git", state: "ok", message: version }
-      : { name: "git", state: "failed", message: `${version} is too old`, action },
-  ];
-}
-
-export function isAtLeast(version: string, needed: readonly number[]): boolean {
-  const parts = version.split(".").map(Number);
-  for (const [index, wanted] of needed.entries()) {
-    const part = parts[index] ?? 0;
-    if (part !== wanted) return part > wanted;
-  }
-  return true;
+  const git = await askGit(env["PATH"]);
+  return [{ name: "git", state: git.ok ? "ok" : "failed", message: git.message }];
 }
 
 /** Whether the directory can be written, and only by its owner. */

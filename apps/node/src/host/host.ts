@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { GastownError } from "@gastown/protocol";
+import { checkGit } from "@gastown/runner";
 import { idMaker } from "@gastown/town";
 import {
   createEffects,
@@ -74,6 +75,8 @@ const DRAIN_WAIT_MS = 60_000;
  * when a later step fails. Throws `already_exists` where a host or another program is in the way.
  */
 export async function startHost(options: HostOptions): Promise<Host> {
+  const git = await checkGit(options.env["PATH"]);
+  if (!git.ok) throw new GastownError("not_ready", git.message);
   const dir = prepareDataDir(options.dataDir);
   const settings = loadSettings(dir, options.env, options.flags, options.terminal);
   refuseOpenListen(settings, options.insecureListen === true);

@@ -18,7 +18,7 @@ export interface ChildOptions {
 }
 
 /** `whole`: more than `bytes` ends the child as `overflow`. `tail`: only the last `bytes` are kept. */
-export interface OutputLimit {
+interface OutputLimit {
   readonly keep: "whole" | "tail";
   readonly bytes: number;
 }

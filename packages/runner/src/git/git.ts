@@ -9,7 +9,7 @@ export type Repository = { readonly gitDir: string; readonly worktree?: string }
 
 export const NOWHERE: Repository = { nowhere: true };
 
-export interface GitCall {
+interface GitCall {
   readonly at: Repository;
   readonly args: readonly string[];
   readonly signal: AbortSignal;

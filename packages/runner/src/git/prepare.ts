@@ -13,7 +13,7 @@ import type { Worktree } from "./worktrees.ts";
 const SLOT = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,100}$/;
 
 /** One real directory per slot and rig: agents take the directory for the identity. */
-export function slotDirectory(root: string, slot: string, rigId: string): string {
+function slotDirectory(root: string, slot: string, rigId: string): string {
   if (!SLOT.test(slot)) throw new RangeError(`${JSON.stringify(slot)} is not the name of a slot`);
   return join(root, "slots", slot, rigId);
 }

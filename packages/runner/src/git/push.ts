@@ -49,7 +49,7 @@ export function refusalReason(result: GitResult): string | null {
 }
 
 /** Settings with which a push by url notes the new heads in the mirror, as one by name would. */
-export function trackingConfig(url: string): readonly (readonly [string, string])[] {
+function trackingConfig(url: string): readonly (readonly [string, string])[] {
   return [
     [`remote.${url}.fetch`, "+refs/heads/*:refs/remotes/origin/*"],
     [`remote.${url}.fetch`, "+refs/gastown/wip/*:refs/remotes/gastown-wip/*"],

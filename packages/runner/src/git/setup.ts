@@ -26,7 +26,7 @@ function problemOf(failure: GitFailure): RigBroken["problem"] {
 }
 
 /** Reads what a remote listed, for the wanted branch or else its default one. Pure. */
-export function judgeHeads(output: string, branch: string | undefined): RepoCheckAnswer {
+function judgeHeads(output: string, branch: string | undefined): RepoCheckAnswer {
   const { heads, headBranch } = parseLsRemote(output);
   const branches = [...heads.keys()].filter((ref) => ref.startsWith("refs/heads/"));
   if (branches.length === 0) {

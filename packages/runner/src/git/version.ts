@@ -2,7 +2,7 @@
 import { runChild } from "./child.ts";
 
 /** `git merge-tree --write-tree` is what merges without a worktree, and came with 2.38. */
-export const REQUIRED_GIT: readonly [number, number] = [2, 38];
+const REQUIRED_GIT: readonly [number, number] = [2, 38];
 
 export interface GitVersion {
   readonly ok: boolean;
@@ -29,12 +29,12 @@ export function judgeGitVersion(output: string | null): GitVersion {
 }
 
 /** Asks the git on PATH for its version (spec/runner.md §5). Never throws. */
-export async function checkGit(): Promise<GitVersion> {
+export async function checkGit(path = process.env["PATH"]): Promise<GitVersion> {
   const result = await runChild({
     command: "git",
     args: ["--version"],
     cwd: "/",
-    env: { PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C" },
+    env: { PATH: path ?? "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C" },
     timeoutMs: 10_000,
     signal: new AbortController().signal,
     stdout: { keep: "whole", bytes: 4_096 },

@@ -13,7 +13,7 @@ import type { SlotRecords } from "./slot-record.ts";
 export type Verdict = HeartbeatAnswer["sessions"][number]["verdict"];
 
 /** What sessions ask of heartbeats. */
-export interface Pulse {
+interface Pulse {
   readonly mayBeginTurns: boolean;
   now(): Promise<void>;
   freshVerdict(sessionId: string, signal: AbortSignal): Promise<Verdict | null>;

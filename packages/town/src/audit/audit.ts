@@ -6,7 +6,7 @@ import { iso } from "../kernel/iso.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import type { Row } from "../kernel/sql.ts";
 
-export type SubjectType = "town" | "rig" | "bead" | "agent" | "session" | "effect" | "inbox";
+type SubjectType = "town" | "rig" | "bead" | "agent" | "session" | "effect" | "inbox";
 
 export interface AuditInput {
   kind: string;

@@ -52,8 +52,8 @@ export const PRIORITIES: readonly Priority[] = ["low", "medium", "high", "critic
 export const DEFAULT_PRIORITY = 1;
 
 /** Slots go to fix beads before new work (spec/town.md §5, dispatcher). */
-export const FIX_CLASS = 1;
-export const WORK_CLASS = 2;
+const FIX_CLASS = 1;
+const WORK_CLASS = 2;
 
 const FIX_KINDS: readonly (BeadKind | null)[] = ["rework", "feedback", "conflict"];
 

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { fromJson } from "../kernel/json.ts";
 
 /** No sign of the agent itself for this long, while nothing it runs explains it: it is replaced. */
-export const SILENCE_LIMIT = 120 * MINUTE;
+const SILENCE_LIMIT = 120 * MINUTE;
 
 export function sessionController(ctx: Ctx, id: string): number | null {
   const session = sessionRow(ctx, id);

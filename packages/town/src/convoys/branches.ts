@@ -16,7 +16,7 @@ export type ConvoyBranchRow = Row & {
 };
 
 /** A title as part of a branch name: lower case, at most 40 characters. */
-export function slug(title: string): string {
+function slug(title: string): string {
   const plain = title
     .normalize("NFKD")
     .toLowerCase()

@@ -120,7 +120,7 @@ export function escalationController(ctx: Ctx, id: string): number | null {
   return row.bumps + 1 >= MAX_BUMPS ? null : ctx.now + BUMP_EVERY * (row.bumps + 2);
 }
 
-export function escalationRow(ctx: Ctx, id: string): EscalationRow | undefined {
+function escalationRow(ctx: Ctx, id: string): EscalationRow | undefined {
   return ctx.sql.get<EscalationRow>("select * from escalations where bead_id = ?", id);
 }
 

@@ -50,7 +50,7 @@ export function queueMessage(ctx: Ctx, message: string): string {
   return id;
 }
 
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   const flat = text.replace(/\s+/g, " ").trim();
   return flat.length > 160 ? `${flat.slice(0, 159)}…` : flat;
 }

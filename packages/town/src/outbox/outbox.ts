@@ -43,7 +43,7 @@ export type EffectRow = Row & {
   runner_epoch: number;
 };
 
-export const MAX_EFFECT_FAILURES = 20;
+const MAX_EFFECT_FAILURES = 20;
 
 export interface NewEffect {
   kind: EffectKind;

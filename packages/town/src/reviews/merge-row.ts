@@ -42,7 +42,7 @@ export type MergeRow = Row & {
   updated_at: number;
 };
 
-export const verdictSchema = z.object({
+const verdictSchema = z.object({
   kind: z.enum(["approve", "request_changes"]),
   summary: z.string(),
   headSha: z.string(),

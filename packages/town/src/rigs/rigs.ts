@@ -73,7 +73,7 @@ export function findRig(ctx: Ctx, ref: string): RigRow {
   );
 }
 
-export function rigRow(ctx: Ctx, id: string): RigRow {
+function rigRow(ctx: Ctx, id: string): RigRow {
   const row = ctx.sql.get<RigRow>("select * from rigs where id = ?", id);
   if (!row) throw new GastownError("not_found", `There is no rig ${id} in this town.`);
   return row;

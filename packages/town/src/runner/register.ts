@@ -41,7 +41,7 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
 }
 
 /** Throws `runner_fenced` unless `epoch` is the newest instance's. */
-export function checkRunner(ctx: Ctx, epoch: number): void {
+function checkRunner(ctx: Ctx, epoch: number): void {
   const newest = townRow(ctx).runner_epoch;
   if (epoch === newest) return;
   throw new GastownError(

@@ -13,7 +13,7 @@ const NO_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
 
 type Kind = EffectRequest["kind"];
 type RequestOf<K extends Kind> = Extract<EffectRequest, { kind: K }>;
-export type Handlers = {
+type Handlers = {
   [K in Kind]?: (request: RequestOf<K>, effect: ClaimedEffect) => EffectAnswer | "lost";
 };
 

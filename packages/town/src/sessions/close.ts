@@ -19,12 +19,7 @@ export interface SessionEnd {
   workRef?: string | null;
 }
 
-export const FINISHED: readonly SessionOutcome[] = [
-  "submitted",
-  "no_changes",
-  "approved",
-  "changes_requested",
-];
+const FINISHED: readonly SessionOutcome[] = ["submitted", "no_changes", "approved", "changes_requested"];
 
 export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   ctx.sql.run(

@@ -7,7 +7,7 @@ import type { BranchRequest, GatesRequest, GitIdentity, MergeRequestBody, RigRef
 import type { GitWorkspace, PrepareOptions, SaveOptions, SettleOptions } from "../types.ts";
 import { createGitWorkspace } from "../workspace.ts";
 
-export const AGENT: GitIdentity = { name: "Toast", email: "toast@gastown.invalid" };
+const AGENT: GitIdentity = { name: "Toast", email: "toast@gastown.invalid" };
 export const NEVER: AbortSignal = new AbortController().signal;
 const PERSON = {
   GIT_AUTHOR_NAME: "Ann",
@@ -140,7 +140,7 @@ function personPushes(
   return commit;
 }
 
-export function remoteHead(remote: string, ref: string): string | null {
+function remoteHead(remote: string, ref: string): string | null {
   const line = git(remote, "for-each-ref", "--format=%(refname) %(objectname)", ref)
     .split("\n")
     .find((text) => text.startsWith(`${ref} `));
