@@ -42,7 +42,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "up",
-    summary: "Start the server and its runners; prints a link to sign in",
+    summary: "Start the server and its runners",
     options: [
       ["--listen <address:port>", "where to listen (default: 127.0.0.1:4780; port 0: a free one)"],
       ["--runtime <id>", "agent runtime of towns that name none"],

@@ -100,11 +100,13 @@ async function describe(host: Host, context: Context): Promise<Ready> {
 }
 
 function say({ out }: Context, ready: Ready): void {
-  out.result(ready, () => `gastown runs at ${out.style("bold", ready.url)}\nSign in: ${ready.loginUrl}`);
+  // The link to sign in is for the web page, which does not exist yet: only --json tells it.
+  out.result(ready, () => `gastown runs at ${out.style("bold", ready.url)}`);
   out.note(`Data directory: ${ready.dataDir}`);
   if (ready.runtimeMissing)
     out.note("No agent runtime was found on this machine: `gastown doctor` says what to install.");
   else out.note(`Agents run with ${ready.runtime} where a town names nothing else.`);
+  out.note("In another terminal: `gastown init` in a repository, `gastown status`, `gastown watch`.");
 }
 
 /** How long running turns may go on, by how the host is asked to stop. */
