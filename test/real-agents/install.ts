@@ -6,7 +6,6 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
 
 interface Agent {
   readonly package: string;
@@ -16,7 +15,7 @@ interface Agent {
 }
 
 /** By runtime id, which is also the name of the program. */
-export const AGENTS = {
+const AGENTS = {
   kilo: { package: "@kilocode/cli", version: "7.7.7", script: false },
   opencode: { package: "opencode-ai", version: "1.18.33", script: true },
 } as const satisfies Record<string, Agent>;
@@ -70,8 +69,6 @@ async function install(agent: Agent, home: string): Promise<void> {
   }
 }
 
-const npmError = z.object({ error: z.object({ code: z.string(), summary: z.string() }) });
-
 function npmFailure(agent: Agent, npm: Finished): Error {
   const what = `${agent.package}@${agent.version}`;
   if (npm.timedOut)
@@ -82,12 +79,10 @@ function npmFailure(agent: Agent, npm: Finished): Error {
   return new Error(`npm could not install ${what}: ${code} ${summary}\n${npm.stderr}`);
 }
 
+/** With `--json` npm writes `{"error": {"code", "summary", "detail"}}`. */
 function npmErrorOf(stdout: string): { code: string; summary: string } {
-  try {
-    return npmError.parse(JSON.parse(stdout)).error;
-  } catch {
-    return { code: "unknown", summary: stdout };
-  }
+  const field = (name: string): string | undefined => new RegExp(`"${name}": "([^"]*)`).exec(stdout)?.[1];
+  return { code: field("code") ?? "unknown", summary: field("summary") ?? stdout };
 }
 
 interface Finished {

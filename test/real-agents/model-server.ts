@@ -5,20 +5,32 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { text as readAll } from "node:stream/consumers";
-import { z } from "zod";
 
-const content = z
-  .union([z.string(), z.array(z.object({ text: z.string().optional() })), z.null()])
-  .optional()
-  .transform((value) =>
-    typeof value === "string" ? value : (value ?? []).map((part) => part.text ?? "").join(""),
-  );
-const chatRequest = z.object({
-  model: z.string(),
-  stream: z.boolean().optional(),
-  messages: z.array(z.object({ role: z.string(), content })),
-  tools: z.array(z.object({ function: z.object({ name: z.string() }) })).default([]),
-});
+type Content = string | null | undefined | readonly { readonly text?: string }[];
+/** The part of a chat request that is read here. */
+interface ChatRequest {
+  readonly model: string;
+  readonly stream?: boolean;
+  readonly messages: readonly { readonly role: string; readonly content?: Content }[];
+  readonly tools?: readonly { readonly function: { readonly name: string } }[];
+}
+
+function parseRequest(raw: string, authorization: string): ModelRequest {
+  const request = JSON.parse(raw) as ChatRequest;
+  if (request.stream !== true) throw new Error("This model only streams.");
+  return {
+    model: request.model,
+    messages: request.messages.map(({ role, content }) => ({ role, content: textOf(content) })),
+    tools: (request.tools ?? []).map((tool) => tool.function.name),
+    authorization,
+    raw,
+  };
+}
+
+function textOf(content: Content): string {
+  if (typeof content === "string") return content;
+  return (content ?? []).map((part) => part.text ?? "").join("");
+}
 
 export interface ModelRequest {
   readonly model: string;
@@ -80,17 +92,9 @@ export class ModelServer {
     if (incoming.method !== "POST" || incoming.url !== "/v1/chat/completions")
       throw new Error(`Nothing is at ${incoming.method} ${incoming.url}.`);
     const raw = await readAll(incoming);
-    const { model, messages, tools, stream } = chatRequest.parse(JSON.parse(raw));
-    if (stream !== true) throw new Error("This model only streams.");
-    const request: ModelRequest = {
-      model,
-      messages,
-      tools: tools.map((tool) => tool.function.name),
-      authorization: incoming.headers.authorization ?? "",
-      raw,
-    };
+    const request = parseRequest(raw, incoming.headers.authorization ?? "");
     this.requests.push(request);
-    this.#stream(response, model, this.#deltas(request));
+    this.#stream(response, request.model, this.#deltas(request));
   }
 
   #deltas(request: ModelRequest): { delta: object; finish: string } {

@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { listOf } from "../../apps/node/src/cli/target.ts";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { World, type RunningHost } from "../../apps/node/src/testing/executable.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type BeadDetail,
   type Session,
 } from "@gastown/protocol";
-import { z } from "zod";
 import type { AgentId } from "./install.ts";
 import { ModelServer } from "./model-server.ts";
 import { orderText, play } from "./plays.ts";
@@ -21,7 +21,7 @@ import { orderText, play } from "./plays.ts";
 export const MODEL_KEY = "key-of-the-person-8d1f";
 export const FORGE_TOKEN = "ghp_forgeTokenOfTheHost0123456789";
 export const TOWN_SECRET = "token-of-the-team-4c2a";
-const started = z.object({ event: z.literal("agent.process_started"), pid: z.int() });
+const STARTED = /"event":"agent\.process_started","pid":(\d+)/g;
 
 export class RealTown {
   readonly world = new World();
@@ -85,7 +85,7 @@ export class RealTown {
   async landed(title: string): Promise<BeadDetail> {
     const events = this.world.spawn(["events", "--follow", "--limit", "200", "--json"]);
     const list = await this.world.must(["bead", "list", "--all", "--json"]);
-    const bead = list.json(z.object({ items: z.array(beadShape) })).items.find((one) => one.title === title);
+    const bead = list.json(listOf(beadShape)).items.find((one) => one.title === title);
     if (bead === undefined) throw new Error(`There is no bead "${title}".`);
     for await (const line of createInterface({ input: events.stdout })) {
       const entry = feedEntry.parse(JSON.parse(line));
@@ -101,7 +101,7 @@ export class RealTown {
 
   async sessions(): Promise<Session[]> {
     const list = await this.world.must(["session", "list", "--all", "--json"]);
-    return list.json(z.object({ items: z.array(sessionShape) })).items;
+    return list.json(listOf(sessionShape)).items;
   }
 
   /** All that is stored of a session, as text. */
@@ -113,11 +113,8 @@ export class RealTown {
   processes(): number[] {
     const folder = join(this.world.dataDir, "runners");
     return readdirSync(folder)
-      .flatMap((town) => readFileSync(join(folder, town, "runner.log"), "utf8").split("\n"))
-      .flatMap((line) => {
-        const entry = started.safeParse(line.startsWith("{") ? JSON.parse(line) : null);
-        return entry.success ? [entry.data.pid] : [];
-      });
+      .flatMap((town) => [...readFileSync(join(folder, town, "runner.log"), "utf8").matchAll(STARTED)])
+      .map(([, pid]) => Number(pid));
   }
 
   /** The town's own keys, which only its processes know. */
