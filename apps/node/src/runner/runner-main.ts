@@ -17,7 +17,7 @@ const GIT_ENV =
 export async function runnerMain(): Promise<void> {
   const input = await readInput();
   const self = selfCommand();
-  await runRunner({
+  const exit = await runRunner({
     ...input,
     // The host and its repositories belong to one person on one machine.
     allowLocal: true,
@@ -30,7 +30,7 @@ export async function runnerMain(): Promise<void> {
     },
   });
   // Nothing may hold the process up now: its lock has to be free for the next one.
-  process.exit(0);
+  process.exit(exit.code);
 }
 
 async function readInput(): Promise<RunnerInput> {
