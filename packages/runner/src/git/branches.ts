@@ -88,17 +88,15 @@ async function remove(b: Branching): Promise<EffectOutcome> {
   const expected = b.request.expected_head;
   if (expected === null)
     return { outcome: "error", message: "A branch is deleted only at the head that was recorded." };
-  const head = (await b.context.remotes.heads(b.of.url, [ref], b.signal)).get(ref) ?? null;
-  if (head !== null && head !== expected) {
+  // The lease looks and acts in one: gone already is the state that was wanted, and is read back.
+  const result = await push(b.context.git, b.context.remotes, b.of, { ref, to: null, expected }, b.signal);
+  if (result.kind === "moved") {
     return {
       outcome: "rejected",
-      reason: `The branch ${b.request.branch} stands at ${head}, no longer at ${expected}.`,
+      reason: `The branch ${b.request.branch} stands at ${result.head}, no longer at ${expected}.`,
     };
   }
-  if (head !== null) {
-    const result = await push(b.context.git, b.context.remotes, b.of, { ref, to: null, expected }, b.signal);
-    if (result.kind !== "done") return pushed(result, null);
-  }
+  if (result.kind !== "done") return pushed(result, null);
   await forgetLocal(b, expected);
   return { outcome: "branch_done", head_sha: null };
 }

@@ -222,6 +222,19 @@ test("an abort ends it with the signal's reason", async () => {
   ).rejects.toBe(reason);
 });
 
+test("a start point that has not moved since is read but not fetched again, a moved one is", async () => {
+  f.remove();
+  f = makeFixture({ wrapper: (base) => `[ "$1" = fetch ] && echo fetch >>"${base}/fetches"` });
+  const fetches = (): number => readFileSync(join(f.base, "fetches"), "utf8").trim().split("\n").length;
+  await f.workspace.prepareWorktree(prepareOptions(f));
+  const first = fetches();
+  await f.workspace.prepareWorktree(prepareOptions(f, { branch: "gt/toast/2" }));
+  expect(fetches()).toBe(first);
+  const moved = f.personPushes("main", { "b.txt": "b" });
+  const { baseSha } = await f.workspace.prepareWorktree(prepareOptions(f, { branch: "gt/toast/3" }));
+  expect(baseSha).toBe(moved);
+});
+
 test("a git that died because another worktree vanished under it is started again", async () => {
   f.remove();
   const died = `echo "fatal: failed to read /m.git/worktrees/x/commondir: Success" >&2; exit 128`;

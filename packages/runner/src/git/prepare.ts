@@ -36,14 +36,22 @@ function worktreeFailure(message: string): GitFailure {
 async function resolveStart(context: GitContext, of: RemoteOf, o: PrepareOptions): Promise<string> {
   if (isCommitId(o.startPoint)) return o.startPoint;
   if (!isFullRef(o.startPoint)) throw missingStart(JSON.stringify(o.startPoint));
-  const head = (await context.remotes.fetch(of, [o.startPoint], o.signal)).get(o.startPoint) ?? null;
+  const head = (await context.remotes.current(of, [o.startPoint], o.signal)).get(o.startPoint) ?? null;
   if (head === null) throw missingStart(o.startPoint);
   return head;
 }
 
 /** Invariant 12: no commit of the last session is lost with its worktree. */
-async function refuseUnsaved(context: GitContext, tree: Worktree, signal: AbortSignal): Promise<void> {
+async function refuseUnsaved(
+  context: GitContext,
+  of: RemoteOf,
+  tree: Worktree,
+  signal: AbortSignal,
+): Promise<void> {
   const saved = (await worktrees.readRecord(tree.admin))?.saved ?? [];
+  // The usual case, known without asking git: the last session handed in exactly this head.
+  const head = await worktrees.readHead(of.mirror, tree);
+  if (head !== null && saved.includes(head)) return;
   const found = await context.git({
     at: worktrees.inWorktree(tree),
     args: ["rev-list", "--ignore-missing", "--max-count=1", "HEAD", "--not", "--remotes", ...saved, "--"],
@@ -124,7 +132,10 @@ async function checkOut(
 
 async function reuse(context: GitContext, of: RemoteOf, tree: Worktree, o: PrepareOptions): Promise<string> {
   await worktrees.clearLocks(tree.admin);
-  const [commit] = await Promise.all([resolveStart(context, of, o), refuseUnsaved(context, tree, o.signal)]);
+  const [commit] = await Promise.all([
+    resolveStart(context, of, o),
+    refuseUnsaved(context, of, tree, o.signal),
+  ]);
   await worktrees.clearOperations(tree.admin);
   await checkOut(context, of, tree, o, commit);
   return commit;

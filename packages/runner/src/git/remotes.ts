@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { GitFailure } from "./failure.ts";
 import type { Git, GitResult } from "./git.ts";
 import { NOWHERE } from "./git.ts";
-import { trackingRef } from "./refs.ts";
+import { isCommitId, trackingRef } from "./refs.ts";
 import { remoteFailure, remoteProblem } from "./remote-errors.ts";
 import { Batcher, unlessAborted } from "./waiting.ts";
 
@@ -46,6 +46,12 @@ export function parseFetchHead(text: string): Map<string, string> {
   return heads;
 }
 
+/** What the mirror noted of a remote ref, where a file of its own says it; null: fetch it. */
+async function notedHead(mirror: string, ref: string): Promise<string | null> {
+  const noted = await readFile(join(mirror, trackingRef(ref)), "utf8").catch(() => "");
+  return isCommitId(noted.trim()) ? noted.trim() : null;
+}
+
 /** Reads of one workspace, coalesced per remote: a fetch or read that has begun takes nobody else in. */
 export class Remotes {
   readonly #git: Git;
@@ -71,6 +77,17 @@ export class Remotes {
   async fetch(of: RemoteOf, refs: readonly string[], signal: AbortSignal): Promise<Heads> {
     const all = await unlessAborted(this.#fetches.add(`${of.mirror}\n${of.url}`, refs), signal);
     return new Map(refs.map((ref) => [ref, all.get(ref) ?? null]));
+  }
+
+  /**
+   * Like `fetch`, but one cheap read where nothing has moved: a head that the mirror has noted, it
+   * noted together with its commits. Throws `GitFailure`.
+   */
+  async current(of: RemoteOf, refs: readonly string[], signal: AbortSignal): Promise<Heads> {
+    const noted = await Promise.all(refs.map((ref) => notedHead(of.mirror, ref)));
+    if (noted.includes(null)) return this.fetch(of, refs, signal);
+    const heads = await this.heads(of.url, refs, signal);
+    return refs.every((ref, i) => heads.get(ref) === noted[i]) ? heads : this.fetch(of, refs, signal);
   }
 
   /** All branches and tags; tracking refs of branches that are gone go too. Throws `GitFailure`. */
