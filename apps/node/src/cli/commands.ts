@@ -34,7 +34,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--repo <path or url>", "work on a clone of this repository instead"],
       ["--push", "with --repo: push the result to the repository's own branch"],
-      ["--keep", "keep the repository and the data directory"],
+      ["--keep", "keep the repository and the data directory (--json keeps the repository)"],
       ["--timeout <seconds>", "give up after this time (default: 180)"],
     ],
     operations: ["mayor.message", "convoys.get", "live.open"],

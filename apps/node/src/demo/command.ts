@@ -1,5 +1,5 @@
 // cspell:ignore oneline
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OptionValues, Run } from "../cli/commands.ts";
@@ -26,7 +26,7 @@ interface DemoReport {
   readonly commits: DemoOutcome["commits"];
   readonly duration_ms: number;
   readonly agents: DemoOutcome["agents"];
-  /** Where the result is, or null when it was removed again. */
+  /** Where the result is: a bare repository. Null when nothing was made. */
   readonly repository: string | null;
   readonly error?: unknown;
 }
@@ -39,13 +39,27 @@ export const demo: Run = async (context, _args, options) => {
   const timeoutMs = timeoutOption(options, TIMEOUT_SECONDS) ?? TIMEOUT_SECONDS * 1000;
   const root = mkdtempSync(join(tmpdir(), "gastown-demo-"));
   const keep = options["keep"] === true;
+  // A program that asked for the report wants to look at the result that it names.
+  const keepRepository = keep || context.out.json;
   try {
-    return await play(context, options, { root, source, timeoutMs, keep });
+    return await play(context, options, { root, source, timeoutMs, keep: keepRepository });
   } finally {
     if (keep) context.out.note(`Kept: ${root}`);
-    else rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+    else cleanUp(root, keepRepository);
   }
 };
+
+/** Removes what the demo made, but for its bare repository where that is kept. */
+function cleanUp(root: string, keepRepository: boolean): void {
+  const kept = keepRepository ? readdirSync(root).filter((name) => name.endsWith(".git")) : [];
+  const gone =
+    kept.length === 0
+      ? [root]
+      : readdirSync(root)
+          .filter((name) => !kept.includes(name))
+          .map((name) => join(root, name));
+  for (const path of gone) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+}
 
 interface Play {
   readonly root: string;

@@ -1,6 +1,6 @@
 /** `gastown demo`, from one sentence to landed commits, with the real executable. */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { World, type Finished } from "../testing/executable.ts";
@@ -40,7 +40,7 @@ const filesOf = async (repository: string, branch: string): Promise<string[]> =>
 
 describe("gastown demo", () => {
   it("lands a convoy with rework in it, and prints one JSON object", async () => {
-    const finished = await play(["--json", "--keep"]);
+    const finished = await play(["--json"]);
     expect(finished.code).toBe(0);
     const result = finished.json(report);
     expect(result).toMatchObject({ landed: true, convoy: { state: "landed" } });
@@ -53,6 +53,8 @@ describe("gastown demo", () => {
     // The rework is a commit of its own, after a review that asked for it.
     expect(result.commits.map((commit) => commit.subject)).toContain("Take leave of nobody in particular");
     const remote = result.repository ?? "";
+    // The repository is kept for whoever reads the report, and nothing else is.
+    expect(readdirSync(dirname(remote))).toEqual([basename(remote)]);
     expect(await filesOf(remote, "main")).toEqual(
       expect.arrayContaining(["src/cli.mjs", "test/cli.test.mjs"]),
     );
