@@ -27,7 +27,9 @@ async function runOne(benchmark: Benchmark, signal: AbortSignal): Promise<Outcom
     const figures = await benchmark.run({ signal, note: (text) => note(`  ${text}`) });
     return { benchmark, figures };
   } catch (error) {
-    note(`${benchmark.id} could not be run: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    note(
+      `${benchmark.id} could not be run: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
     return { benchmark, figures: null };
   }
 }
@@ -38,7 +40,9 @@ function verdict({ benchmark, figures }: Outcome): string {
 }
 
 function print(outcomes: readonly Outcome[], json: boolean): void {
-  const ran = outcomes.flatMap(({ benchmark, figures }) => (figures === null ? [] : [{ benchmark, figures }]));
+  const ran = outcomes.flatMap(({ benchmark, figures }) =>
+    figures === null ? [] : [{ benchmark, figures }],
+  );
   const ends = outcomes.map((outcome) => ({ id: outcome.benchmark.id, verdict: verdict(outcome) }));
   if (!json) {
     for (const { benchmark, figures } of ran) process.stdout.write(`\n${shown(benchmark, figures)}`);
@@ -46,9 +50,12 @@ function print(outcomes: readonly Outcome[], json: boolean): void {
     return;
   }
   note(summary(ends));
-  const results = ran.map(
-    ({ benchmark: { id, target }, figures: { values, pass } }): Result => ({ id, values, target, pass }),
-  );
+  const results = ran.map(({ benchmark: { id, target }, figures: { values, pass } }): Result => ({
+    id,
+    values,
+    target,
+    pass,
+  }));
   process.stdout.write(`${JSON.stringify(results)}\n`);
 }
 

@@ -19,6 +19,8 @@ const WARM_UP = 16;
 const MIN_RATE = 0.7;
 /** For one round; 50 beads take seconds. */
 const ROUND_MS = 90_000;
+/** No further round begins after this: on a busy machine the first ones must do. */
+const ENOUGH_MS = 90_000;
 
 export const landing: Benchmark = {
   id: "landing",
@@ -60,22 +62,33 @@ async function measured(
 ): Promise<Figures> {
   await plain.land(WARM_UP);
   await landAll(town, "warm-up", WARM_UP, signal);
-  const plainMs: number[] = [];
-  const townMs: number[] = [];
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    plainMs.push(await plain.land(BEADS));
-    townMs.push(await landAll(town, `round ${round}`, BEADS, signal));
-    note(`round ${round}: script ${seconds(plainMs.at(-1))} s, town ${seconds(townMs.at(-1))} s`);
+  const rounds: Round[] = [];
+  const enough = performance.now() + ENOUGH_MS;
+  while (rounds.length < ROUNDS && (rounds.length === 0 || performance.now() < enough)) {
+    const plainMs = await plain.land(BEADS);
+    const townMs = await landAll(town, `round ${rounds.length + 1}`, BEADS, signal);
+    note(`round ${rounds.length + 1}: script ${seconds(plainMs)} s, town ${seconds(townMs)} s`);
+    rounds.push({ plainMs, townMs });
   }
-  const landed = WARM_UP + ROUNDS * BEADS;
-  for (const remote of Object.values(remotes)) mustHaveLanded(remote, landed);
-  const share = median(plainMs) / median(townMs);
+  for (const remote of Object.values(remotes)) mustHaveLanded(remote, WARM_UP + rounds.length * BEADS);
+  return figures(rounds);
+}
+
+interface Round {
+  readonly plainMs: number;
+  readonly townMs: number;
+}
+
+/** Both halves of a round stand beside each other in time: their ratio is taken, then the median. */
+function figures(rounds: readonly Round[]): Figures {
+  const plainMs = median(rounds.map((round) => round.plainMs));
+  const townMs = median(rounds.map((round) => round.townMs));
+  const share = median(rounds.map((round) => round.plainMs / round.townMs));
   return {
     values: {
-      "script: median s": seconds(median(plainMs)),
-      "script: beads per second": rounded((1_000 * BEADS) / median(plainMs)),
-      "town: median s": seconds(median(townMs)),
-      "town: beads per second": rounded((1_000 * BEADS) / median(townMs)),
+      rounds: rounds.length,
+      "script: beads per second": rounded((1_000 * BEADS) / plainMs),
+      "town: beads per second": rounded((1_000 * BEADS) / townMs),
       "town's rate ÷ script's rate": rounded(share),
     },
     pass: share >= MIN_RATE,
@@ -103,7 +116,7 @@ async function slingAll(town: BenchTown, name: string, beads: number): Promise<v
   const path = name.replaceAll(" ", "-");
   const slings = Array.from({ length: beads }, (_, i) => {
     const write = { path: `beads/${path}-${i}.txt`, content: `Bead ${i} was here.\n` };
-    return town.sling(`Bead ${i} of ${name}`, [{ write }, "done"]);
+    return town.sling(`Bead ${i} of ${name}`, [{ write }, { done: {} }]);
   });
   await Promise.all(slings);
 }
@@ -132,6 +145,6 @@ function mustHaveLanded(remote: string, beads: number): void {
   throw new Error(`${remote} has ${merges} merges and ${files} files of ${beads} beads.`);
 }
 
-function seconds(ms: number | undefined): number {
-  return rounded((ms ?? 0) / 1_000);
+function seconds(ms: number): number {
+  return rounded(ms / 1_000);
 }

@@ -37,8 +37,8 @@ export class PlainScript {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
-    const [code] = await once(child, "close");
-    if (code !== 0) throw new Error(`The plain script failed: ${stderr.trim()}`);
+    await once(child, "close");
+    if (child.exitCode !== 0) throw new Error(`The plain script failed: ${stderr.trim()}`);
     return performance.now() - began;
   }
 }

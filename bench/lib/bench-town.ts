@@ -4,8 +4,7 @@
  */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { beadShape, rigShape, townShape, type FeedEntry } from "@gastown/protocol";
-import { z } from "zod";
+import { rigShape, townShape, type FeedEntry } from "@gastown/protocol";
 import { ApiClient } from "../../apps/node/src/cli/client.ts";
 import { liveFrames, waitFor } from "../../apps/node/src/cli/live.ts";
 import { readLocalToken } from "../../apps/node/src/host/credentials.ts";
@@ -13,7 +12,7 @@ import { startHost, type Host } from "../../apps/node/src/host/host.ts";
 import { selfCommand } from "../../apps/node/src/host/self.ts";
 
 const SETUP_MS = 60_000;
-const slungBead = z.object({ bead: beadShape });
+const rigState = rigShape.pick({ id: true, state: true, stateReason: true });
 
 export interface BenchTownOptions {
   /** Folder of everything that it makes. */
@@ -50,7 +49,9 @@ export class BenchTown {
       const { signal } = options;
       const hint = "The benchmark's own server has ended.";
       const api = new ApiClient({ url: host.url, token: readLocalToken(host.dir), signal, hint });
-      const town = await api.post(townShape.pick({ id: true }), "/api/users/user_local/towns", { name: "bench" });
+      const town = await api.post(townShape.pick({ id: true }), "/api/users/user_local/towns", {
+        name: "bench",
+      });
       const rig = await readyRig(api, town.id, options);
       return new BenchTown(host, api, { town: town.id, rig }, signal);
     } catch (error) {
@@ -65,10 +66,10 @@ export class BenchTown {
   }
 
   /** Slings one bead whose agent follows `steps` (`packages/runner/src/scripted`) and hands over. */
-  async sling(title: string, steps: readonly object[]): Promise<string> {
+  async sling(title: string, steps: readonly object[]): Promise<void> {
     const body = ["```gastown-script", JSON.stringify({ steps }), "```"].join("\n");
     const path = `/api/towns/${this.id}/rigs/${this.rigId}/sling`;
-    return (await this.#api.post(slungBead, path, { title, body })).bead.id;
+    await this.#api.raw("POST", path, { body: { title, body } });
   }
 
   /**
@@ -117,20 +118,24 @@ async function readyRig(
   { remote, agents, signal }: BenchTownOptions,
 ): Promise<string> {
   const path = `/api/towns/${townId}`;
-  await api.call(z.unknown(), "PATCH", `${path}/config`, {
+  await api.raw("PATCH", `${path}/config`, {
     body: {
       runtime: "scripted",
       review: { code_review: false },
       limits: { max_polecats_per_rig: agents, max_agents: agents + 4 },
     },
   });
-  const made = await api.post(rigShape, `${path}/rigs`, { name: "bench", gitUrl: remote, defaultBranch: "main" });
+  const made = await api.post(rigState, `${path}/rigs`, {
+    name: "bench",
+    gitUrl: remote,
+    defaultBranch: "main",
+  });
   const rig = await waitFor(api, {
     townId,
     signal,
     timeoutMs: SETUP_MS,
     read: async () => {
-      const now = await api.get(rigShape, `${path}/rigs/${made.id}`);
+      const now = await api.get(rigState, `${path}/rigs/${made.id}`);
       return now.state === "pending" ? undefined : now;
     },
     timeoutMessage: () => "The rig's repository was not cloned in time.",

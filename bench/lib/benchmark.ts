@@ -1,6 +1,6 @@
 /** What every benchmark is, and what it answers. */
 
-export type Value = number | string;
+type Value = number | string;
 
 export interface Figures {
   /** Named figures; times in milliseconds unless the name says otherwise. */
@@ -20,7 +20,7 @@ export interface Benchmark {
 
 export interface BenchContext {
   /** A line for standard error: what goes on, and what was seen besides the figures. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
   /** Aborts when the whole run is taken back or its time is over. */
   readonly signal: AbortSignal;
 }

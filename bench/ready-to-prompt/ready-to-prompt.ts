@@ -52,7 +52,7 @@ async function measured({ signal, note }: BenchContext, root: string): Promise<T
 /** Slings the next bead when the last one's session has ended and its agent is free. */
 async function oneAfterTheOther(town: BenchTown, beads: number, signal: AbortSignal): Promise<void> {
   const ended = new AbortController();
-  const next = (i: number): Promise<string> => town.sling(`Bead ${i}`, [{ done: { no_changes: true } }]);
+  const next = (i: number): Promise<void> => town.sling(`Bead ${i}`, [{ done: { no_changes: true } }]);
   let slung = 0;
   const opened = (): void => {
     slung = 1;

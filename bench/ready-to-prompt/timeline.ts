@@ -1,11 +1,9 @@
 /** When each step of a bead's start happened, read from the town's own database afterwards. */
 import { DatabaseSync } from "node:sqlite";
-import { z } from "zod";
-
-/** Epoch ms of each step of one bead's start. All clocks are those of one machine. */
-export type Timeline = z.infer<typeof timeline>;
 
 /**
+ * Epoch ms of each step of one bead's start; all clocks are those of one machine.
+ *
  * | step | is |
  * |---|---|
  * | ready | the bead is stored; nothing keeps it from starting |
@@ -16,15 +14,15 @@ export type Timeline = z.infer<typeof timeline>;
  * | prompted | the town's tools were listed, the prompt goes out |
  * | heard | the agent's first word of this turn: it has surely received the prompt |
  */
-const timeline = z.object({
-  ready: z.number(),
-  dispatched: z.number(),
-  arrived: z.number(),
-  worktree: z.number().nullable(),
-  opened: z.number(),
-  prompted: z.number(),
-  heard: z.number(),
-});
+export interface Timeline {
+  readonly ready: number;
+  readonly dispatched: number;
+  readonly arrived: number;
+  readonly worktree: number | null;
+  readonly opened: number;
+  readonly prompted: number;
+  readonly heard: number;
+}
 type Step = keyof Timeline;
 
 /** What the steps cost, by the step that ends them. */
@@ -66,10 +64,21 @@ export function readTimelines(databasePath: string): Timeline[] {
   }
 }
 
-function read(row: unknown): Timeline {
-  const parsed = timeline.safeParse(row);
-  if (parsed.success) return parsed.data;
-  throw new Error(`A start is not complete: ${JSON.stringify(row)}`);
+function read(row: Readonly<Record<string, unknown>>): Timeline {
+  const at = (step: Step): number => {
+    const value = row[step];
+    if (typeof value === "number") return value;
+    throw new Error(`A start is not complete: ${JSON.stringify(row)}`);
+  };
+  return {
+    ready: at("ready"),
+    dispatched: at("dispatched"),
+    arrived: at("arrived"),
+    worktree: row["worktree"] === null ? null : at("worktree"),
+    opened: at("opened"),
+    prompted: at("prompted"),
+    heard: at("heard"),
+  };
 }
 
 /** What each step cost, in milliseconds, over the beads for which both its ends are known. */

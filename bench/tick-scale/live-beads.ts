@@ -17,7 +17,7 @@ const MIX = [
   ...Array<Standing>(3).fill("cooldown"),
   ...Array<Standing>(2).fill("in_review"),
 ];
-export type Standing = "blocked" | "ready" | "held" | "cooldown" | "in_review";
+type Standing = "blocked" | "ready" | "held" | "cooldown" | "in_review";
 
 export interface LiveBeads {
   /** Ids of open beads by what they wait for. */
