@@ -57,6 +57,7 @@ export class ModelServer {
   readonly #server: Server;
   readonly #play: Play;
   #calls = 0;
+  #silence: { readonly asked: () => void; readonly over: Promise<void> } | null = null;
 
   private constructor(play: Play) {
     this.#play = play;
@@ -83,6 +84,20 @@ export class ModelServer {
     return `http://127.0.0.1:${address.port}/v1`;
   }
 
+  /** Keeps silent from the next request that is work on; resolves when that has come. */
+  beSilent(): { readonly asked: Promise<void>; readonly end: () => void } {
+    const asked = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<void>();
+    this.#silence = { asked: asked.resolve, over: over.promise };
+    return {
+      asked: asked.promise,
+      end: () => {
+        this.#silence = null;
+        over.resolve();
+      },
+    };
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((done) => this.#server.close(done));
@@ -94,6 +109,10 @@ export class ModelServer {
     const raw = await readAll(incoming);
     const request = parseRequest(raw, incoming.headers.authorization ?? "");
     this.requests.push(request);
+    if (this.#silence !== null && request.tools.length > 0) {
+      this.#silence.asked();
+      await this.#silence.over;
+    }
     this.#stream(response, request.model, this.#deltas(request));
   }
 

@@ -26,42 +26,53 @@ const STARTED = /"event":"agent\.process_started","pid":(\d+)/g;
 export class RealTown {
   readonly world = new World();
   readonly model: ModelServer;
-  readonly host: RunningHost;
-  /** The bare repository that is the rig's remote. */
-  readonly remote: string;
+  readonly #id: AgentId;
+  readonly #bin: string;
+  #host: RunningHost | null = null;
+  #remote = "";
 
-  private constructor(parts: Pick<RealTown, "world" | "model" | "host" | "remote">) {
-    this.world = parts.world;
-    this.model = parts.model;
-    this.host = parts.host;
-    this.remote = parts.remote;
+  private constructor(id: AgentId, bin: string, model: ModelServer) {
+    this.#id = id;
+    this.#bin = bin;
+    this.model = model;
   }
 
   /** `gastown up --runtime <id>` by somebody who has that agent installed and logged in, and one rig. */
   static async begin(id: AgentId, bin: string): Promise<RealTown> {
-    const world = new World();
-    const model = await ModelServer.start(play);
-    const home = join(world.root, "home");
-    logIn(home, id, model.url);
-    const host = await world.up("127.0.0.1:0", ["--runtime", id], {
+    const town = new RealTown(id, bin, await ModelServer.start(play));
+    const { world } = town;
+    try {
+      logIn(join(world.root, "home"), id, town.model.url);
+      await town.start();
+      town.#remote = await world.repository();
+      await world.must(["init", "--json"], { cwd: join(world.root, "app.git-seed") });
+      await town.configure(`env.TEAM_TOKEN=${TOWN_SECRET}`);
+      return town;
+    } catch (thrown) {
+      await town.end();
+      throw thrown;
+    }
+  }
+
+  async start(): Promise<void> {
+    const home = join(this.world.root, "home");
+    this.#host = await this.world.up("127.0.0.1:0", ["--runtime", this.#id], {
       HOME: home,
       XDG_CONFIG_HOME: join(home, ".config"),
       XDG_DATA_HOME: join(home, ".local", "share"),
       XDG_STATE_HOME: join(home, ".local", "state"),
       XDG_CACHE_HOME: join(home, ".cache"),
-      PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`,
+      PATH: `${this.#bin}${delimiter}${process.env["PATH"] ?? ""}`,
       GH_TOKEN: FORGE_TOKEN,
     });
-    const remote = await world.repository();
-    await world.must(["init", "--json"], { cwd: join(world.root, "app.git-seed") });
-    await world.must(["config", "set", `env.TEAM_TOKEN=${TOWN_SECRET}`, "--json"]);
-    return new RealTown({ world, model, host, remote });
   }
 
   /** Ends the host as a service manager does, and gives its exit code. */
   async stop(): Promise<number | null> {
-    this.host.child.kill("SIGTERM");
-    return this.host.exit;
+    const host = this.#host;
+    this.#host = null;
+    host?.child.kill("SIGTERM");
+    return host?.exit ?? null;
   }
 
   async end(): Promise<void> {
@@ -123,7 +134,7 @@ export class RealTown {
   }
 
   async git(...args: string[]): Promise<string> {
-    return (await git(args, { cwd: this.remote })).trim();
+    return (await git(args, { cwd: this.#remote })).trim();
   }
 }
 
