@@ -22,6 +22,9 @@ export async function startSession(
   });
   if (call.type === "ok") return { type: "done" };
   if (call.type !== "error") return unreached(call);
+  // The plan was made before this runner registered, which raised the epoch: the next try carries the
+  // new one. Where the session itself is over, there will be no next try.
+  if (call.code === "session_fenced") return { type: "retry", message: call.message, counted: false };
   const untyped = call.status >= 500 && call.status !== 503;
   if (untyped) return { type: "retry", message: call.message, counted: true };
   return { type: "refused", reason: { code: call.code, message: call.message } };
