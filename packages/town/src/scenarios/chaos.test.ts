@@ -24,14 +24,15 @@ function random(seed: number): () => number {
 }
 
 function troubled(h: Harness, next: () => number): void {
-  const pick = <T>(values: readonly T[]): T => values[Math.floor(next() * values.length)] as T;
+  const pick = <T>(values: readonly [T, ...T[]]): T =>
+    values[Math.floor(next() * values.length)] ?? values[0];
   const sometimes = (probability: number): boolean => next() < probability;
   const trouble = (): EffectAnswer | "lost" | null => {
     if (sometimes(0.1)) return "lost";
     if (sometimes(0.1)) return { type: "retry", message: "timeout", counted: sometimes(0.5) };
     return null;
   };
-  const merges: (() => EffectOutcome)[] = [
+  const merges: [() => EffectOutcome, ...(() => EffectOutcome)[]] = [
     () => ({ outcome: "merged", commit: h.sha(), already: false }),
     () => ({ outcome: "merged", commit: h.sha(), already: true }),
     () => ({ outcome: "head_moved", head: h.sha() }),
