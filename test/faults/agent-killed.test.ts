@@ -6,17 +6,14 @@
  * What must hold: the session ends with that reason, its unfinished work is on the remote before
  * anybody gets its directory, and the next attempt begins where the work was saved.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
 import { TownProcess } from "./town-process.ts";
 
-let town: TownProcess;
-afterEach(() => town.end());
-
 describe("an agent that dies in the middle of a turn", () => {
   it.each(["kill", "exit"])("(%s) is followed by one that begins with its work", async (how) => {
-    town = await TownProcess.start();
+    const town = await TownProcess.start();
     const bead = await town.sling("Half and whole", {
       attempts: {
         1: [
@@ -37,7 +34,7 @@ describe("an agent that dies in the middle of a turn", () => {
   });
 
   it("takes a neighbour in the same process with it, and both are done in the end", async () => {
-    town = await TownProcess.start();
+    const town = await TownProcess.start();
     const neighbour = await town.sling("Neighbour", {
       attempts: {
         1: [
@@ -45,7 +42,10 @@ describe("an agent that dies in the middle of a turn", () => {
           { run: `touch '${town.world.root}/there'` },
           "hang",
         ],
-        2: [{ append: { path: "neighbour.txt", content: "done\n" } }, ...town.commit("Do the neighbour's work")],
+        2: [
+          { append: { path: "neighbour.txt", content: "done\n" } },
+          ...town.commit("Do the neighbour's work"),
+        ],
       },
     });
     const dying = await town.sling("Dying", {

@@ -13,13 +13,16 @@ import {
   rigShape,
   sessionShape,
   townShape,
+  type Bead,
   type BeadDetail,
   type FeedEntry,
   type Session,
   type TownConfig,
 } from "@gastown/protocol";
 import type { RunnerFile } from "@gastown/runner";
+import { onTestFinished, vi } from "vitest";
 import { ApiClient } from "../../apps/node/src/cli/client.ts";
+import { liveFrames, Topics } from "../../apps/node/src/cli/live.ts";
 import { listOf } from "../../apps/node/src/cli/target.ts";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { readLocalToken } from "../../apps/node/src/host/credentials.ts";
@@ -29,6 +32,7 @@ import type { RunnerTiming } from "../../apps/node/src/runner/runner-input.ts";
 import { World, type RunningHost } from "../../apps/node/src/testing/executable.ts";
 import { markedProcesses, type MarkedProcess } from "../../packages/runner/src/processes/process-table.ts";
 import { directoryMarker } from "../../packages/runner/src/processes/reap.ts";
+import { fileExists } from "../../packages/runner/src/scripted/files.ts";
 
 export interface TownOptions {
   /** Files of the repository's first commit. */
@@ -52,7 +56,8 @@ export interface Script {
 const eventsAnswer = listOf(feedEntry);
 const POLL_SECONDS = 25;
 /** Far beyond what anything here takes; a wait that ends so tells the town's story. */
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 60_000;
+vi.setConfig({ testTimeout: 120_000 });
 
 export class TownProcess {
   readonly world: World = new World();
@@ -67,16 +72,12 @@ export class TownProcess {
     this.#options = options;
   }
 
-  /** A running host with one town and one rig that is ready. */
+  /** A running host with one town and one rig that is ready, until the end of this test. */
   static async start(options: TownOptions = {}): Promise<TownProcess> {
     const town = new TownProcess(options);
-    try {
-      await town.#begin();
-      return town;
-    } catch (error) {
-      await town.end();
-      throw error;
-    }
+    onTestFinished(() => town.#end());
+    await town.#begin();
+    return town;
   }
 
   get host(): RunningHost {
@@ -151,7 +152,8 @@ export class TownProcess {
   /** The one runner. */
   runner(): RunnerFile {
     const [runner, ...more] = this.world.runners();
-    if (runner === undefined || more.length > 0) throw new Error(`There are ${1 + more.length} runners or none.`);
+    if (runner === undefined || more.length > 0)
+      throw new Error(`There are ${1 + more.length} runners or none.`);
     return runner;
   }
 
@@ -167,6 +169,30 @@ export class TownProcess {
   api(signal: AbortSignal = AbortSignal.timeout(LIMIT_MS)): ApiClient {
     const token = readLocalToken(dataDir(this.world.dataDir));
     return new ApiClient({ url: this.host.url, token, signal, hint: "The host of this test has ended." });
+  }
+
+  /** Work that the town made itself to mend other work, as far as it is closed. */
+  async fixes(kind: "rework" | "conflict"): Promise<Bead[]> {
+    const query = { kind, status: "closed" };
+    return (await this.api().get(listOf(beadShape), `${this.#path}/beads`, query)).items;
+  }
+
+  /** Lets an agent's shell note a process, by default that of the agent: the shell's parent. */
+  notePid(name: string, expression = "$PPID"): Step {
+    const file = join(this.world.root, `${name}.pid`);
+    // Renamed into place: whoever sees the file sees all of it.
+    return { run: `echo ${expression} > '${file}.new' && mv '${file}.new' '${file}'` };
+  }
+
+  /** The process that was noted, as soon as it is. */
+  async pid(name: string): Promise<number> {
+    const file = join(this.world.root, `${name}.pid`);
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    await fileExists(this.world.root, file, signal);
+    const pid = signal.aborted ? 0 : Number(readFileSync(file, "utf8"));
+    // A signal to 0 or 1 would be one to this test or to everybody.
+    if (Number.isInteger(pid) && pid > 1) return pid;
+    throw new Error(`No process was noted as ${name}.\n${await this.story()}`);
   }
 
   get #path(): string {
@@ -227,6 +253,23 @@ export class TownProcess {
     });
   }
 
+  /** Resolves when an agent works on each of these beads. */
+  working(ids: readonly string[]): Promise<FeedEntry[]> {
+    const begun = ({ kind, beadId }: FeedEntry): boolean =>
+      kind === "session.started" && ids.includes(beadId ?? "");
+    return this.seen("agents at work", begun, ids.length);
+  }
+
+  /** Resolves when the transcript of a session has these words. */
+  async heard(sessionId: string, words: string): Promise<void> {
+    const topics = new Topics();
+    topics.add(`session:${sessionId}`, 0);
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    const frames = liveFrames(this.api(signal), { townId: this.#townId, topics, signal });
+    for await (const frame of frames)
+      if (frame.type === "transcript" && JSON.stringify(frame.item).includes(words)) return;
+  }
+
   /** What `read` gives, asked now and after everything that happens. */
   async until<T>(what: string, read: () => Promise<T | undefined>): Promise<T> {
     return this.#within(what, async (api) => {
@@ -275,7 +318,8 @@ export class TownProcess {
       const lost = beads.find(({ status, reason, held }) => {
         return held || status === "failed" || (status === "closed" && reason !== "merged");
       });
-      if (lost !== undefined) throw new Error(`${lost.title} is ${lost.status}: ${lost.reason}, held: ${lost.held}`);
+      if (lost !== undefined)
+        throw new Error(`${lost.title} is ${lost.status}: ${lost.reason}, held: ${lost.held}`);
       return beads.every(({ status }) => status === "closed") ? true : undefined;
     });
   }
@@ -294,7 +338,7 @@ export class TownProcess {
   }
 
   /** Ends what this town started, by process id, and removes its folders. */
-  async end(): Promise<void> {
+  async #end(): Promise<void> {
     for (const runner of this.world.runners()) this.killRunner(runner);
     for (const { pid } of this.#townId === "" ? [] : this.workers()) endProcess(pid);
     await this.world.end();
