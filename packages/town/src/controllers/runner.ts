@@ -13,14 +13,27 @@ const HEARTBEAT_LATE = 45 * SECOND;
 
 export function runnerController(ctx: Ctx): number | null {
   const town = townRow(ctx);
-  const wanted =
-    ctx.sql.get<{ id: string }>("select id from sessions where state <> 'ended' limit 1") !== undefined;
+  const wanted = isWanted(ctx);
   const seen = town.runner_seen_at;
   if (!wanted) return seen === null ? null : stopWhenIdle(ctx, seen);
   const late = seen === null ? ctx.now : seen + HEARTBEAT_LATE;
   if (late > ctx.now) return late;
   enqueue(ctx, { kind: "ensure_runner", subject: "runner", key: "runner:ensure" });
   return ctx.now + HEARTBEAT_LATE;
+}
+
+/**
+ * By a live session, or by work that a runner has in hand: should that runner die, nobody would ever
+ * answer. What is only pending brings a runner by itself.
+ */
+function isWanted(ctx: Ctx): boolean {
+  const one = ctx.sql.get<{ id: string }>(
+    `select id from sessions where state <> 'ended'
+     union all
+     select id from outbox where state in ('running', 'accepted') and kind not in ('ensure_runner', 'stop_runner')
+     limit 1`,
+  );
+  return one !== undefined;
 }
 
 /** Idle since the last session ended, or since it was last seen where none ever ran. */

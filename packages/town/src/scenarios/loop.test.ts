@@ -77,6 +77,24 @@ describe("the outbox", () => {
       expect(h.town.bead(bead.id).reason).toBe("merged");
     }));
 
+  it("gets a runner for what a dead one had in hand, also when no session lives", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.merge = () => ({ type: "accepted" });
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.town.sessions({ live: true })).toEqual([]);
+      expect(h.town.merge(bead.id).state).toBe("landing");
+      delete h.on.merge;
+      h.on.ensure_runner = () => {
+        h.town.registerRunner("run_00000000000000000000000002");
+        return { type: "done" };
+      };
+      h.town.post({ type: "runner_lost", epoch: h.town.runnerEpoch(), reason: "killed" });
+      h.settle();
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+    }));
+
   it("sends again what was taken while a newer runner registered, whichever of the two took it", () =>
     withSql((sql) => {
       const h = harness(sql);
