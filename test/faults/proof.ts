@@ -33,10 +33,13 @@ async function landedOnce(town: TownProcess, beadIds: readonly string[]): Promis
   expect(onMain.split("\n")).toEqual(expect.arrayContaining(commits));
 }
 
-/** Every commit of these tests has a subject of its own, so one that came twice shows. */
+/** Every change and every merge of these tests has a subject of its own, so one that came twice shows. */
 async function nothingTwice(town: TownProcess): Promise<void> {
-  const subjects = (await git(["log", "--format=%s", "main"], { cwd: town.remote })).split("\n");
-  expect(subjects.filter((subject, i) => subjects.indexOf(subject) !== i)).toEqual([]);
+  for (const kind of ["--merges", "--no-merges"]) {
+    const log = await git(["log", kind, "--format=%s", "main"], { cwd: town.remote });
+    const subjects = log.split("\n");
+    expect(subjects.filter((subject, i) => subjects.indexOf(subject) !== i)).toEqual([]);
+  }
 }
 
 /** Whatever an agent committed is on some ref of the remote, which is whole. */
