@@ -11,9 +11,14 @@ import type { TownProcess } from "./town-process.ts";
  * Waits until these beads have landed and proves the rest, the host's orderly end included: after
  * it nothing may run that it or its runners ever started.
  */
-export async function everythingLanded(town: TownProcess, beadIds: readonly string[]): Promise<void> {
+export async function everythingLanded(
+  town: TownProcess,
+  beadIds: readonly string[],
+  { convoys = 0 }: { convoys?: number } = {},
+): Promise<void> {
   await town.land(beadIds);
-  await landedOnce(town, beadIds);
+  if (convoys > 0) await town.seen("the convoys to land", ({ kind }) => kind === "convoy.landed", convoys);
+  await landedOnce(town, beadIds, convoys);
   await nothingTwice(town);
   await noCommitLost(town);
   expect(await town.down()).toBe(0);
@@ -22,15 +27,16 @@ export async function everythingLanded(town: TownProcess, beadIds: readonly stri
   expect(violations(town)).toEqual([]);
 }
 
-/** Each bead has one merge, one event that says so, and its merge commit is in the target. */
-async function landedOnce(town: TownProcess, beadIds: readonly string[]): Promise<void> {
+/** Each bead (and each convoy as a whole) has one merge, and its merge commit is in the target. */
+async function landedOnce(town: TownProcess, beadIds: readonly string[], convoys: number): Promise<void> {
   const beads = await Promise.all(beadIds.map((id) => town.bead(id)));
   const commits = beads.map(({ mergeRequest }) => mergeRequest?.mergeCommit ?? "none");
   expect(new Set(commits).size).toBe(beads.length);
   const landings = (await town.events()).filter(({ kind }) => kind === "merge.landed");
-  expect(landings).toHaveLength(beads.length);
-  const onMain = await git(["rev-list", "--first-parent", "main"], { cwd: town.remote });
+  expect(landings).toHaveLength(beads.length + convoys);
+  const onMain = await git(["rev-list", "--merges", "main"], { cwd: town.remote });
   expect(onMain.split("\n")).toEqual(expect.arrayContaining(commits));
+  expect(onMain.split("\n").length).toBeGreaterThanOrEqual(landings.length);
 }
 
 /** Every change and every merge of these tests has a subject of its own, so one that came twice shows. */

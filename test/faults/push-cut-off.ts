@@ -1,5 +1,5 @@
 /**
- * A runner that is killed (-9) while one of its pushes is in the middle: the remote has the objects,
+ * A runner that is killed (-9), alone or with its host, while one of its pushes is in the middle: the remote has the objects,
  * the ref has not moved, and whether it will is open. Three things can become of such a push.
  */
 import { dirname } from "node:path";
@@ -19,7 +19,12 @@ export type Ending = (typeof ENDINGS)[number];
 export type Work = (town: TownProcess) => Script;
 
 /** The town, ended and proved, whose runner was killed in the first push to a ref like this. */
-export async function pushCutOff(refPattern: string, ending: Ending, work: Work): Promise<TownProcess> {
+export async function pushCutOff(
+  refPattern: string,
+  ending: Ending,
+  work: Work,
+  { withHost = false }: { withHost?: boolean } = {},
+): Promise<TownProcess> {
   const holding = Promise.withResolvers<HeldPush>();
   const town = await TownProcess.start({
     serve: async (path) => {
@@ -32,8 +37,10 @@ export async function pushCutOff(refPattern: string, ending: Ending, work: Work)
   const bead = await town.sling("Push it", work(town));
   await push.reached();
   const killed = town.runner();
-  town.killRunner(killed);
+  if (withHost) await town.killBoth();
+  else town.killRunner(killed);
   if (ending === "goes through while nobody hears the answer") push.goOn();
+  if (withHost) await town.up();
   await town.land([bead]);
   expect(town.runner().instance_id).not.toBe(killed.instance_id);
   if (ending === "goes through when all has landed without it") push.goOn();

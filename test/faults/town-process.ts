@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import {
   beadDetail,
   beadShape,
+  convoyDetail,
   feedEntry,
   GastownError,
   rigShape,
@@ -161,6 +162,15 @@ export class TownProcess {
     if (isRunning({ pid: runner.pid, start: runner.start_time })) process.kill(runner.pid, "SIGKILL");
   }
 
+  /** Both at once: neither lives to notice the other's death. */
+  async killBoth(): Promise<void> {
+    const { exit, child } = this.host;
+    const runner = this.runner();
+    child.kill("SIGKILL");
+    this.killRunner(runner);
+    await exit;
+  }
+
   /** Agents, their tools and the runner's gits: whatever was started for this town and is alive. */
   workers(): MarkedProcess[] {
     return markedProcesses(directoryMarker(dataDir(this.world.dataDir).runner(this.#townId)));
@@ -177,11 +187,20 @@ export class TownProcess {
     return (await this.api().get(listOf(beadShape), `${this.#path}/beads`, query)).items;
   }
 
-  /** Lets an agent's shell note a process, by default that of the agent: the shell's parent. */
-  notePid(name: string, expression = "$PPID"): Step {
+  /** Lets an agent note its own process: the parent of its shell. */
+  notePid(name: string): Step {
+    return { run: this.#note("$PPID", name) };
+  }
+
+  /** Lets an agent leave a process behind that is in nobody's process group, and note it. */
+  leaveProcess(name: string): Step {
+    return { run: `setsid sleep 1000 </dev/null >/dev/null 2>&1 & ${this.#note("$!", name)}` };
+  }
+
+  /** Renamed into place: whoever sees the file sees all of it. */
+  #note(expression: string, name: string): string {
     const file = join(this.world.root, `${name}.pid`);
-    // Renamed into place: whoever sees the file sees all of it.
-    return { run: `echo ${expression} > '${file}.new' && mv '${file}.new' '${file}'` };
+    return `echo ${expression} > '${file}.new' && mv '${file}.new' '${file}'`;
   }
 
   /** The process that was noted, as soon as it is. */
@@ -201,9 +220,17 @@ export class TownProcess {
 
   /** A bead whose agent follows the script; its id. */
   async sling(title: string, script: Script): Promise<string> {
-    const body = ["```gastown-script", JSON.stringify(script), "```"].join("\n");
     const path = `${this.#path}/rigs/${this.#rigId}/beads`;
-    return (await this.api().post(beadShape, path, { title, body, start: true })).id;
+    return (await this.api().post(beadShape, path, { title, body: bodyOf(script), start: true })).id;
+  }
+
+  /** A convoy whose tasks wait for nobody, begun; the ids of its beads. */
+  async slingConvoy(title: string, scripts: Readonly<Record<string, Script>>): Promise<string[]> {
+    const tasks = Object.entries(scripts).map(([name, script]) => ({ title: name, body: bodyOf(script) }));
+    const file = join(this.world.root, "convoy.json");
+    writeFileSync(file, JSON.stringify({ title, parallel: true, staged: false, tasks }));
+    const made = await this.world.must(["convoy", "sling", file, "--json"]);
+    return made.json(convoyDetail).nodes.map(({ beadId }) => beadId);
   }
 
   /** Commits what is there and notes the commit, so that its loss would show. */
@@ -343,6 +370,10 @@ export class TownProcess {
     for (const { pid } of this.#townId === "" ? [] : this.workers()) endProcess(pid);
     await this.world.end();
   }
+}
+
+function bodyOf(script: Script): string {
+  return ["```gastown-script", JSON.stringify(script), "```"].join("\n");
 }
 
 function endProcess(pid: number): void {
