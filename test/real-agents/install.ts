@@ -39,18 +39,24 @@ const REGISTRY =
 export async function installAgent(id: AgentId): Promise<string> {
   const agent: Agent = AGENTS[id];
   const home = join(CACHE, `${id}@${agent.version}`);
-  if (!existsSync(home)) await install(agent, home);
-  const bin = join(home, "node_modules", ".bin");
-  const { stdout } = await run(join(bin, id), ["--version"], { cwd: home, timeoutMs: PROBE_MS });
-  if (!stdout.includes(agent.version))
-    throw new Error(
-      `${home} does not work: "${id} --version" said "${stdout.trim()}" instead of ${agent.version}. Delete that folder and run the tests again.`,
-    );
-  return bin;
+  if (existsSync(home)) await probe(id, agent, home);
+  else await install(id, agent, home);
+  return binOf(home);
 }
 
-/** Complete or not there: it becomes visible under its name by one rename. */
-async function install(agent: Agent, home: string): Promise<void> {
+const binOf = (home: string): string => join(home, "node_modules", ".bin");
+
+async function probe(id: AgentId, agent: Agent, home: string): Promise<void> {
+  const options = { cwd: home, timeoutMs: PROBE_MS };
+  const { stdout, stderr } = await run(join(binOf(home), id), ["--version"], options);
+  if (stdout.includes(agent.version)) return;
+  throw new Error(
+    `${agent.package}@${agent.version} does not work in ${home}: "${id} --version" said "${stdout}${stderr}". Delete that folder to install it again.`,
+  );
+}
+
+/** Complete and working, or not there: it becomes visible under its name by one rename. */
+async function install(id: AgentId, agent: Agent, home: string): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
   const folder = mkdtempSync(join(CACHE, ".new-"));
   try {
@@ -63,6 +69,7 @@ async function install(agent: Agent, home: string): Promise<void> {
     const args = ["install", "--prefix", folder, "--json", "--no-package-lock", "--no-audit", "--no-fund"];
     const npm = await run("npm", args, { cwd: folder, timeoutMs: INSTALL_MS });
     if (npm.code !== 0) throw npmFailure(agent, npm);
+    await probe(id, agent, folder);
     if (!existsSync(home)) renameSync(folder, home);
   } finally {
     rmSync(folder, { recursive: true, force: true });

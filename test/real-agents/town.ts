@@ -88,7 +88,7 @@ export class RealTown {
   /** Slings a bead and waits until it has landed. */
   async land(file: string, words: string): Promise<BeadDetail> {
     const order = ["sling", `Write ${file}`, "--body", orderText(file, words)];
-    const done = await this.world.must([...order, "--wait", "--timeout", "100", "--json"]);
+    const done = await this.world.must([...order, "--wait", "--timeout", "200", "--json"]);
     return this.bead(done.json(beadShape).id);
   }
 
