@@ -7,6 +7,9 @@ const [command, ...rest] = process.argv.slice(2);
 if (command === "scripted-agent") {
   const [{ runScriptedAgent }, { parse }] = await Promise.all([import("@gastown/runner"), import("yaml")]);
   await runScriptedAgent({ parse: (text) => parse(text) as unknown });
+} else if (command === "starter") {
+  const { runStarter } = await import("@gastown/runner");
+  await runStarter();
 } else if (command === "runner") {
   const { runnerMain } = await import("./runner/runner-main.ts");
   await runnerMain();

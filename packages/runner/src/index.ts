@@ -33,6 +33,12 @@ export async function detectRuntimes(options: DetectOptions): Promise<DetectedRu
   return detect(options);
 }
 
+/** Starts children for the runner that started this process, until that is gone. */
+export async function runStarter(): Promise<void> {
+  const { serveStarter } = await import("./git/starter-process.ts");
+  serveStarter();
+}
+
 /** Runs the scripted agent on this process's stdin and stdout until stdin ends. */
 export async function runScriptedAgent(options: ScriptedOptions = {}): Promise<void> {
   const { runScriptedAgent: run } = await import("./scripted/scripted-agent.ts");

@@ -20,6 +20,8 @@ export interface RunnerOptions {
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
   /** How to run the scripted agent: this same program. */
   readonly scripted: { readonly command: string; readonly args: readonly string[] };
+  /** How to run the starter of git processes: this same program. Without it the runner starts them. */
+  readonly starter?: { readonly command: string; readonly args: readonly string[] };
   /** Other places of a runtime's program, by runtime id. */
   readonly runtimeOverrides?: Readonly<Record<string, RuntimeOverride>>;
   /** Time between heartbeats in milliseconds; 30 000 by default. */

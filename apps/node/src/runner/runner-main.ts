@@ -24,6 +24,7 @@ export async function runnerMain(): Promise<void> {
     gitEnv: definedEntries(process.env, (name) => GIT_ENV.test(name)),
     hostEnv: process.env,
     scripted: { command: self.command, args: [...self.args, "scripted-agent"] },
+    starter: { command: self.command, args: [...self.args, "starter"] },
     log: (event, data) => {
       const line = JSON.stringify({ at: new Date().toISOString(), event, ...data });
       process.stdout.write(`${withoutSecrets(line)}\n`);

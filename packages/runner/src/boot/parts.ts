@@ -9,6 +9,7 @@ import { Sender } from "../callbacks/sender.ts";
 import { TownClient } from "../callbacks/town-client.ts";
 import { Effects } from "../control/effects.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
+import { startThrough } from "../git/starter.ts";
 import { Semaphore } from "../git/waiting.ts";
 import { timingOf } from "../options.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
@@ -59,7 +60,17 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   // Gates and git carry the marker too, so that the next instance ends what this one leaves.
   const marker = { [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
   const gitEnv = { ...options.gitEnv, ...marker };
-  const git = makeGit({ root: join(root, "git"), log, gitEnv, allowLocal: options.allowLocal });
+  const git = makeGit({
+    root: join(root, "git"),
+    log,
+    gitEnv,
+    allowLocal: options.allowLocal,
+    ...(options.starter === undefined
+      ? {}
+      : {
+          runChild: startThrough({ ...options.starter, env: marker }, () => log("git.starter_lost", {})),
+        }),
+  });
   const heartbeats: Heartbeats = new Heartbeats({
     instanceId,
     everyMs: timing.heartbeatMs,

@@ -1,8 +1,8 @@
 /** The one way in which the runner starts git (spec/runner.md §5). */
 import { join } from "node:path";
 import type { GitIdentity } from "@gastown/protocol";
-import { runChild } from "./child.ts";
 import type { ChildResult } from "./child.ts";
+import type { RunChild } from "./starter.ts";
 
 /** A bare mirror, a worktree of one (with its administrative directory), or none at all. */
 export type Repository = { readonly gitDir: string; readonly worktree?: string } | { readonly nowhere: true };
@@ -29,6 +29,7 @@ export interface GitResult extends ChildResult {
 export type Git = (call: GitCall) => Promise<GitResult>;
 
 export interface GitOptions {
+  readonly runChild: RunChild;
   readonly root: string;
   readonly gitEnv: Readonly<Record<string, string>>;
   readonly allowLocal: boolean;
@@ -119,7 +120,7 @@ export function createGit(options: GitOptions): Git {
   const base = baseEnv(options);
   const home = join(options.root, "home");
   const run = async (call: GitCall): Promise<GitResult> => {
-    const result = await runChild({
+    const result = await options.runChild({
       command: "git",
       args: call.args,
       cwd: "nowhere" in call.at ? home : (call.at.worktree ?? call.at.gitDir),

@@ -2,6 +2,7 @@
  * What the rest of the runner may ask of git (spec/runner.md §5, spec/review.md §1 and §3).
  * Nothing outside this folder starts a git process.
  */
+import type { RunChild } from "./starter.ts";
 import type {
   BranchRequest,
   EffectOutcome,
@@ -25,6 +26,8 @@ export interface GitWorkspaceOptions {
   readonly gitEnv: Readonly<Record<string, string>>;
   /** Whether paths and `file://` urls are repositories too. */
   readonly allowLocal: boolean;
+  /** What starts git; this process itself where it is left out. */
+  readonly runChild?: RunChild;
 }
 
 export interface PrepareOptions {

@@ -1,6 +1,7 @@
 import { mkdirSync, realpathSync } from "node:fs";
 import type { EffectOutcome, GatesRequest } from "@gastown/protocol";
 import { branch } from "./branches.ts";
+import { runChild } from "./child.ts";
 import { asGitFailure } from "./failure.ts";
 import type { GitContext } from "./context.ts";
 import { runGateList } from "./gates.ts";
@@ -23,7 +24,8 @@ const GATE_RUNS_AT_ONCE = 2;
 function createContext(options: GitWorkspaceOptions): GitContext {
   mkdirSync(options.root, { recursive: true, mode: 0o700 });
   const root = realpathSync(options.root);
-  const git = createGit({ root, gitEnv: options.gitEnv, allowLocal: options.allowLocal });
+  const { gitEnv, allowLocal } = options;
+  const git = createGit({ root, gitEnv, allowLocal, runChild: options.runChild ?? runChild });
   return {
     root,
     git,
