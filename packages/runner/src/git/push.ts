@@ -2,8 +2,9 @@
  * Pushing by compare-and-swap, and finding out what became of it (spec/runner.md §5).
  *
  * git's own answer is a hint. A connection may break after the remote moved, a hook may refuse, somebody
- * may be quicker: so every push ends by reading the remote. The new head is there: done. The expected one
- * still is: nothing happened, and git's words say why. Another: somebody else was quicker.
+ * may be quicker: so every push of a head ends by reading the remote, and so does a deletion that was not
+ * confirmed. The new head is there: done. The expected one still is: nothing happened, and git's words
+ * say why. Another: somebody else was quicker.
  */
 import type { Git, GitResult } from "./git.ts";
 import { GitFailure } from "./failure.ts";
@@ -81,6 +82,8 @@ export async function push(
   let last: PushOutcome = { kind: "network", reason: "the push was not tried" };
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const result = await runPush(git, of, update, signal);
+    // A ref that still stands although its deletion was confirmed does no harm: only heads are read back.
+    if (result.ok && update.to === null) return { kind: "done" };
     const reason = refusalReason(result);
     if (reason !== null) last = { kind: "rejected", reason };
     else last = { kind: remoteProblem(result) === "auth" ? "auth" : "network", reason: gitWords(result) };

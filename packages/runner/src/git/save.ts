@@ -3,7 +3,7 @@
  * happens to its worktree. The worktree stays as it is, its index too: the work is committed through a
  * copy of the index, so a session that goes on notices nothing.
  */
-import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
@@ -104,11 +104,25 @@ function ownRefs(s: Saving): string[] {
   return [trackingRef(wipRef(id)), trackingRef(wipBranchRef(id)), bundledRef(id)];
 }
 
+/**
+ * Known without asking git: the head was handed in, and this session has saved nothing that would be
+ * the answer instead. Where the mirror's refs are packed, files do not tell.
+ */
+async function handedIn(s: Saving): Promise<boolean> {
+  const head = await readHead(s.of.mirror, s.tree);
+  const saved = (await readRecord(s.tree.admin))?.saved ?? [];
+  if (head === null || !saved.includes(head)) return false;
+  const notes = await Promise.all(
+    [...ownRefs(s), "packed-refs"].map((name) => stat(join(s.of.mirror, name)).catch(() => null)),
+  );
+  return notes.every((note) => note === null);
+}
+
 /** The commit that holds all of the work; null when there is nothing to save. */
 async function workCommit(s: Saving): Promise<string | null> {
   const [status, onRemote] = await Promise.all([
     readStatus(s.context, s.tree, s.o.signal),
-    onRemoteBranch(s),
+    handedIn(s).then((known) => known || onRemoteBranch(s)),
   ]);
   if ("ended" in status) throw saveFailure("git_failed", gitWords(status));
   if (status.head === null) return null;

@@ -130,33 +130,37 @@ async function commitWork(s: Settling, status: TreeStatus): Promise<Committed> {
 
 /** `base..head` counted, or null where the mirror lacks one of the two. */
 async function measure(s: Settling, base: string, head: string): Promise<Measured | null> {
-  const at = { gitDir: s.of.mirror };
-  const signal = s.o.signal;
-  const [log, diff] = await Promise.all([
-    s.context.git({
-      at,
-      args: ["log", `--format=%H%x09${HEAD_TRAILER_FORMAT}`, `${base}..${head}`, "--"],
-      signal,
-    }),
-    s.context.git({
-      at,
-      args: ["diff", "--shortstat", "--no-ext-diff", "--no-textconv", `${base}...${head}`, "--"],
-      signal,
-    }),
-  ]);
+  const format = `--format=%x00%H%x09${HEAD_TRAILER_FORMAT}`;
+  const args = ["log", "--shortstat", "--no-ext-diff", "--no-textconv", format, `${base}..${head}`, "--"];
+  const log = await s.context.git({ at: { gitDir: s.of.mirror }, args, signal: s.o.signal });
   if (!log.ok) return null;
-  const lines = log.stdout.split("\n").filter((line) => line !== "");
-  const trailers = lines
-    .filter((line) => !line.endsWith("\t"))
-    .map((line) => line.slice(0, line.indexOf("\t")));
-  const count = (pattern: RegExp): number => Number(pattern.exec(diff.stdout)?.[1] ?? "0");
+  const commits = log.stdout.split("\0").slice(1).map(readCommit);
+  const [only] = commits;
+  // One commit that says what it changed has said it all; more of them may change the same lines.
+  const whole = commits.length === 1 && only !== undefined && only.stat !== "";
   return {
     base,
-    commits: lines.length,
-    additions: count(/(\d+) insertion/),
-    deletions: count(/(\d+) deletion/),
-    trailers,
+    commits: commits.length,
+    ...countLines(whole ? only.stat : await shortStat(s, base, head)),
+    trailers: commits.filter(({ trailers }) => trailers !== "").map(({ commit }) => commit),
   };
+}
+
+/** One commit of `log --shortstat`: its line, an empty one, and what it changed unless it is a merge. */
+function readCommit(text: string): { commit: string; trailers: string; stat: string } {
+  const [line = "", ...stat] = text.split("\n");
+  const [commit = "", trailers = ""] = line.split("\t");
+  return { commit, trailers, stat: stat.join("").trim() };
+}
+
+async function shortStat(s: Settling, base: string, head: string): Promise<string> {
+  const args = ["diff", "--shortstat", "--no-ext-diff", "--no-textconv", `${base}...${head}`, "--"];
+  return (await s.context.git({ at: { gitDir: s.of.mirror }, args, signal: s.o.signal })).stdout;
+}
+
+function countLines(stat: string): Pick<Measured, "additions" | "deletions"> {
+  const count = (pattern: RegExp): number => Number(pattern.exec(stat)?.[1] ?? "0");
+  return { additions: count(/(\d+) insertion/), deletions: count(/(\d+) deletion/) };
 }
 
 async function measureAgainst(s: Settling, head: string, heads: Heads): Promise<Measured> {
