@@ -28,7 +28,8 @@ export class Output {
 
   constructor(options: OutputOptions) {
     this.#options = options;
-    this.#colors = createColors(options.color);
+    // Without a terminal Node leaves `isTTY` undefined, which would be picocolors' own guess: color in CI.
+    this.#colors = createColors(Boolean(options.color));
     this.json = options.json;
     this.terminal = options.terminal && !options.json;
   }
