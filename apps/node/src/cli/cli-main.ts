@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import { runCli } from "./run.ts";
 
 /** Runs this process's command line and sets its exit code. */
@@ -10,8 +11,9 @@ export async function cliMain(argv: readonly string[]): Promise<void> {
   const code = await runCli(argv, {
     env: process.env,
     cwd: process.cwd(),
-    stdoutIsTerminal: process.stdout.isTTY,
-    stdinIsTerminal: process.stdin.isTTY,
+    // `isTTY` would be undefined here, which picocolors takes for its own guess: color in CI.
+    stdoutIsTerminal: isatty(1),
+    stdinIsTerminal: isatty(0),
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     onInterrupt: (stop) => {

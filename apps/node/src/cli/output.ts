@@ -28,8 +28,7 @@ export class Output {
 
   constructor(options: OutputOptions) {
     this.#options = options;
-    // Without a terminal Node leaves `isTTY` undefined, which would be picocolors' own guess: color in CI.
-    this.#colors = createColors(Boolean(options.color));
+    this.#colors = createColors(options.color);
     this.json = options.json;
     this.terminal = options.terminal && !options.json;
   }
