@@ -39,6 +39,29 @@ describe("session tokens", () => {
     });
   });
 
+  it("are proved once: seen again they still end, and still belong to their keys and their purpose", async () => {
+    const token = await signSessionToken(keys, claims, START);
+    const end = START + SESSION_TOKEN_MS + 30_000;
+    const times = [START, end - 1_000, end, START];
+    const expired = [];
+    for (const now of times) expired.push((await verifySessionToken(keys, token, now)).expired);
+    expect(expired).toEqual([false, false, true, false]);
+    await expect(verifyRunnerToken(keys, token, START)).rejects.toMatchObject({ code: "token_invalid" });
+    const others = [key("new", 9)];
+    await expect(verifySessionToken(others, token, START)).rejects.toMatchObject({ code: "token_invalid" });
+    await expect(verifySessionToken(keys, `${token}x`, START)).rejects.toMatchObject({
+      code: "token_invalid",
+    });
+  });
+
+  it("end at the same moment whether they were seen before or not", async () => {
+    const token = await signSessionToken(keys, claims, START);
+    for (const now of [START + SESSION_TOKEN_MS + 29_999, START + SESSION_TOKEN_MS + 30_000]) {
+      const seen = (await verifySessionToken(keys, token, now)).expired;
+      expect((await verifySessionToken([...keys], token, now)).expired).toBe(seen);
+    }
+  });
+
   it("are refused with another key, algorithm, audience or issuer", async () => {
     const wrong = await signSessionToken([key("new", 9)], claims, START);
     const runner = await signRunnerToken(keys, { instanceId: "run_1", townId: "town_1", epoch: 3 }, START);

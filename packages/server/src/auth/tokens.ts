@@ -146,12 +146,46 @@ function sign(keys: readonly SigningKey[], payload: JWTPayload, options: SignOpt
     .sign(key.secret);
 }
 
+interface Proved {
+  payload: JWTPayload;
+  expired: boolean;
+}
+
+/** A runner and its agents show the same few tokens with every call: a signature is checked once. */
+const PROVED_TOKENS = 1_000;
+const proved = new WeakMap<readonly SigningKey[], Map<string, JWTPayload>>();
+
+/** With other keys everything is proved anew; whether a token is past its end is asked every time. */
 async function verify(
   keys: readonly SigningKey[],
   token: string,
   audience: string,
   now: number,
-): Promise<{ payload: JWTPayload; expired: boolean }> {
+): Promise<Proved> {
+  const known = proved.get(keys) ?? new Map<string, JWTPayload>();
+  proved.set(keys, known);
+  const name = `${audience} ${token}`;
+  const payload = known.get(name);
+  if (payload !== undefined) return { payload, expired: isExpired(payload, now) };
+  const found = await prove(keys, token, audience, now);
+  for (const oldest of known.keys()) {
+    if (known.size < PROVED_TOKENS) break;
+    known.delete(oldest);
+  }
+  known.set(name, found.payload);
+  return found;
+}
+
+function isExpired({ exp }: JWTPayload, now: number): boolean {
+  return exp === undefined || exp <= Math.floor(now / 1000) - CLOCK_TOLERANCE_SECONDS;
+}
+
+async function prove(
+  keys: readonly SigningKey[],
+  token: string,
+  audience: string,
+  now: number,
+): Promise<Proved> {
   const keyOf: JWTVerifyGetKey = (header) => {
     const key = keys.slice(0, VERIFYING_KEYS).find(({ kid }) => kid === header.kid);
     if (key === undefined) throw new errors.JWSSignatureVerificationFailed("unknown key");
