@@ -106,8 +106,10 @@ describe("gt_done of a polecat", () => {
         agent.call("gt_done", { summary: "a" }),
       ]);
       await settled(host, worker, await settleAsked(host));
-      const [first, second] = await both;
-      expect(second).toEqual(first);
+      // Whether the second call joins the settle or comes after its end is a race; both say the same.
+      for (const answer of await both) {
+        expect(answer).toMatchObject({ isError: false, data: { outcome: "submitted", head_sha: HEAD } });
+      }
       expect(host.calls.filter(({ path }) => path.endsWith("/settle"))).toHaveLength(1);
     }));
 
