@@ -1,5 +1,6 @@
 export * from "./config.ts";
 export * from "./errors.ts";
+export * from "./forge.ts";
 export * from "./ids.ts";
 export * as limits from "./text.ts";
 export * from "./live.ts";
