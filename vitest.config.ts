@@ -7,7 +7,7 @@ const onNode = { alias: { "#host": at("./test/hosts/node.ts") } };
 const onWorkerd = { alias: { "#host": at("./test/hosts/workerd.ts") } };
 
 /** These packages run on Node and on Workers, and so do their tests. */
-const portable = ["packages/{protocol,town,server}/src/**/*.test.ts"];
+const portable = ["packages/{protocol,town,forge,server}/src/**/*.test.ts"];
 /** Pure, and too much work to do it twice. */
 const simulation = ["packages/simulation/src/**/*.test.ts"];
 const realAgents = ["test/real-agents/**/*.test.ts"];
@@ -38,7 +38,7 @@ export default defineConfig({
         resolve: onNode,
         test: {
           name: "processes",
-          include: ["{packages,apps}/*/src/**/*.test.ts", "test/**/*.test.ts"],
+          include: ["{packages,apps}/*/{src,simulator,conformance}/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...portable, ...simulation, ...realAgents],
           pool: "forks",
           testTimeout: 60_000,

@@ -1,1 +1,2 @@
 export type * from "./forge.ts";
+export type * from "./token.ts";

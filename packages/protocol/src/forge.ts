@@ -54,7 +54,10 @@ export const pullRequest = z.strictObject({
   draft: z.boolean(),
   mergeable: mergeableState,
   head_sha: sha,
+  /** The branch that is asked to be merged. */
   head: z.string(),
+  /** That branch is in another repository, where the town cannot push. */
+  from_fork: z.boolean(),
   base: z.string(),
   title: z.string(),
   author: z.string(),
