@@ -4,6 +4,7 @@
  */
 import { settings } from "./config/store.ts";
 import { audit } from "./audit/audit.ts";
+import { breakerController } from "./breaker/breaker.ts";
 import { beadController } from "./controllers/beads.ts";
 import { convoyController } from "./controllers/convoys.ts";
 import { dispatchController } from "./controllers/dispatch.ts";
@@ -36,6 +37,7 @@ const CONTROLLERS: Record<EntityKind, Controller> = {
   mayor: mayorController,
   rig: rigController,
   escalation: escalationController,
+  breaker: breakerController,
   runner: runnerController,
 };
 

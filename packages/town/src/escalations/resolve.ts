@@ -3,6 +3,7 @@ import { GastownError } from "@gastown/protocol";
 import { closeIssue, retryIssue, retryMerge } from "../beads/commands.ts";
 import { findBead } from "../beads/bead-row.ts";
 import { isBroken } from "../beads/done.ts";
+import { BREAKER, resumeBreaker } from "../breaker/breaker.ts";
 import { closeConvoy, retryConvoy } from "../convoys/commands.ts";
 import { members } from "../convoys/convoys.ts";
 import type { Ctx } from "../kernel/context.ts";
@@ -66,6 +67,7 @@ function startAgain(ctx: Ctx, row: EscalationRow): void {
 }
 
 function carryOut(ctx: Ctx, row: EscalationRow, choice: string): void {
+  if (row.subject === BREAKER) return resumeBreaker(ctx);
   const merge = mergeRow(ctx, row.subject);
   if (merge) return onMerge(ctx, merge, choice);
   if (row.subject.startsWith("convoy_")) return onConvoy(ctx, row.subject, choice);

@@ -14,6 +14,7 @@ export type EntityKind =
   | "mayor"
   | "rig"
   | "escalation"
+  | "breaker"
   | "runner";
 
 /** Due at `at` (epoch ms), or earlier where it was due earlier already. */

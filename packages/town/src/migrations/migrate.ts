@@ -2,8 +2,9 @@
 import { GastownError } from "@gastown/protocol";
 import type { Sql } from "../kernel/sql.ts";
 import { initial } from "./0001-initial.ts";
+import { breaker } from "./0002-breaker.ts";
 
-const MIGRATIONS: readonly string[] = [initial];
+const MIGRATIONS: readonly string[] = [initial, breaker];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**

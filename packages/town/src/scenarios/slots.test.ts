@@ -48,3 +48,47 @@ describe("slots", () => {
       expect(h.town.bead(bead.id).status).toBe("closed");
     }));
 });
+
+describe("the slots of the town", () => {
+  it("go to the most urgent work of all rigs, whichever rig is asked first", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const other = h.town.addRig({ name: "other", gitUrl: "/repo/other.git" }, PERSON).id;
+      h.town.setConfig({ limits: { max_agents: 1 } }, PERSON);
+      h.auto.done = false;
+      h.town.pause("", PERSON);
+      for (let i = 0; i < 3; i++) h.town.sling(h.rig, { title: `a${i}` }, { held: false }, PERSON);
+      h.town.sling(other, { title: "urgent", priority: "high" }, { held: false }, PERSON);
+      h.settle();
+      h.town.resume(PERSON);
+      h.settle();
+      expect(h.bead("urgent").status).toBe("in_progress");
+      expect(h.bead("a0").status).toBe("open");
+    }));
+
+  it("go to the older work of equal priority, so that no rig starves another", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const other = h.town.addRig({ name: "other", gitUrl: "/repo/other.git" }, PERSON).id;
+      h.town.setConfig({ limits: { max_agents: 1 } }, PERSON);
+      h.settle();
+      const order: string[] = [];
+      h.on.start_session = ({ plan }) => {
+        if (plan.role === "polecat") order.push(plan.bead?.title ?? "");
+        return { type: "done" };
+      };
+      h.town.pause("", PERSON);
+      for (const [rig, title] of [
+        [h.rig, "a0"],
+        [other, "b0"],
+        [h.rig, "a1"],
+        [other, "b1"],
+      ] as const) {
+        h.advance(1_000);
+        h.town.sling(rig, { title }, { held: false }, PERSON);
+      }
+      h.town.resume(PERSON);
+      h.settle();
+      expect(order).toEqual(["a0", "b0", "a1", "b1"]);
+    }));
+});

@@ -4,6 +4,7 @@
  */
 import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
+import { breakerSawEnd } from "../breaker/breaker.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { unschedule } from "../kernel/schedule.ts";
@@ -61,6 +62,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   if (!end.gone) tidyUp(ctx, session, end.outcome);
   if (end.outcome === "refused") recordRefusal(ctx, session, end.reason);
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);
+  breakerSawEnd(ctx, session, end);
 }
 
 /** Asks the runner to let go of it: after its turn where it finished, at once where it did not. */

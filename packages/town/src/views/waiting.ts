@@ -1,13 +1,13 @@
 /** What something waits for, in the shape that people and scripts see (spec/api.md §3.6). */
-import type { WaitingOn } from "@gastown/protocol";
+import { waitingCode, type WaitingCode, type WaitingOn } from "@gastown/protocol";
 import type { BeadRow } from "../beads/bead-row.ts";
 import { readWaiting, type StoredWaiting } from "../beads/waiting.ts";
-import { readGate } from "../controllers/dispatch.ts";
+import { readGate, type SharedGate } from "../controllers/dispatch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { latestMergeOf, mergeRow } from "../reviews/merge-row.ts";
 
-/** The first that holds: the bead's own reason, then its rig's gate, then its place in the queue. */
+/** The first that holds, in the order of `waitingCode`: the bead's own reason, its rig's gate, its place in the queue. */
 export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
   if (row.type === "merge_request") return mergeWaiting(ctx, row.id);
   if (row.status === "in_review") {
@@ -16,12 +16,21 @@ export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
   }
   if (row.type !== "issue" || row.status !== "open") return undefined;
   const own = readWaiting(row.waiting);
-  if (own) return toWaitingOn(ctx, own);
-  if (!row.rig_id || row.ready === 0) return undefined;
-  const rig = ctx.sql.get<{ gate: string | null }>("select gate from rigs where id = ?", row.rig_id);
-  const gate = rig ? readGate(rig) : null;
-  if (gate) return toWaitingOn(ctx, gate);
-  return noSlot(ctx, row);
+  const gate = gateOf(ctx, row);
+  if (own && !(gate && comesBefore(gate.code, own.code))) return toWaitingOn(ctx, own);
+  if (!row.rig_id || (own === null && row.ready === 0)) return undefined;
+  return gate ? toWaitingOn(ctx, gate) : noSlot(ctx, row);
+}
+
+function gateOf(ctx: Ctx, row: BeadRow): SharedGate | null {
+  const rig = row.rig_id
+    ? ctx.sql.get<{ gate: string | null }>("select gate from rigs where id = ?", row.rig_id)
+    : undefined;
+  return rig ? readGate(rig) : null;
+}
+
+function comesBefore(one: WaitingCode, other: WaitingCode): boolean {
+  return waitingCode.options.indexOf(one) < waitingCode.options.indexOf(other);
 }
 
 function noSlot(ctx: Ctx, row: BeadRow): WaitingOn {
