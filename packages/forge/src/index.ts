@@ -1,2 +1,3 @@
 export type * from "./forge.ts";
 export type * from "./token.ts";
+export * from "./tokens/index.ts";

@@ -4,6 +4,7 @@
  * A setting exists here only if some code honours it.
  */
 import { z } from "zod";
+import { rigCredentials, townCredentials } from "./credentials.ts";
 import { convoyMode, mergeMethod } from "./states.ts";
 import { text } from "./text.ts";
 
@@ -85,6 +86,7 @@ export const rigConfig = z.strictObject({
     .optional(),
   permissions: z.strictObject({ polecat: permission.optional(), refinery: permission.optional() }).optional(),
   setup: z.array(setupSpec).max(20).optional(),
+  credentials: rigCredentials.optional(),
 });
 export type RigConfig = z.infer<typeof rigConfig>;
 
@@ -98,6 +100,7 @@ export const townConfig = z.strictObject({
     })
     .optional(),
   small_model: model.optional(),
+  credentials: townCredentials.optional(),
   role_models: z
     .strictObject({ mayor: model.optional(), polecat: model.optional(), refinery: model.optional() })
     .optional(),

@@ -1,4 +1,5 @@
 export * from "./config.ts";
+export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./forge.ts";
 export * from "./ids.ts";
