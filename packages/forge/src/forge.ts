@@ -2,8 +2,9 @@
  * The one interface to a repository's hosting (spec/review.md §4, §6). GitHub, GitLab and plain git
  * implement it and pass `conformance`; what one of them cannot do is `unsupported`, a typed answer.
  *
- * No method throws for what a forge says or fails to say: that is in the answer. Each resolves its
- * token at the moment of the call. Each that changes something looks first, so a repeat is harmless.
+ * No method throws for what a forge says or fails to say: that is in the answer. What it throws is
+ * the reason of the caller's own `signal`. Each resolves its token at the moment of every request.
+ * Each that changes something looks first, so a repeat is harmless.
  */
 import type {
   ForgeError,
@@ -17,6 +18,8 @@ import type {
 export type Unsupported = { kind: "unsupported"; what: string };
 export type Answer<T> = { kind: "ok"; value: T } | Unsupported | ForgeError;
 
+export type MergeMethod = "merge" | "squash" | "rebase";
+
 export interface InlineComment {
   path: string;
   line: number | null;
@@ -26,8 +29,11 @@ export interface InlineComment {
 /** What a permission check of setup and preview needs to know (spec/api.md §3.1). */
 export interface RepositoryFacts {
   defaultBranch: string;
+  /** Null: the forge did not say. */
   canPush: boolean | null;
-  mergeMethods: readonly ("merge" | "squash" | "rebase")[];
+  /** Empty: the forge did not say. */
+  mergeMethods: readonly MergeMethod[];
+  /** Whether the default branch takes merges through a queue or train only; null: it could not be read. */
   mergeQueueRequired: boolean | null;
 }
 
@@ -56,7 +62,7 @@ export interface Forge {
     input: {
       url: string;
       headSha: string;
-      method: "merge" | "squash" | "rebase";
+      method: MergeMethod;
       title: string;
       message: string;
     },
@@ -78,13 +84,19 @@ export interface Forge {
     signal: AbortSignal,
   ): Promise<Answer<{ resolved: true }>>;
 
-  /** Already there at that head: success. */
+  /** Already there at that head: success. At another: `http_error` 409, and it is left alone. */
   createBranch(
     input: { branch: string; headSha: string },
     signal: AbortSignal,
   ): Promise<Answer<{ headSha: string }>>;
-  /** Already gone: success. */
-  deleteBranch(input: { branch: string }, signal: AbortSignal): Promise<Answer<{ deleted: boolean }>>;
+  /**
+   * Only while it stands at `headSha`: `stands_at` is the other head at which it is left alone.
+   * Already gone: not deleted, and null.
+   */
+  deleteBranch(
+    input: { branch: string; headSha: string },
+    signal: AbortSignal,
+  ): Promise<Answer<{ deleted: boolean; stands_at: string | null }>>;
 
   /** Null: there is no such file at that ref. */
   readFile(input: { path: string; ref: string }, signal: AbortSignal): Promise<Answer<string | null>>;

@@ -1,0 +1,107 @@
+/** Branches, and what is in them. */
+import { limits } from "@gastown/protocol";
+import { z } from "zod";
+import { ForgeFailure, refusedWith, unlessStatus } from "../failure.ts";
+import { parsed } from "../transport/parse.ts";
+import type { GitHubCall } from "./call.ts";
+
+const reference = z.object({ object: z.object({ sha: limits.sha }) });
+
+/** The head of a branch; null: there is none. */
+async function readHead(call: GitHubCall, branch: string): Promise<string | null> {
+  const found = await unlessStatus([404], () =>
+    call.octokit.request("GET /repos/{owner}/{repo}/git/ref/{ref}", { ...call.at, ref: `heads/${branch}` }),
+  );
+  return found === null ? null : parsed("github", reference, found.data).object.sha;
+}
+
+const elsewhere = (head: string): ForgeFailure =>
+  new ForgeFailure({
+    kind: "http_error",
+    provider: "github",
+    status: 409,
+    status_text: `the branch stands at ${head}`,
+    transient: false,
+  });
+
+export async function createBranch(
+  call: GitHubCall,
+  input: { branch: string; headSha: string },
+): Promise<{ headSha: string }> {
+  const before = await readHead(call, input.branch);
+  if (before === input.headSha) return { headSha: before };
+  if (before !== null) throw elsewhere(before);
+  try {
+    const { data } = await call.octokit.request("POST /repos/{owner}/{repo}/git/refs", {
+      ...call.at,
+      ref: `refs/heads/${input.branch}`,
+      sha: input.headSha,
+    });
+    return { headSha: parsed("github", reference, data).object.sha };
+  } catch (thrown) {
+    const raced = refusedWith([422], thrown) ? await readHead(call, input.branch) : null;
+    if (raced === null) throw thrown;
+    if (raced !== input.headSha) throw elsewhere(raced);
+    return { headSha: raced };
+  }
+}
+
+/** GitHub deletes without a condition: between the look and the act a push may be lost to it. */
+export async function deleteBranch(
+  call: GitHubCall,
+  input: { branch: string; headSha: string },
+): Promise<{ deleted: boolean; stands_at: string | null }> {
+  const head = await readHead(call, input.branch);
+  if (head !== input.headSha) return { deleted: false, stands_at: head };
+  const deleted = await unlessStatus([404, 422], () =>
+    call.octokit.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", {
+      ...call.at,
+      ref: `heads/${input.branch}`,
+    }),
+  );
+  return { deleted: deleted !== null, stands_at: null };
+}
+
+/** Null: no file there. That the ref itself can be read is asked where the answer is "not found". */
+export async function readFile(
+  call: GitHubCall,
+  input: { path: string; ref: string },
+): Promise<string | null> {
+  const found = await unlessStatus([404], () =>
+    call.octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
+      ...call.at,
+      ...input,
+      mediaType: { format: "raw" },
+    }),
+  );
+  if (found === null) {
+    await call.octokit.request("GET /repos/{owner}/{repo}/commits/{ref}", { ...call.at, ref: input.ref });
+    return null;
+  }
+  // A folder is answered as JSON.
+  const text: unknown = found.data;
+  return typeof text === "string" ? text : null;
+}
+
+export async function contains(
+  call: GitHubCall,
+  input: { branch: string; commit: string },
+): Promise<boolean> {
+  const compared = await unlessStatus([404], () =>
+    call.octokit.request("GET /repos/{owner}/{repo}/compare/{basehead}", {
+      ...call.at,
+      basehead: `${input.commit}...${input.branch}`,
+      per_page: 1,
+    }),
+  );
+  if (compared !== null) {
+    const comparison = z.object({ status: z.enum(["ahead", "identical", "behind", "diverged"]) });
+    return ["ahead", "identical"].includes(parsed("github", comparison, compared.data).status);
+  }
+  // No such commit is in no branch; but no such branch, or no access, proves nothing.
+  await call.octokit.request("GET /repos/{owner}/{repo}/git/ref/{ref}", {
+    ...call.at,
+    ref: `heads/${input.branch}`,
+  });
+  return false;
+}
