@@ -171,6 +171,9 @@ export const mergeRequest = z.strictObject({
 });
 export type MergeRequestBody = z.infer<typeof mergeRequest>;
 
+/** `POST /refresh-token`: the runner's own credential towards its town. Restarts nothing. */
+export const refreshTokenRequest = z.strictObject({ token: text(1, 8_000) });
+
 export const acceptedAnswer = z.strictObject({ accepted: z.literal(true) });
 
 export const healthAnswer = z.object({

@@ -19,8 +19,11 @@ export interface SigningKey {
 
 /** One-time secrets that the host hands to the runner processes that it starts. */
 export interface BootSecrets {
-  /** True exactly once per secret, within 5 minutes of its making, for its own town. */
-  consume(townId: string, secret: string): boolean | Promise<boolean>;
+  /**
+   * True within 5 minutes of a secret's making, for its own town and for the first instance that
+   * shows it: that may show it again, because the first answer may have been lost on its way.
+   */
+  consume(townId: string, secret: string, instanceId: string): boolean | Promise<boolean>;
 }
 
 /** One agent runtime as `GET /api/runtimes` tells it (spec/api.md §3.1). */

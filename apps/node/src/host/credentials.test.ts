@@ -63,17 +63,19 @@ describe("the signing keys", () => {
 });
 
 describe("a boot secret", () => {
-  it("is good once, for its own town, for five minutes", () => {
+  it("is good for one instance of its own town, again when its answer was lost, for five minutes", () => {
     let now = 0;
     const secrets = new BootSecretStore(() => now);
     const one = secrets.issue("town_a");
     const two = secrets.issue("town_a");
-    expect(secrets.consume("town_b", one)).toBe(false);
-    expect(secrets.consume("town_a", `${one}x`)).toBe(false);
+    expect(secrets.consume("town_b", one, "run_1")).toBe(false);
+    expect(secrets.consume("town_a", `${one}x`, "run_1")).toBe(false);
     now = 299_999;
-    expect(secrets.consume("town_a", one)).toBe(true);
-    expect(secrets.consume("town_a", one)).toBe(false);
+    expect(secrets.consume("town_a", one, "run_1")).toBe(true);
+    expect(secrets.consume("town_a", one, "run_1")).toBe(true);
+    expect(secrets.consume("town_a", one, "run_2")).toBe(false);
     now = 300_000;
-    expect(secrets.consume("town_a", two)).toBe(false);
+    expect(secrets.consume("town_a", one, "run_1")).toBe(false);
+    expect(secrets.consume("town_a", two, "run_1")).toBe(false);
   });
 });

@@ -68,9 +68,17 @@ function decode(key: { kid: string; secret: string }): SigningKey {
   return { kid: key.kid, secret: new Uint8Array(Buffer.from(key.secret, "base64")) };
 }
 
+interface BootSecret {
+  readonly townId: string;
+  readonly hash: Buffer;
+  readonly expiresAt: number;
+  /** Who has used it; nobody else may. */
+  usedBy: string | null;
+}
+
 /** One-use secrets for the runners that this process starts; kept hashed, in memory only. */
 export class BootSecretStore implements BootSecrets {
-  readonly #secrets: { readonly townId: string; readonly hash: Buffer; readonly expiresAt: number }[] = [];
+  readonly #secrets: BootSecret[] = [];
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -80,16 +88,21 @@ export class BootSecretStore implements BootSecrets {
   issue(townId: string): string {
     const secret = newSecret("gtb_");
     this.#forgetExpired();
-    this.#secrets.push({ townId, hash: digest(secret), expiresAt: this.#now() + BOOT_SECRET_MS });
+    this.#secrets.push({
+      townId,
+      hash: digest(secret),
+      expiresAt: this.#now() + BOOT_SECRET_MS,
+      usedBy: null,
+    });
     return secret;
   }
 
-  consume(townId: string, secret: string): boolean {
+  consume(townId: string, secret: string, instanceId: string): boolean {
     this.#forgetExpired();
     const hash = digest(secret);
-    const index = this.#secrets.findIndex((one) => one.townId === townId && timingSafeEqual(one.hash, hash));
-    if (index === -1) return false;
-    this.#secrets.splice(index, 1);
+    const found = this.#secrets.find((one) => one.townId === townId && timingSafeEqual(one.hash, hash));
+    if (found === undefined || (found.usedBy ?? instanceId) !== instanceId) return false;
+    found.usedBy = instanceId;
     return true;
   }
 

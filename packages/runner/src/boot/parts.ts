@@ -34,6 +34,7 @@ export interface Parts {
   readonly heartbeats: Heartbeats;
   readonly registry: Registry;
   readonly effects: Effects;
+  readonly redactor: Redactor;
 }
 
 export type MakeGit = (options: GitWorkspaceOptions) => GitWorkspace;
@@ -119,5 +120,6 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     heartbeats,
     registry,
     effects,
+    redactor,
   };
 }

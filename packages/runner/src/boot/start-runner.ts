@@ -4,6 +4,7 @@
  * arrives meanwhile waits for its own directory only, never for boot as a whole.
  */
 import { realpathSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { HealthAnswer, RegisterAnswer, StartRequest } from "@gastown/protocol";
 import { controlApp, listen } from "../control/server.ts";
 import type { Listening, Progress } from "../control/server.ts";
@@ -11,6 +12,7 @@ import { createGitWorkspace } from "../git/index.ts";
 import type { RunnerOptions } from "../options.ts";
 import { processStartTime } from "../processes/process-table.ts";
 import { reapEarlier } from "../processes/reap.ts";
+import { ResumePlaces } from "../sessions/resume-places.ts";
 import { abandon, drain } from "./drain.ts";
 import type { DrainReason } from "./drain.ts";
 import { saveLeftover } from "./leftovers.ts";
@@ -19,6 +21,9 @@ import type { MakeGit, Parts } from "./parts.ts";
 import { register } from "./register.ts";
 import { removeRunnerFile, writeRunnerFile } from "./runner-file.ts";
 import { lockWorkDirectory } from "./work-lock.ts";
+
+/** How long a resume may keep the ones behind it waiting, in milliseconds. */
+const RESUME_PATIENCE_MS = 10_000;
 
 export interface RunnerExit {
   /** For the process: 0 when everything was left in order. */
@@ -53,6 +58,7 @@ export class Runner {
   readonly #startedAt = new Date().toISOString();
   /** Held only until the town has taken it. */
   #bootSecret: string;
+  #booted: Promise<void> | null = null;
   #control: Listening | null = null;
   #progress: Progress = { phase: "booting", done: 0, total: 0 };
   #epoch = 0;
@@ -96,7 +102,7 @@ export class Runner {
   }
 
   async listen(): Promise<void> {
-    const { bearer, registry, effects, git, instanceId, root } = this.#parts;
+    const { bearer, registry, effects, git, town, redactor, instanceId, root } = this.#parts;
     const app = controlApp({
       bearer,
       registry,
@@ -105,6 +111,10 @@ export class Runner {
       log: this.#options.log,
       health: () => this.#health(),
       progress: () => (registry.draining ? { ...this.#progress, phase: "draining" } : this.#progress),
+      refreshToken: (token) => {
+        redactor.add(token);
+        town.useToken(token);
+      },
       drain: ({ reason, wait_ms }) => this.#leave("drained", reason, wait_ms),
     });
     this.#control = await listen(app);
@@ -118,8 +128,16 @@ export class Runner {
     });
   }
 
-  /** Everything that may wait for the town; a refused registration ends the runner. */
-  async boot(): Promise<void> {
+  /**
+   * Everything that may wait for the town; a refused registration ends the runner. Called again, also
+   * at the same time, it is the same boot.
+   */
+  boot(): Promise<void> {
+    this.#booted ??= this.#boot();
+    return this.#booted;
+  }
+
+  async #boot(): Promise<void> {
     const { root, instanceId, town, bearer } = this.#parts;
     const { log, version } = this.#options;
     try {
@@ -129,7 +147,7 @@ export class Runner {
       const answer = await register(town, request, this.#bootSecret, log, this.#ended.signal);
       this.#bootSecret = "";
       this.#epoch = answer.epoch;
-      town.useToken(answer.token);
+      town.useFirstToken(answer.token);
       await this.#resume(answer.desired);
       this.#progress = { ...this.#progress, phase: "ready" };
       this.#ready.resolve();
@@ -152,36 +170,41 @@ export class Runner {
     };
   }
 
-  /** Takes up the town's sessions, all at once, the mayor first, and saves what others left. */
+  /**
+   * Takes up the town's sessions, the mayor first, the others a few at a time, and saves what the
+   * rest left. Only boot waits here: a fresh start takes no part in it.
+   */
   async #resume(desired: RegisterAnswer["desired"]): Promise<void> {
-    const { registry, heartbeats } = this.#parts;
+    const { heartbeats } = this.#parts;
     this.#progress = { phase: "resuming", done: 0, total: desired.length };
-    for (const request of desired) this.#start(request);
-    const resumed = registry.live().map(async (session) => {
-      await session.opened;
+    const places = new ResumePlaces(2 * availableParallelism(), RESUME_PATIENCE_MS);
+    const resumed = desired.map(async (request) => {
+      await this.#start(request, places);
       this.#progress = { ...this.#progress, done: this.#progress.done + 1 };
     });
-    const saved = this.#saveLeftovers(desired);
+    const saved = this.#saveLeftovers();
     await heartbeats.now();
     await Promise.all([...resumed, ...saved]);
   }
 
   /** One failed resume is reported for that session and stops nobody else. */
-  #start(request: StartRequest): void {
+  async #start(request: StartRequest, places: ResumePlaces): Promise<void> {
+    const { registry } = this.#parts;
     try {
-      this.#parts.registry.start(request);
+      registry.start(request, request.role === "mayor" ? null : places);
     } catch (thrown) {
-      this.#parts.registry.refuse(request, thrown);
+      registry.refuse(request, thrown);
+      return;
     }
+    await registry.get(request.session_id).opened;
   }
 
-  /** A slot that is wanted again saves by itself what was left, before it touches the directory. */
-  #saveLeftovers(desired: readonly StartRequest[]): Promise<void>[] {
+  /** A slot that a session has saves by itself what was left, before it touches the directory. */
+  #saveLeftovers(): Promise<void>[] {
     const { registry, slots, git, sender } = this.#parts;
-    const wanted = new Set(desired.map(({ agent }) => agent.id));
     return slots
       .all()
-      .filter((record) => !record.saved && !wanted.has(record.agent_id))
+      .filter((record) => !record.saved && !registry.uses(record.agent_id))
       .map((record) => {
         const saving = saveLeftover({ git, slots, sender, log: this.#options.log }, record);
         return registry.hold(record.agent_id, saving);

@@ -1,6 +1,8 @@
 /** The one HTTP client towards the town (spec/api.md §3.16). */
 import { GastownError, isErrorCode, RetryableError } from "@gastown/protocol";
 import { z } from "zod";
+import { abortable } from "../wait.ts";
+import { Credential } from "./credential.ts";
 
 const errorBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -18,28 +20,32 @@ export const anyAnswer: z.ZodType = z.unknown();
 
 export class TownClient {
   readonly #base: string;
-  #token: string | null = null;
-  readonly #registered: Promise<void>;
-  #markRegistered: () => void = () => undefined;
+  readonly #credential = new Credential();
   readonly #onFenced: () => void;
 
   /** `onFenced` is told when a newer instance has taken over: this one must stop. */
   constructor(apiUrl: string, townId: string, onFenced: () => void) {
     this.#base = `${apiUrl.replace(/\/$/, "")}/api/towns/${townId}/`;
     this.#onFenced = onFenced;
-    this.#registered = new Promise((done) => {
-      this.#markRegistered = done;
-    });
   }
 
   /** Resolves when there is a token to call with. */
   get registered(): Promise<void> {
-    return this.#registered;
+    return this.#credential.known;
   }
 
+  get isRegistered(): boolean {
+    return this.#credential.isKnown;
+  }
+
+  /** A renewed or pushed token: every later call uses it, and nothing is restarted. */
   useToken(token: string): void {
-    this.#token = token;
-    this.#markRegistered();
+    this.#credential.renew(token);
+  }
+
+  /** The token of the registration's answer. */
+  useFirstToken(token: string): void {
+    this.#credential.register(token);
   }
 
   /**
@@ -48,7 +54,10 @@ export class TownClient {
    * @throws GastownError with the town's code for every refusal
    */
   async post<T>(path: string, body: string, options: CallOptions<T>): Promise<T> {
-    const response = await this.#send(path, body, options);
+    const response = await this.#call(path, body, options).catch((error: unknown) => {
+      if (options.signal?.aborted === true) throw options.signal.reason;
+      throw unreachable(error);
+    });
     const text = await response.text().catch((error: unknown) => {
       throw unreachable(error);
     });
@@ -58,20 +67,22 @@ export class TownClient {
     throw notUnderstood(path);
   }
 
-  async #send<T>(path: string, body: string, options: CallOptions<T>): Promise<Response> {
-    const token = options.token ?? this.#token;
+  /**
+   * One call with the newest credential; where the town does not take that one (yet), with the one
+   * before it. What comes before the registration's answer (a fresh start, say) waits for that.
+   */
+  async #call<T>(path: string, body: string, options: CallOptions<T>): Promise<Response> {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? 30_000);
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
-    const headers = {
-      "content-type": "application/json",
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    const send = (token: string): Promise<Response> => {
+      const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+      return fetch(this.#base + path, { method: "POST", headers, body, signal, redirect: "error" });
     };
-    try {
-      return await fetch(this.#base + path, { method: "POST", headers, body, signal, redirect: "error" });
-    } catch (error) {
-      if (options.signal?.aborted === true) throw options.signal.reason;
-      throw unreachable(error);
-    }
+    if (options.token !== undefined) return send(options.token);
+    await abortable(this.registered, signal);
+    const [newest = "", previous] = this.#credential.candidates();
+    const response = await send(newest);
+    return response.status === 401 && previous !== undefined ? send(previous) : response;
   }
 
   #refusal(status: number, text: string, path: string): GastownError {

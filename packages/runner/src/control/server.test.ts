@@ -35,6 +35,7 @@ beforeEach(() => {
     }),
     progress: () => ({ phase: "ready", done: 0, total: 0 }),
     drain: (request) => drains.push(request),
+    refreshToken: () => undefined,
     log: () => undefined,
   });
 });
@@ -54,6 +55,7 @@ async function call(
 const ROUTES: [string, string][] = [
   ["GET", "/health"],
   ["GET", "/ready"],
+  ["POST", "/refresh-token"],
   ["POST", "/drain"],
   ["POST", "/agents/start"],
   ["POST", "/agents/sess_1/settle"],

@@ -1,6 +1,6 @@
 /** The control server (spec/runner.md §1): loopback, a bearer on every route, typed errors. */
 import { createAdaptorServer } from "@hono/node-server";
-import { drainRequest, ensureError, GastownError } from "@gastown/protocol";
+import { drainRequest, ensureError, GastownError, refreshTokenRequest } from "@gastown/protocol";
 import type { ErrorBody, HealthAnswer } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -28,6 +28,8 @@ export interface ControlOptions {
   readonly health: () => HealthAnswer;
   readonly progress: () => Progress;
   readonly drain: (request: z.infer<typeof drainRequest>) => void;
+  /** A new credential towards the town, from now on. */
+  readonly refreshToken: (token: string) => void;
   readonly log: Log;
 }
 
@@ -53,6 +55,10 @@ export function controlApp(options: ControlOptions): Hono {
   app.use(requireBearer(options.bearer));
   app.get("/health", (c) => c.json(options.health()));
   app.get("/ready", (c) => c.json(options.progress()));
+  app.post("/refresh-token", async (c) => {
+    options.refreshToken((await jsonBody(c, refreshTokenRequest)).token);
+    return c.json({ refreshed: true });
+  });
   app.post("/drain", async (c) => {
     options.drain(await jsonBody(c, drainRequest));
     return c.json({ accepted: true }, 202);

@@ -7,6 +7,7 @@ import type { HeartbeatSession, SessionEnded, StartAnswer, StartRequest } from "
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import { reasonOf } from "./refusal.ts";
+import type { ResumePlaces } from "./resume-places.ts";
 import { Session } from "./session.ts";
 
 interface Slot {
@@ -60,7 +61,7 @@ export class Registry {
    * @throws GastownError `session_fenced` below the directory's newest epoch, `draining`,
    * `runtime_missing`
    */
-  start(request: StartRequest): StartAnswer {
+  start(request: StartRequest, places: ResumePlaces | null = null): StartAnswer {
     const known = this.#sessions.get(request.session_id);
     if (known !== undefined && known.epoch === request.epoch) return this.#answer(known);
     const slot = this.#slotOf(request.agent.id);
@@ -75,10 +76,15 @@ export class Registry {
     this.#sessions.set(request.session_id, session);
     slot.epoch = request.epoch;
     slot.current = session;
-    session.begin(slot.free);
+    session.begin(places === null ? slot.free : places.turn(slot.free, session));
     slot.free = session.gone;
     void session.gone.then(() => this.#forgetOldest());
     return this.#answer(session);
+  }
+
+  /** Whether a session has that agent's directory, or waits for it. */
+  uses(agentId: string): boolean {
+    return this.#slots.get(agentId)?.current?.isGone === false;
   }
 
   /** Keeps a directory from being used until `work` is over. */

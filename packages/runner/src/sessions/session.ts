@@ -115,6 +115,11 @@ export class Session {
     return this.#opening;
   }
 
+  /** Aborts when it is to end, whatever it is doing. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
   get isGone(): boolean {
     return this.#state === "gone";
   }

@@ -79,6 +79,12 @@ export class FakeTown {
   readonly down: Set<string> = new Set();
   /** Answers a tool call instead of the default. */
   onCall: ((call: ToolCall) => Promise<ToolAnswer | null> | ToolAnswer | null) | null = null;
+  /** Runs when a registration was taken; answers instead of the town where it gives something. */
+  onRegister: (() => Promise<Response | undefined>) | null = null;
+  /** The credential of every call, by the last part of its path. */
+  readonly credentials: { readonly call: string; readonly token: string }[] = [];
+  /** Credentials that are answered 401. */
+  readonly refusedTokens: Set<string> = new Set();
   /** Renewed tokens for the next heartbeat answer, by session. */
   readonly renewals: Map<string, string> = new Map();
   epoch = 10;
@@ -143,6 +149,10 @@ export class FakeTown {
       if (this.fenced && /^(runner|sessions\/[^/]+\/(?!mcp))/.test(path)) {
         return c.json({ error: { code: "runner_fenced", message: "a newer runner has registered" } }, 409);
       }
+      const token = (c.req.header("authorization") ?? "").replace("Bearer ", "");
+      if (!path.endsWith("/mcp")) this.credentials.push({ call: path.split("/").at(-1) ?? "", token });
+      if (this.refusedTokens.has(token))
+        return c.json({ error: { code: "token_invalid", message: "not taken (yet)" } }, 401);
       await next();
       return this.facts.changed();
     });
@@ -158,8 +168,13 @@ export class FakeTown {
       if (c.req.header("authorization") !== `Bearer ${BOOT_SECRET}`) {
         return c.json({ error: { code: "token_invalid", message: "wrong boot secret" } }, 401);
       }
-      this.registrations.push(registerRequest.parse(await c.req.json()));
-      this.epoch += 100;
+      const request = registerRequest.parse(await c.req.json());
+      const again = this.registrations.at(-1)?.instance_id === request.instance_id;
+      this.registrations.push(request);
+      if (!again) this.epoch += 100;
+      this.facts.changed();
+      const instead = await this.onRegister?.();
+      if (instead !== undefined) return instead;
       const desired = this.desired.map((start, i) => ({ ...start, epoch: this.epoch + i + 1, resume: true }));
       return c.json({
         epoch: this.epoch,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PrimeContext, RigRef, StartRequest } from "@gastown/protocol";
 import { startRunner } from "../boot/start-runner.ts";
+import type { MakeGit } from "../boot/parts.ts";
 import type { Runner } from "../boot/start-runner.ts";
 import type { RunnerOptions } from "../options.ts";
 import { newId } from "../ulid.ts";
@@ -70,15 +71,24 @@ export class World {
       scripted: { command: process.execPath, args: [SCRIPTED_PROGRAM] },
       heartbeatMs: 500,
       cancelMs: 1_000,
-      log: (event, data) => this.logs.push({ event, data }),
+      log: (event, data) => {
+        this.logs.push({ event, data });
+        this.town.facts.changed();
+      },
       ...more,
     };
   }
 
   async runner(more: Partial<RunnerOptions> = {}): Promise<Runner> {
-    const runner = await startRunner(this.options(more));
-    this.#runners.push(runner);
+    const runner = await this.booting(more);
     await runner.ready;
+    return runner;
+  }
+
+  /** A runner that listens; what it resumes may still be under way. */
+  async booting(more: Partial<RunnerOptions> = {}, makeGit?: MakeGit): Promise<Runner> {
+    const runner = await startRunner(this.options(more), makeGit);
+    this.#runners.push(runner);
     return runner;
   }
 

@@ -49,7 +49,7 @@ const beat = (host: TownHost, worker?: Working): Promise<Answer> =>
 const codeOf = (answer: Answer): unknown => (answer.body["error"] as { code?: string } | undefined)?.code;
 
 describe("registration", () => {
-  it("takes a boot secret once, and gives a token of a new epoch", () =>
+  it("takes a boot secret from one instance, again when its answer was lost, and gives a token of a new epoch", () =>
     withTown(async (host) => {
       const body = {
         instance_id: INSTANCE,
@@ -71,14 +71,18 @@ describe("registration", () => {
         bearer: "b",
         instanceId: INSTANCE,
       });
-      expect(codeOf(await register({ authorization: "Bearer boot-secret" }))).toBe("token_invalid");
+      const again = await register({ authorization: "Bearer boot-secret" });
+      expect(registerAnswer.parse(again.body)).toMatchObject({ epoch: 1 });
+      const other = { ...body, instance_id: NEWER };
+      const stolen = host.ask("POST", `${T}/runner/register`, other, { authorization: "Bearer boot-secret" });
+      expect(codeOf(await stolen)).toBe("token_invalid");
     }));
 
   it("of a newer instance gives it the live sessions with new tokens, and fences the older one", () =>
     withTown(async (host) => {
       const worker = await working(host, await host.readyRig());
       const older = host.runnerToken;
-      host.ports.bootSecret.value = "boot-secret";
+      host.ports.bootSecret.usedBy = null;
       const body = { instance_id: NEWER, version: "0", control: { url: "http://127.0.0.1:10", bearer: "c" } };
       const answer = registerAnswer.parse(
         (await host.ask("POST", `${T}/runner/register`, body, { authorization: "Bearer boot-secret" })).body,

@@ -66,7 +66,7 @@ function registerRoute(on: Endpoints, ports: ServerPorts): void {
     async ({ town, body, c }) => {
       const secret = bearerOf(c);
       if (secret === undefined) throw new GastownError("unauthenticated", "Send the boot secret.");
-      if (!(await ports.bootSecrets.consume(town.id, secret))) {
+      if (!(await ports.bootSecrets.consume(town.id, secret, body.instance_id))) {
         throw new GastownError(
           "token_invalid",
           "This boot secret is unknown, used or too old. The host must start the runner again.",

@@ -89,7 +89,8 @@ export interface TestPorts extends ServerPorts {
   recorded: ServerEvent[];
   logged: { level: string; message: string; fields: unknown }[];
   runner: { address: RunnerAddress | null };
-  bootSecret: { value: string | null };
+  /** Who has used it; `null` again: it is as good as new. */
+  bootSecret: { value: string; usedBy: string | null };
 }
 
 const noTowns: TownDirectory = {
@@ -103,7 +104,7 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
   const recorded: ServerEvent[] = [];
   const logged: TestPorts["logged"] = [];
   const runner: TestPorts["runner"] = { address: null };
-  const bootSecret: TestPorts["bootSecret"] = { value: "boot-secret" };
+  const bootSecret: TestPorts["bootSecret"] = { value: "boot-secret", usedBy: null };
   const tokenHash = await sha256Hex(LOCAL_TOKEN);
   return {
     clock,
@@ -143,9 +144,9 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
       registered: (_townId, address) => void (runner.address = address),
     },
     bootSecrets: {
-      consume(_townId, secret) {
-        const known = secret === bootSecret.value;
-        if (known) bootSecret.value = null;
+      consume(_townId, secret, instanceId) {
+        const known = secret === bootSecret.value && (bootSecret.usedBy ?? instanceId) === instanceId;
+        if (known) bootSecret.usedBy = instanceId;
         return known;
       },
     },

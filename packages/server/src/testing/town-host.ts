@@ -122,7 +122,7 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
         };
       },
       async register(instanceId = INSTANCE) {
-        base.bootSecret.value = "boot-secret";
+        base.bootSecret.usedBy = null;
         const body = {
           instance_id: instanceId,
           version: "0",

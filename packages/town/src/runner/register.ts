@@ -14,6 +14,12 @@ import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
 
 export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; desired: LaunchPlan[] } {
+  const town = townRow(ctx);
+  // The same instance again: its answer was lost. Nothing is fenced anew, it gets that answer.
+  if (town.runner_instance === instanceId) {
+    runnerSeen(ctx);
+    return { epoch: town.runner_epoch, desired: desired(ctx) };
+  }
   const epoch = nextEpoch(ctx);
   ctx.sql.run(
     "update town set runner_epoch = ?, runner_instance = ?, runner_draining = 0, runner_failures = 0 where id = 1",
@@ -29,15 +35,20 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
   });
   requeueAccepted(ctx, epoch);
   for (const session of liveSessions(ctx)) {
-    ctx.sql.run("update sessions set epoch = ? where id = ?", nextEpoch(ctx), session.id);
+    // Its agent is another one from now on: that has to list its tools itself (spec/runner.md §3).
+    ctx.sql.run("update sessions set epoch = ?, tools_listed = 0 where id = ?", nextEpoch(ctx), session.id);
     renewLease(ctx, session);
   }
   wakeDispatchers(ctx);
-  const desired = liveSessions(ctx)
+  return { epoch, desired: desired(ctx) };
+}
+
+/** What should live in the runner, the mayor first. */
+function desired(ctx: Ctx): LaunchPlan[] {
+  return liveSessions(ctx)
     .filter((session) => session.stop_requested === null)
     .map((session) => launchPlan(ctx, session))
     .filter((plan) => plan !== null);
-  return { epoch, desired };
 }
 
 /** Throws `runner_fenced` unless `epoch` is the newest instance's. */
