@@ -30,7 +30,9 @@ export interface RunnerOptions {
   readonly quietMs?: number;
   /** How long a cancelled turn may take to end before its process is killed, in milliseconds; 10 000. */
   readonly cancelMs?: number;
-  /** How long the tools may take to be listed, in milliseconds; 60 000. */
+  /** How long an agent may take to answer `initialize`, in milliseconds; 60 000. */
+  readonly initializeMs?: number;
+  /** How long it may take from there until its tools are listed, in milliseconds; 60 000. */
   readonly toolsMs?: number;
   /** Length of a "minute" of the launch settings, in milliseconds; 60 000. */
   readonly minuteMs?: number;
@@ -44,6 +46,7 @@ export interface Timing {
   readonly heartbeatMs: number;
   readonly quietMs: number;
   readonly cancelMs: number;
+  readonly initializeMs: number;
   readonly toolsMs: number;
   readonly minuteMs: number;
   readonly drainWaitMs: number;
@@ -54,6 +57,7 @@ export function timingOf(options: Partial<Timing>): Timing {
     heartbeatMs: options.heartbeatMs ?? 30_000,
     quietMs: options.quietMs ?? 120_000,
     cancelMs: options.cancelMs ?? 10_000,
+    initializeMs: options.initializeMs ?? 60_000,
     toolsMs: options.toolsMs ?? 60_000,
     minuteMs: options.minuteMs ?? 60_000,
     drainWaitMs: options.drainWaitMs ?? 300_000,

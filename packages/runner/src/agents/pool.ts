@@ -26,12 +26,16 @@ export interface Lease {
   readonly process: AgentProcess;
   /** Gives the place back; again is harmless. */
   release(): void;
+  /** Nobody else is given this process any more; it ends when its last session has left. */
+  retire(): void;
 }
 
 interface Entry {
   readonly key: string;
   readonly process: AgentProcess;
   sessions: number;
+  /** Takes no further session. */
+  retired: boolean;
   /** Ends it when nobody wants it. */
   unwanted: NodeJS.Timeout | null;
 }
@@ -53,7 +57,8 @@ export class Pool {
   acquire(spec: LaunchSpec, limits: Limits): Lease {
     const key = specKey(spec);
     const running = [...this.#entries].find((entry) => {
-      return entry.key === key && entry.process.alive && entry.sessions < limits.sessionsPerProcess;
+      const free = entry.process.alive && !entry.retired && entry.sessions < limits.sessionsPerProcess;
+      return free && entry.key === key;
     });
     const entry = running ?? this.#start(key, spec);
     entry.sessions += 1;
@@ -66,7 +71,10 @@ export class Pool {
         if (released) return;
         released = true;
         entry.sessions -= 1;
-        this.#retire(entry, limits.idleMs);
+        this.#leave(entry, limits.idleMs);
+      },
+      retire: () => {
+        entry.retired = true;
       },
     };
   }
@@ -89,16 +97,18 @@ export class Pool {
     redactor.addEnv(spec.env);
     const marker = `${directoryMarker(root)}.${instanceId}.${this.#started}`;
     const process = new AgentProcess({ spec, root, marker, redactor, log });
-    const entry: Entry = { key, process, sessions: 0, unwanted: null };
+    const entry: Entry = { key, process, sessions: 0, retired: false, unwanted: null };
     this.#entries.add(entry);
     log("agent.process_started", { pid: process.pid, runtime: spec.runtime });
     void process.dead.then(() => this.#entries.delete(entry));
     return entry;
   }
 
-  #retire(entry: Entry, idleMs: number): void {
+  #leave(entry: Entry, idleMs: number): void {
     if (entry.sessions > 0 || !this.#entries.has(entry)) return;
+    if (entry.retired) return void entry.process.stop();
     entry.unwanted = setTimeout(() => void entry.process.stop(), idleMs);
     entry.unwanted.unref();
+    return undefined;
   }
 }

@@ -61,17 +61,19 @@ describe("a resume that is held open for ever", () => {
       world.town.heartbeats.some(({ sessions }) => sessions.some(({ state }) => state === "provisioning")),
     );
   });
-  afterEach(async () => {
-    // To the end of each test it is what it was: nothing waited for its end.
-    expect((await control.get("/ready")).body).toEqual({ phase: "resuming", done: 0, total: 1 });
-    expect(world.town.ended.filter(({ session }) => session === held.session_id)).toEqual([]);
-  });
+  /** To the end of each test it is what it was: nothing waited for its end. */
+  async function isHeldStill(): Promise<boolean> {
+    const { body } = await control.get("/ready");
+    expect(body).toEqual({ phase: "resuming", done: 0, total: 1 });
+    return !world.town.ended.some(({ session }) => session === held.session_id);
+  }
 
   it("does not keep a fresh start from its prompt and its end", async () => {
     const fresh = world.start(work("fresh"));
     expect(await control.post("/agents/start", fresh)).toMatchObject({ status: 202 });
     expect(await world.town.endOf(fresh.session_id)).toMatchObject({ reason: { code: "settled" } });
     expect(prompts(held)).toBe(0);
+    expect(await isHeldStill()).toBe(true);
   });
 
   it("does not keep a refreshed token waiting, and every later step uses that one", async () => {
@@ -89,6 +91,7 @@ describe("a resume that is held open for ever", () => {
       new Set(["status", "events", "heartbeat", "settle", "ended"]),
     );
     expect(world.town.registrations).toHaveLength(1);
+    expect(await isHeldStill()).toBe(true);
   });
 
   it("lets what concerns it wait for it alone: a settle and a message are taken at once", async () => {
@@ -101,6 +104,7 @@ describe("a resume that is held open for ever", () => {
     expect((await control.post(`${path}/message`, message)).status).toBe(202);
     expect(world.town.settles).toEqual([]);
     expect((await control.get(`${path}/status`)).body).toMatchObject({ state: "provisioning" });
+    expect(await isHeldStill()).toBe(true);
   });
 });
 
@@ -124,11 +128,11 @@ describe("a boot of forty sessions", () => {
 
   /** Asks for its health, one request after the other; the answer is the longest of them (ms). */
   function askOverAndOver(runner: Runner): () => Promise<number> {
-    let over = false;
+    const over = new AbortController();
     const asking = (async () => {
       const one = new Control(runner);
       let longest = 0;
-      while (!over) {
+      while (!over.signal.aborted) {
         const began = performance.now();
         await one.get("/health");
         longest = Math.max(longest, performance.now() - began);
@@ -136,7 +140,7 @@ describe("a boot of forty sessions", () => {
       return longest;
     })();
     return () => {
-      over = true;
+      over.abort();
       return asking;
     };
   }

@@ -9,6 +9,7 @@ import { agent, methods, ndJsonStream, PROTOCOL_VERSION, RequestError } from "@a
 import type { AgentContext, McpServer, PromptResponse, SessionUpdate } from "@agentclientprotocol/sdk";
 import { McpClient } from "./mcp-client.ts";
 import type { McpServer as ToolServer } from "./mcp-client.ts";
+import { Misbehavior } from "./misbehavior.ts";
 import { planTurn } from "./plan.ts";
 import { readPrime } from "./prime.ts";
 import type { ParseScript } from "./script.ts";
@@ -34,14 +35,18 @@ const CONTEXT_SIZE = 200_000;
 
 /** Runs until the other side closes stdin. Nothing but protocol goes to stdout. */
 export async function runScriptedAgent(options: ScriptedOptions = {}): Promise<void> {
-  const scripted = new ScriptedAgent(options);
+  const misbehavior = new Misbehavior(process.env["SCRIPTED_MISBEHAVIOR"]);
+  const scripted = new ScriptedAgent(options, misbehavior);
   const stream = ndJsonStream(Writable.toWeb(process.stdout), Readable.toWeb(process.stdin));
   const connection = agent({ name: "gastown-scripted" })
-    .onRequest(methods.agent.initialize, () => ({
-      protocolVersion: PROTOCOL_VERSION,
-      agentInfo: { name: "gastown-scripted", version: "1" },
-      agentCapabilities: { loadSession: true, mcpCapabilities: { http: true } },
-    }))
+    .onRequest(methods.agent.initialize, async () => {
+      await misbehavior.onInitialize();
+      return {
+        protocolVersion: PROTOCOL_VERSION,
+        agentInfo: { name: "gastown-scripted", version: "1" },
+        agentCapabilities: { loadSession: true, mcpCapabilities: { http: true } },
+      };
+    })
     .onRequest(methods.agent.session.new, async ({ params }) => {
       return { sessionId: await scripted.open(null, params.cwd, params.mcpServers) };
     })
@@ -75,16 +80,18 @@ class ScriptedAgent {
   readonly #parse: ParseScript;
   readonly #playbookFile: string | undefined;
   readonly #closed = new AbortController();
+  readonly #misbehavior: Misbehavior;
   #opened = 0;
 
-  constructor(options: ScriptedOptions) {
+  constructor(options: ScriptedOptions, misbehavior: Misbehavior) {
+    this.#misbehavior = misbehavior;
     this.#parse = options.parse ?? JSON.parse;
     this.#playbookFile = options.playbookFile ?? process.env["SCRIPTED_PLAYBOOK"];
   }
 
   /** A new session, or with an id an earlier one (of any process) with a new token. */
   async open(id: string | null, cwd: string, servers: readonly McpServer[]): Promise<string> {
-    const server = toolServer(servers);
+    const server = await this.#misbehavior.toolServer(toolServer(servers));
     const known = id === null ? undefined : this.#sessions.get(id);
     this.#opened += 1;
     const session = known ?? {

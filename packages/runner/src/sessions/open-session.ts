@@ -65,22 +65,25 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   phase("process");
   const { lease, agent } = await initialized(options, resolved, early);
   phase("handshake");
+  // One limit for all of it, from here, where the agent has answered `initialize` (spec/runner.md §3).
+  const deadline = performance.now() + deps.timing.toolsMs;
   const conversation = await alive(
     converse(options, agent, resolved.runtime, directories.cwd),
     options,
     lease,
-    "handshake",
+    { phase: "handshake", deadline },
   );
   agent.bind(conversation.conversationId, options.handlers);
-  const configured = alive(
-    configure(options, agent, resolved.runtime, conversation),
-    options,
-    lease,
-    "handshake",
-  );
+  const configured = alive(configure(options, agent, resolved.runtime, conversation), options, lease, {
+    phase: "handshake",
+    deadline,
+  });
   await Promise.all([
     configured,
-    alive(awaitTools(options, conversation.conversationId), options, lease, "tools"),
+    alive(awaitTools(options, conversation.conversationId, deadline), options, lease, {
+      phase: "tools",
+      deadline,
+    }),
   ]);
   return {
     runtime: resolved.runtime,
@@ -133,7 +136,11 @@ async function initialized(
   let lease = early;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { lease, agent: await alive(lease.process.agent, options, lease, "process") };
+      const deadline = performance.now() + options.deps.timing.initializeMs;
+      return {
+        lease,
+        agent: await alive(lease.process.agent, options, lease, { phase: "process", deadline }),
+      };
     } catch (thrown) {
       const died = thrown instanceof StartRefusal && thrown.reason.code === "agent_exited";
       if (!died || attempt === PROCESS_ATTEMPTS) throw thrown;
@@ -143,13 +150,20 @@ async function initialized(
   }
 }
 
+interface Step {
+  readonly phase: StartPhase;
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number;
+}
+
 /** Waits no longer than the process lives, the session is wanted and the handshake may take. */
 async function alive<T>(
   wanted: Promise<T>,
-  { signal, deps, request }: OpenOptions,
+  options: OpenOptions,
   lease: Lease,
-  phase: StartPhase,
+  { phase, deadline }: Step,
 ): Promise<T> {
+  const { signal, request } = options;
   const timer = new AbortController();
   const dead = lease.process.dead.then((death) => {
     throw new StartRefusal({
@@ -160,15 +174,11 @@ async function alive<T>(
       stderr_tail: lease.process.stderrTail(),
     });
   });
-  const late = delay(deps.timing.toolsMs + TOOLS_WAIT_MS, timer.signal).then(() => {
+  const late = delay(Math.max(0, deadline - performance.now()), timer.signal).then(() => {
     if (timer.signal.aborted) return new Promise<never>(() => undefined);
-    throw new StartRefusal({
-      code: "handshake_timeout",
-      phase,
-      message: `The agent "${request.runtime}" did not answer during ${phase}.`,
-      action: "See its stderr; a login or a download may be waiting for a person.",
-      stderr_tail: lease.process.stderrTail(),
-    });
+    // Whatever is wrong with that process, the next start must not meet it again.
+    lease.retire();
+    throw tooLate(options, phase, lease.process.stderrTail());
   });
   try {
     return await abortable(Promise.race([wanted, dead, late]), signal);
@@ -183,6 +193,30 @@ async function alive<T>(
     wanted.catch(() => undefined);
     dead.catch(() => undefined);
   }
+}
+
+/** No agent ever works without its tools: what is not ready in time gets no prompt (spec/runner.md §3). */
+function tooLate({ request, deps }: OpenOptions, phase: StartPhase, stderrTail: string): StartRefusal {
+  const { runtime, mcp } = request;
+  const { initializeMs, toolsMs } = deps.timing;
+  const within = `within ${(phase === "process" ? initializeMs : toolsMs) / 1_000} s`;
+  const tail = stderrTail === "" ? {} : { stderr_tail: stderrTail };
+  if (phase === "tools")
+    return new StartRefusal({
+      code: "tools_missing",
+      phase,
+      message: `The agent "${runtime}" did not list this session's tools ${within}.`,
+      action: `Check that the agent can reach ${mcp.url} and speaks MCP over HTTP.`,
+      ...tail,
+    });
+  const what = phase === "process" ? "did not answer initialize" : "did not open a session with its tools";
+  return new StartRefusal({
+    code: phase === "process" ? "handshake_timeout" : "tools_missing",
+    phase,
+    message: `The agent "${runtime}" ${what} ${within}.`,
+    action: "See its stderr; a login or a download may be waiting for a person.",
+    ...tail,
+  });
 }
 
 function withLogin(thrown: unknown, runtime: string, stderrTail: string): unknown {
@@ -258,12 +292,15 @@ async function chooseModel(
   }
 }
 
-/** No agent works without its tools: the server must have seen them listed (spec/runner.md §3). */
-async function awaitTools({ request, deps, signal }: OpenOptions, conversationId: string): Promise<void> {
-  const deadline = performance.now() + deps.timing.toolsMs;
+/** Ends when the server has seen the tools listed; when that comes too late, its caller has given up. */
+async function awaitTools(
+  { request, deps, signal }: OpenOptions,
+  conversationId: string,
+  deadline: number,
+): Promise<void> {
   for (;;) {
     const left = Math.floor(deadline - performance.now());
-    if (left <= 0) break;
+    if (left <= 0) return new Promise<never>(() => undefined);
     const wait_ms = Math.min(TOOLS_WAIT_MS, left);
     const body: SessionStatus = {
       epoch: request.epoch,
@@ -287,10 +324,4 @@ async function awaitTools({ request, deps, signal }: OpenOptions, conversationId
     await delay(CONNECT_RETRY_MS, signal);
     signal.throwIfAborted();
   }
-  throw new StartRefusal({
-    code: "tools_missing",
-    phase: "tools",
-    message: `The agent "${request.runtime}" did not list the town's tools within ${deps.timing.toolsMs / 1_000} s.`,
-    action: `Check that the agent can reach ${request.mcp.url} and speaks MCP over HTTP.`,
-  });
 }

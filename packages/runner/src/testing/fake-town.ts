@@ -246,6 +246,9 @@ export class FakeTown {
   }
 
   async #mcp(c: Context, session: string): Promise<Response> {
+    // A token of this session, first or renewed; not one that the scripted agent made up.
+    if (c.req.header("authorization") === "Bearer of-somebody-else")
+      return c.json({ error: { code: "scope_mismatch", message: "another session's token" } }, 403);
     const message = rpc.parse(await c.req.json());
     if (message.id === undefined) return c.body(null, 202);
     const answer = (result: Json): Response => c.json({ jsonrpc: "2.0", id: message.id, result });
