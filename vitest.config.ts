@@ -12,6 +12,9 @@ const portable = ["packages/{protocol,town,forge,server}/src/**/*.test.ts"];
 const simulation = ["packages/simulation/src/**/*.test.ts"];
 const realAgents = ["test/real-agents/**/*.test.ts"];
 
+/** A limit only ends what would never end: a machine with much else to do is slow, and not wrong. */
+const patient = { testTimeout: 180_000, hookTimeout: 180_000 };
+
 const workers = cloudflareTest({
   main: "./test/hosts/worker.ts",
   miniflare: {
@@ -26,12 +29,12 @@ export default defineConfig({
     projects: [
       {
         resolve: onNode,
-        test: { name: "node", include: [...portable, ...simulation], isolate: false },
+        test: { name: "node", include: [...portable, ...simulation], isolate: false, ...patient },
       },
       {
         plugins: [workers],
         resolve: onWorkerd,
-        test: { name: "workerd", include: portable, isolate: false },
+        test: { name: "workerd", include: portable, isolate: false, ...patient },
       },
       {
         // They start processes and repositories: each file in its own process.
@@ -41,8 +44,7 @@ export default defineConfig({
           include: ["{packages,apps}/*/{src,simulator,conformance}/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...portable, ...simulation, ...realAgents],
           pool: "forks",
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patient,
         },
       },
       {

@@ -12,7 +12,8 @@ import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
 import { TownProcess, type Step } from "./town-process.ts";
 
-const timing = { quietMs: 1_500, cancelMs: 500 };
+/** Longer than a slow machine needs between two signs of life of an agent that works. */
+const timing = { quietMs: 5_000, cancelMs: 500 };
 
 /** First silence, then what the silent one had begun. */
 async function slingSilence(town: TownProcess, silence: readonly Step[]): Promise<string> {

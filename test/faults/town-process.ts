@@ -19,9 +19,11 @@ import {
   type FeedEntry,
   type Session,
   type TownConfig,
+  type TranscriptItem,
 } from "@gastown/protocol";
 import type { RunnerFile } from "@gastown/runner";
 import { onTestFinished, vi } from "vitest";
+import { z } from "zod";
 import { ApiClient } from "../../apps/node/src/cli/client.ts";
 import { liveFrames, Topics } from "../../apps/node/src/cli/live.ts";
 import { listOf } from "../../apps/node/src/cli/target.ts";
@@ -57,8 +59,8 @@ export interface Script {
 const eventsAnswer = listOf(feedEntry);
 const POLL_SECONDS = 25;
 /** Far beyond what anything here takes; a wait that ends so tells the town's story. */
-const LIMIT_MS = 60_000;
-vi.setConfig({ testTimeout: 120_000 });
+const LIMIT_MS = 120_000;
+vi.setConfig({ testTimeout: 300_000 });
 
 export class TownProcess {
   readonly world: World = new World();
@@ -287,14 +289,14 @@ export class TownProcess {
     return this.seen("agents at work", begun, ids.length);
   }
 
-  /** Resolves when the transcript of a session has these words. */
+  /** Resolves when the agent of a session has said this. Its prompt may hold the same words. */
   async heard(sessionId: string, words: string): Promise<void> {
     const topics = new Topics();
     topics.add(`session:${sessionId}`, 0);
     const signal = AbortSignal.timeout(LIMIT_MS);
     const frames = liveFrames(this.api(signal), { townId: this.#townId, topics, signal });
     for await (const frame of frames)
-      if (frame.type === "transcript" && JSON.stringify(frame.item).includes(words)) return;
+      if (frame.type === "transcript" && saidBy(frame.item).includes(words)) return;
   }
 
   /** What `read` gives, asked now and after everything that happens. */
@@ -370,6 +372,19 @@ export class TownProcess {
     for (const { pid } of this.#townId === "" ? [] : this.workers()) endProcess(pid);
     await this.world.end();
   }
+}
+
+const agentWords = z.object({
+  update: z.object({
+    sessionUpdate: z.literal("agent_message_chunk"),
+    content: z.object({ text: z.string() }),
+  }),
+});
+
+/** The words of an agent in an item of its transcript; none in a prompt, a tool's output or a notice. */
+function saidBy({ data }: TranscriptItem): string {
+  const words = agentWords.safeParse(data);
+  return words.success ? words.data.update.content.text : "";
 }
 
 function bodyOf(script: Script): string {

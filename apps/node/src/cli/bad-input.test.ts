@@ -40,7 +40,7 @@ async function refused(
     expect(text).not.toContain("node:internal");
   }
   // A sentence, not a code.
-  expect(error.message).toMatch(/^(?:["A-Z/]|gastown|--).{20,}\.$/s);
+  expect(error.message).toMatch(/^(?:["A-Z/]|gastown|--|http:).{20,}\.$/s);
   return { message: error.message, code: error.code, exit: people.code };
 }
 
@@ -60,6 +60,12 @@ describe("a repository", () => {
     const { message, exit, code } = await refused(["rig", "add", join(world.root, "nowhere.git")]);
     expect(message).toMatch(/nowhere\.git cannot be used.*Check the url/);
     expect([exit, code]).toEqual([1, "repository_unusable"]);
+    expect(await count("rig", "list")).toBe(1);
+  });
+
+  it("that cannot be reached makes no rig, and its reasons are sentences", async () => {
+    const { message } = await refused(["rig", "add", "http://127.0.0.1:9/nowhere.git"]);
+    expect(message).toMatch(/could not be reached: .*[^.]\. Check the network and the host\.$/);
     expect(await count("rig", "list")).toBe(1);
   });
 
@@ -143,7 +149,7 @@ describe("a runtime", () => {
       env: elsewhere,
     });
     expect(message).toMatch(/no agent runtime "hal9000".*kilo.*scripted/);
-    expect(existsSync(join(world.root, "runtimes", "host.json"))).toBe(false);
+    expect(existsSync(join(world.root, "runtimes"))).toBe(false);
   });
 
   it("that is not installed is told with how to install it", async () => {
@@ -152,7 +158,7 @@ describe("a runtime", () => {
     });
     expect(message).toMatch(/not installed.*npm install -g @kilocode\/cli/);
     expect(code).toBe("runtime_missing");
-    expect(existsSync(join(world.root, "runtimes", "host.json"))).toBe(false);
+    expect(existsSync(join(world.root, "runtimes"))).toBe(false);
   });
 
   it("is also checked when it is set", async () => {
@@ -165,7 +171,7 @@ describe("a runtime", () => {
 });
 
 describe("a place for the host", () => {
-  it("whose port is in use is refused, and its lock is free again", async () => {
+  it("whose port is in use is refused and makes nothing", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
     const address = other.address();
@@ -177,6 +183,7 @@ describe("a place for the host", () => {
     );
     expect(message).toMatch(new RegExp(`Port ${port}.*in use.*--listen`));
     expect(exit).toBe(6);
+    expect(existsSync(join(world.root, "ports"))).toBe(false);
     other.close();
     await once(other, "close");
     const child = world.spawn(["up", "--json", "--listen", `127.0.0.1:${port}`, "--runtime", "scripted"], {
@@ -207,6 +214,16 @@ describe("a place for the host", () => {
     writeFileSync(file, "");
     const { message } = await refused(["up", "--data-dir", join(file, "data")]);
     expect(message).toMatch(/cannot be used.*is a file.*--data-dir/);
+  });
+
+  it.runIf(process.platform === "linux")("where nobody can make a folder is refused", async () => {
+    const { message } = await refused(["up", "--data-dir", "/proc/gastown/data"]);
+    expect(message).toMatch(/cannot be used.*nothing can be made.*--data-dir/);
+  });
+
+  it("that another host has is refused with that one's url also on the same port", async () => {
+    const { message } = await refused(["up", "--listen", `127.0.0.1:${host.port}`]);
+    expect(message).toContain(`already runs on the data directory ${world.dataDir} at ${host.url}`);
   });
 
   // Root may write everywhere: without another user there is nothing to refuse.

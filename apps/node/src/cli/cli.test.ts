@@ -14,12 +14,10 @@ import {
   sessionShape,
   townStatus,
 } from "@gastown/protocol";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { git } from "../demo/git.ts";
 import { errorAnswer, World, type RunningHost } from "../testing/executable.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const world = new World();
 let host: RunningHost;
@@ -293,6 +291,9 @@ describe("doctor", () => {
       state: "ok",
       message: `runs at ${host.url}`,
     });
+    expect(checks.map((check) => check.name)).toEqual(
+      expect.arrayContaining(["git", "data directory", "port", "database"]),
+    );
     const alone = await world.run(["doctor", "--json"], {
       env: {
         PATH: "/nowhere",

@@ -11,8 +11,8 @@ import { isRunning } from "../host/process-identity.ts";
 import { existsSync } from "node:fs";
 import type { Check } from "./doctor-checks.ts";
 
-/** Whether the host of the data directory runs and answers; otherwise its database is looked at. */
-export async function checkHost(context: Context): Promise<{ running: boolean; check: Check }> {
+/** Whether the host of the data directory runs and answers, and whether its database is sound. */
+export async function checkHost(context: Context): Promise<{ running: boolean; checks: Check[] }> {
   const dir = dataDir(dataDirPath(context.options.dataDir, context.env));
   const record = readHostRecord(dir);
   if (record !== undefined && isRunning(record)) {
@@ -25,40 +25,44 @@ export async function checkHost(context: Context): Promise<{ running: boolean; c
     try {
       await api.get(z.unknown(), "/ready");
       await api.get(z.unknown(), "/api/me");
-      return { running: true, check: { name: "host", state: "ok", message: `runs at ${record.url}` } };
+      const where = new URL(record.url).host;
+      const checks: Check[] = [
+        { name: "host", state: "ok", message: `runs at ${record.url}` },
+        { name: "port", state: "ok", message: `${where} is this host's` },
+        { name: "database", state: "ok", message: "the host reads it" },
+      ];
+      return { running: true, checks };
     } catch (error) {
       const message = error instanceof GastownError ? error.message : "it does not answer";
       const action = "look at its log; `gastown down` and `gastown up` start it anew";
-      return { running: true, check: { name: "host", state: "failed", message, action } };
+      return { running: true, checks: [{ name: "host", state: "failed", message, action }] };
     }
   }
-  if (!existsSync(dir.database))
-    return {
-      running: false,
-      check: { name: "host", state: "ok", message: "does not run; `gastown up` starts it" },
-    };
-  return { running: false, check: checkDatabase(dir) };
+  const host: Check = { name: "host", state: "ok", message: "does not run; `gastown up` starts it" };
+  return { running: false, checks: [host, checkDatabase(dir)] };
 }
 
 /** No host runs, so its lock can be had for a moment. */
 function checkDatabase(dir: ReturnType<typeof dataDir>): Check {
+  const name = "database";
+  if (!existsSync(dir.database))
+    return { name, state: "ok", message: "there is none yet; the first `gastown up` makes it" };
   try {
     const database = openHostDatabase(dir);
     const towns = database.towns().length;
     const [row] = database.sql.all<{ quick_check: string }>("pragma quick_check");
     database.close();
-    if (row?.quick_check === "ok")
-      return { name: "host", state: "ok", message: `does not run; its database is sound (${towns} towns)` };
+    if (row?.quick_check === "ok") return { name, state: "ok", message: `sound (${towns} towns)` };
     return {
-      name: "host",
+      name,
       state: "failed",
-      message: `its database is damaged: ${row?.quick_check}`,
+      message: `it is damaged: ${row?.quick_check}`,
       action: "restore a backup",
     };
   } catch (error) {
-    const message = error instanceof GastownError ? error.message : "its database cannot be opened";
+    const message = error instanceof GastownError ? error.message : "it cannot be opened";
     return {
-      name: "host",
+      name,
       state: "failed",
       message,
       action: "restore a backup, or use another data directory",

@@ -15,7 +15,7 @@ export const doctor: Run = async (context) => {
     checkRuntimes(context),
     host.running ? checkTowns(context) : checkPort(context),
   ]);
-  const checks = [...checkNode(), ...git, ...runtimes, ...checkDataDir(context), host.check, ...rest];
+  const checks = [...checkNode(), ...git, ...runtimes, ...checkDataDir(context), ...host.checks, ...rest];
   const ok = checks.every((check) => check.state !== "failed");
   context.out.result({ ok, checks }, () => checks.map((check) => line(context, check)).join("\n"));
   return ok ? EXIT.done : EXIT.problemsFound;

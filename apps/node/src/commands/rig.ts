@@ -71,11 +71,16 @@ export async function addRig(context: Context, townId: string, wanted: NewRig): 
   return ready(context, api, townId, made, wanted.timeoutMs);
 }
 
+/** git's own words end without a full stop. */
+function asSentence(text = ""): string {
+  return text === "" || /[.!?]$/.test(text.trimEnd()) ? text : `${text.trimEnd()}.`;
+}
+
 function unusable(
   gitUrl: string,
   check: { name: string; reason?: string | undefined; action?: string | undefined },
 ): GastownError {
-  const why = [check.reason ?? check.name, check.action].filter(Boolean).join(" ");
+  const why = [check.reason ?? check.name, check.action].map(asSentence).filter(Boolean).join(" ");
   // git's own words may run over several lines.
   const line = why.replaceAll(/\s+/g, " ");
   return new GastownError("repository_unusable", `${gitUrl} cannot be used: ${line}`, { check: check.name });

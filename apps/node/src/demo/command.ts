@@ -96,7 +96,7 @@ async function play(
   const report = reportOf(outcome, ms, keep ? repository.remote : null);
   story.say("landed", `on ${repository.branch} in ${duration(ms)}`, "green");
   if (out.json) out.note(SCRIPTED);
-  out.result(report, () => summary(out, outcome, ms));
+  out.result(report, () => summary(out, outcome, ms, repository.branch));
   await showHistory(out, repository, keep);
   return EXIT.done;
 }
@@ -139,14 +139,14 @@ function failed(out: Output, thrown: unknown, story: Story, repository: string |
   return error instanceof CommandError ? error.exit : EXIT.failed;
 }
 
-function summary(out: Output, { convoy, commits, agents }: DemoOutcome, ms: number): string {
+function summary(out: Output, { convoy, commits, agents }: DemoOutcome, ms: number, branch: string): string {
   const done = convoy.nodes.filter((node) => node.status === "closed").length;
   const names = agents.map((agent) => `${agent.name} (${agent.role})`).join(", ");
   return [
     "",
     out.style(
       "green",
-      `Landed in ${duration(ms)}: ${done} of ${convoy.nodes.length} beads, ${commits.length} commits on main.`,
+      `Landed in ${duration(ms)}: ${done} of ${convoy.nodes.length} beads, ${commits.length} commits on ${branch}.`,
     ),
     `Scripted agents: ${names}. No model was called.`,
   ].join("\n");

@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { GastownError } from "@gastown/protocol";
 
 /** The places in a host's data directory. Everything in it is readable by its owner only. */
@@ -44,15 +44,30 @@ export function dataDir(root: string): DataDir {
 export function prepareDataDir(root: string): DataDir {
   const dir = dataDir(root);
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeFolder(root);
     // An existing directory keeps its mode through mkdir.
     if ((statSync(root).mode & 0o077) !== 0) chmodSync(root, 0o700);
-    mkdirSync(join(root, "towns"), { recursive: true, mode: 0o700 });
-    mkdirSync(join(root, "runners"), { recursive: true, mode: 0o700 });
+    makeFolder(join(root, "towns"));
+    makeFolder(join(root, "runners"));
   } catch (error) {
     throw unusable(root, error);
   }
   return dir;
+}
+
+/**
+ * Makes a folder and those above it, mode 0700. Not by `recursive`: where nothing can be made, as
+ * below /proc, Node tries that for ever.
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return;
+  if (dirname(path) !== path && !existsSync(dirname(path))) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it in this moment.
+    if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
+  }
 }
 
 const REASONS: Record<string, string> = {
@@ -61,6 +76,7 @@ const REASONS: Record<string, string> = {
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is a file, not a directory",
   EEXIST: "there is a file in its place",
+  ENOENT: "nothing can be made there",
   ENOSPC: "the disk is full",
   ENAMETOOLONG: "the path is too long",
   ELOOP: "its symbolic links go round in circles",

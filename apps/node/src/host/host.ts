@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { GastownError } from "@gastown/protocol";
 import { checkGit } from "@gastown/runner";
 import { idMaker } from "@gastown/town";
@@ -16,7 +17,7 @@ import {
   localTokenHash,
   readLocalToken,
 } from "./credentials.ts";
-import { prepareDataDir, type DataDir } from "./data-dir.ts";
+import { dataDir, prepareDataDir, type DataDir } from "./data-dir.ts";
 import { findRunner, noteReportsTo } from "./find-runner.ts";
 import type { RunnerTiming } from "../runner/runner-input.ts";
 import { openHostDatabase, type HostDatabase } from "./host-database.ts";
@@ -71,24 +72,35 @@ const CLOSE_MS = 500;
 const DRAIN_WAIT_MS = 60_000;
 
 /**
- * Starts a host: lock, port, secrets, towns, runners, in this order, and takes back what it had
- * when a later step fails. Throws `already_exists` where a host or another program is in the way.
+ * Starts a host: port, data directory, lock, secrets, towns, runners, in this order, so that what
+ * is refused makes nothing; and takes back what it had when a later step fails. Throws `already_exists` where a host or another program is in the way.
  */
 export async function startHost(options: HostOptions): Promise<Host> {
   const git = await checkGit(options.env["PATH"]);
   if (!git.ok) throw new GastownError("not_ready", git.message);
-  const dir = prepareDataDir(options.dataDir);
+  const dir = dataDir(options.dataDir);
   const settings = loadSettings(dir, options.env, options.flags, options.terminal);
   refuseOpenListen(settings, options.insecureListen === true);
-  const database = openHostDatabase(dir);
-  let http: HttpServer | undefined;
+  const runtime = options.chooseRuntime(settings.runtime);
+  const http = await listenFor(dir, settings);
+  let database: HostDatabase | undefined;
   try {
-    const runtime = options.chooseRuntime(settings.runtime);
-    http = await listen(settings.listen);
+    prepareDataDir(options.dataDir);
+    database = openHostDatabase(dir);
     return run({ ...options, dir, settings, database, http, runtime });
   } catch (error) {
-    await http?.close(0);
-    database.close();
+    await http.close(0);
+    database?.close();
+    throw error;
+  }
+}
+
+/** Where the port is taken by the host of this very directory, that is the better answer. */
+async function listenFor(dir: DataDir, settings: HostSettings): Promise<HttpServer> {
+  try {
+    return await listen(settings.listen);
+  } catch (error) {
+    if (existsSync(dir.database)) openHostDatabase(dir).close();
     throw error;
   }
 }

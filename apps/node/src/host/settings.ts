@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { GastownError } from "@gastown/protocol";
 import { z } from "zod";
-import { errorCode, type DataDir } from "./data-dir.ts";
+import { errorCode, unusable, type DataDir } from "./data-dir.ts";
 
 const list = z.array(z.string().min(1).max(255)).max(50);
 
@@ -64,6 +64,7 @@ function readFile(dir: DataDir): unknown {
     return JSON.parse(readFileSync(dir.settings, "utf8"));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return {};
+    if (!(error instanceof SyntaxError)) throw unusable(dir.root, error);
     throw new GastownError(
       "validation_failed",
       `${dir.settings} is not readable as JSON. Correct it, or delete it to go back to the defaults.`,

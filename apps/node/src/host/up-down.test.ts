@@ -104,7 +104,7 @@ describe("a runner whose host was killed", () => {
     await first.exit;
     expect(world.runners()).toEqual([before]);
     await world.up(`127.0.0.1:${first.port}`);
-    await world.must(["sling", "Something", "--wait", "--timeout", "50", "--json"]);
+    await world.must(["sling", "Something", "--wait", "--timeout", "170", "--json"]);
     expect(world.runners()).toEqual([before]);
   });
 

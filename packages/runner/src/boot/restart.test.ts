@@ -221,7 +221,7 @@ describe("a host that goes away and comes back", () => {
 
 describe("SIGTERM", () => {
   it("lets a running turn end, evicts the rest with its work saved, tells the town, and exits with 0", async () => {
-    const runner = await spawnRunner({ drainWaitMs: 3_000, cancelMs: 300 });
+    const runner = await spawnRunner({ drainWaitMs: 8_000, cancelMs: 300 });
     const stuck = await hanging();
     const busy = world.start(
       script({ steps: [{ wait: 700 }, { write: { path: "b.txt", content: "b\n" } }] }),

@@ -99,7 +99,7 @@ describe("the sender", () => {
     sender.session(S1, "turn", { n: 2 });
     sender.effect("e1", { n: 3 });
     town.useToken("token");
-    expect(await sender.flush(5_000)).toBe(true);
+    expect(await sender.flush(60_000)).toBe(true);
     expect(arrived.filter((one) => one.startsWith("sessions"))).toEqual([
       `sessions/${S1}/settle {"n":1}`,
       `sessions/${S1}/turn {"n":2}`,
@@ -114,7 +114,7 @@ describe("the sender", () => {
     await facts.until("the first status", () => arrived.length === 2);
     for (const phase of ["handshake", "tools", "first_turn"]) sender.status(S1, { phase });
     sender.session(S1, "turn", { n: 1 });
-    expect(await sender.flush(5_000)).toBe(true);
+    expect(await sender.flush(60_000)).toBe(true);
     const phases = arrived.map((one) => /"phase":"(\w+)"/.exec(one)?.[1]);
     expect(phases[1]).toBe("process");
     expect(phases.slice(-2)).toEqual(["first_turn", undefined]);
@@ -142,7 +142,7 @@ describe("the sender", () => {
     answerOf = (path) => (path.endsWith("settle") ? error("session_fenced", 409) : { status: 200 });
     sender.session(S1, "settle", { n: 1 });
     sender.session(S1, "turn", { n: 2 });
-    expect(await sender.flush(5_000)).toBe(true);
+    expect(await sender.flush(60_000)).toBe(true);
     expect(arrived).toEqual([`sessions/${S1}/turn {"n":2}`]);
     expect(fenced).toBe(0);
   });
@@ -176,7 +176,7 @@ describe("the sender", () => {
       return { status: 200, body: { accepted: [{ session_id: S2, seq_to: 0 }], fenced: [S1] } };
     };
     town.useToken("token");
-    expect(await sender.flush(5_000)).toBe(true);
+    expect(await sender.flush(60_000)).toBe(true);
     expect(arrived).toEqual(["a|b", "b"]);
   });
 
@@ -188,7 +188,7 @@ describe("the sender", () => {
     sender.items(S1, 5, [item("good")]);
     sender.items(S1, 5, [item("better")]);
     sender.ended(S1, { n: 1 });
-    expect(await sender.flush(5_000)).toBe(true);
+    expect(await sender.flush(60_000)).toBe(true);
     expect(arrived.at(-1)).toBe(`sessions/${S1}/ended {"n":1}`);
   });
 

@@ -49,11 +49,7 @@ const ADVICE = {
     "was not found",
     "Check the url. A private repository is also called not found when the credential cannot see it.",
   ],
-  network: [
-    "network",
-    "could not be reached",
-    "Check the network and the host; it is tried again by itself.",
-  ],
+  network: ["network", "could not be reached", "Check the network and the host."],
   missing_ref: ["git_failed", "lacks a ref", "Check that the branch still exists."],
   disk: ["disk", "could not be stored", "Free space in the data directory."],
   other: ["git_failed", "could not be read", "Try the same url with git by hand; its message is above."],

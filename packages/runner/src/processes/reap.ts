@@ -20,19 +20,30 @@ function kill(pid: number): void {
   }
 }
 
-/** Kills until nothing that `wanted` accepts is left; what was forked meanwhile is found next round. */
+/** For a process that has been killed and has not ended: it waits for a disk, or for its turn. */
+const DYING_MS = 2_000;
+const ROUND_MS = 5;
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Kills until nothing that `wanted` accepts is left; what was forked meanwhile is found next round.
+ * It waits for the ends (up to 2 s), because a directory is given on as soon as this returns.
+ */
 function killAll(
   prefix: string,
   wanted: (process: { marker: string; cwd: string | null; pid: number }) => boolean,
 ): number {
-  let killed = 0;
-  for (let round = 0; round < 20; round += 1) {
+  const killed = new Set<number>();
+  for (const until = performance.now() + DYING_MS; performance.now() < until;) {
     const left = markedProcesses(prefix).filter(wanted);
     if (left.length === 0) break;
-    for (const { pid } of left) kill(pid);
-    killed += left.length;
+    for (const { pid } of left) {
+      kill(pid);
+      killed.add(pid);
+    }
+    Atomics.wait(never, 0, 0, ROUND_MS);
   }
-  return killed;
+  return killed.size;
 }
 
 /** Ends what carries exactly this marker: one agent process and all that it started. */

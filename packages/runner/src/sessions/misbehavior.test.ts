@@ -83,7 +83,7 @@ describe("an agent that hangs", () => {
   });
 
   it("is noticed by our own clock when nobody stops it", async () => {
-    await boot({ cancelMs: 200, quietMs: 300 });
+    await boot({ cancelMs: 200, quietMs: 3_000 });
     const start = world.start(script({ steps: ["hang"] }));
     await control.post("/agents/start", start);
     const ended = await world.town.endOf(start.session_id);
@@ -92,9 +92,9 @@ describe("an agent that hangs", () => {
   });
 
   it("is left alone while a tool runs", async () => {
-    await boot({ quietMs: 150 });
+    await boot({ quietMs: 2_500 });
     const start = world.start(
-      script({ steps: [{ wait: 600 }, { write: { path: "c.txt", content: "c\n" } }] }),
+      script({ steps: [{ wait: 4_000 }, { write: { path: "c.txt", content: "c\n" } }] }),
     );
     await control.post("/agents/start", start);
     expect(await world.town.endOf(start.session_id)).toMatchObject({ outcome: "completed" });

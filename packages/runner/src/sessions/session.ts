@@ -297,22 +297,28 @@ export class Session {
     this.proceed();
     // What waits for the town to be heard of again is not an agent with nothing to say.
     if (this.#turns.isRunning || this.#turns.waiting > 0 || this.isMayor) return;
+    if (this.#asked || this.#turns.taken === 0) this.#waitIdle();
+    else void this.#askToFinish();
+  }
+
+  #waitIdle(): void {
     const idleMs = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;
     this.#idle.start(idleMs, () => this.#finish(endings.leftIdle));
-    if (this.#turns.taken > 0) void this.#askToFinish();
   }
 
   /**
    * Asks once to finish or to say what blocks it, but only when the town, asked after the turn,
    * still counts the session as live: a verdict or an outcome of this turn may have ended it.
+   * Only then does its idle time begin: a town that is slow to answer is not an agent that is silent.
    */
   async #askToFinish(): Promise<void> {
-    if (this.#asked || this.#asking) return;
+    if (this.#asking) return;
     this.#asking = true;
     const verdict = await this.#deps.pulse.freshVerdict(this.id, this.#abort.signal);
     this.#asking = false;
     const busy = this.#state !== "idle" || this.#turns.waiting > 0;
-    if (verdict !== "ok" || busy || this.#ending !== null) return;
+    if (busy || this.#ending !== null) return;
+    if (verdict !== "ok") return this.#waitIdle();
     this.#asked = true;
     this.#turns.add({ text: askToFinish(this.request.role), source: "continue", messageId: null });
     this.proceed();

@@ -7,7 +7,7 @@ export class Facts {
   }
 
   /** The first defined answer of `look`; fails after `timeoutMs` with what was waited for. */
-  until<T>(what: string, look: () => T | undefined | null | false, timeoutMs = 20_000): Promise<T> {
+  until<T>(what: string, look: () => T | undefined | null | false, timeoutMs = 90_000): Promise<T> {
     return new Promise((resolve, reject) => {
       const attempt = (): boolean => {
         const found = look();

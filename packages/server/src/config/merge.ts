@@ -27,7 +27,11 @@ function parseConfig<T>(schema: z.ZodType<T>, value: JsonObject): T {
   const unknown = parsed.error.issues.find(({ code }) => code === "unrecognized_keys");
   if (unknown?.code === "unrecognized_keys") {
     const keys = unknown.keys.map((key) => [...unknown.path, key].join("."));
-    throw new GastownError("unknown_setting", `There is no setting ${keys.join(", ")}.`, { keys });
+    throw new GastownError(
+      "unknown_setting",
+      `There is no setting ${keys.join(", ")}. \`gastown config get --effective\` lists all.`,
+      { keys },
+    );
   }
   throw validationError("config", parsed.error);
 }
