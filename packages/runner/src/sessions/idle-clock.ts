@@ -1,10 +1,20 @@
-/** How long a session may say nothing between turns before it ends. One-shot. */
+/**
+ * How long a session may say nothing between turns before it ends. One-shot, and begun only after
+ * the agent was asked to finish: a town that is slow to allow that is not an agent that is silent.
+ */
 export class IdleClock {
+  readonly #ms: number;
+  readonly #onIdle: () => void;
   #timer: NodeJS.Timeout | null = null;
 
-  start(ms: number, onIdle: () => void): void {
+  constructor(ms: number, onIdle: () => void) {
+    this.#ms = ms;
+    this.#onIdle = onIdle;
+  }
+
+  start(): void {
     this.stop();
-    this.#timer = setTimeout(onIdle, ms);
+    this.#timer = setTimeout(this.#onIdle, this.#ms);
     this.#timer.unref();
   }
 

@@ -63,7 +63,7 @@ export class Session {
   readonly #turns: Turns;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
-  readonly #idle = new IdleClock();
+  readonly #idle: IdleClock;
   #usage: UsageMeter;
   #state: State = "queued";
   #lease: Lease | null = null;
@@ -91,6 +91,8 @@ export class Session {
     const before = deps.slots.read(request.agent.id);
     const goesOn = request.resume_from !== null && before?.conversation_id === request.resume_from;
     this.#usage = new UsageMeter(goesOn ? before.cost_total : 0);
+    const idleMs = request.settings.turn_idle_minutes * deps.timing.minuteMs;
+    this.#idle = new IdleClock(idleMs, () => this.#finish(endings.leftIdle));
     this.#settles = new Settles(request, deps, () => this.#onSettled());
     this.#turns = new Turns({
       transcript: this.#transcript,
@@ -297,28 +299,21 @@ export class Session {
     this.proceed();
     // What waits for the town to be heard of again is not an agent with nothing to say.
     if (this.#turns.isRunning || this.#turns.waiting > 0 || this.isMayor) return;
-    if (this.#asked || this.#turns.taken === 0) this.#waitIdle();
+    if (this.#asked || this.#turns.taken === 0) this.#idle.start();
     else void this.#askToFinish();
-  }
-
-  #waitIdle(): void {
-    const idleMs = this.request.settings.turn_idle_minutes * this.#deps.timing.minuteMs;
-    this.#idle.start(idleMs, () => this.#finish(endings.leftIdle));
   }
 
   /**
    * Asks once to finish or to say what blocks it, but only when the town, asked after the turn,
    * still counts the session as live: a verdict or an outcome of this turn may have ended it.
-   * Only then does its idle time begin: a town that is slow to answer is not an agent that is silent.
    */
   async #askToFinish(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
     const verdict = await this.#deps.pulse.freshVerdict(this.id, this.#abort.signal);
     this.#asking = false;
-    const busy = this.#state !== "idle" || this.#turns.waiting > 0;
-    if (busy || this.#ending !== null) return;
-    if (verdict !== "ok") return this.#waitIdle();
+    if (this.#state !== "idle" || this.#turns.waiting > 0 || this.#ending !== null) return;
+    if (verdict !== "ok") return this.#idle.start();
     this.#asked = true;
     this.#turns.add({ text: askToFinish(this.request.role), source: "continue", messageId: null });
     this.proceed();
