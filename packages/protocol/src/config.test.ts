@@ -1,6 +1,6 @@
 /** What holds for a rig: its override, else the town's, else the default (spec/town.md §7). */
 import { describe, expect, it } from "vitest";
-import { effectiveConfig, rigConfig, townConfig } from "./config.ts";
+import { effectiveConfig, NEW_TOWN_CONFIG, rigConfig, townConfig } from "./config.ts";
 
 describe("effectiveConfig", () => {
   it("has a value for everything without any setting", () => {
@@ -9,7 +9,7 @@ describe("effectiveConfig", () => {
       runtime: "scripted",
       convoy_merge_mode: "review-then-land",
       staged_convoys_default: false,
-      review: { code_review: true, gates: [], merge_method: "merge", max_change_rounds: 5 },
+      review: { code_review: true, gates: [], merge_method: "auto", max_change_rounds: 5, poll_seconds: 60 },
       limits: { max_polecats_per_rig: 4, max_agents: 12, max_attempts: 5 },
       runner: { idle_stop_minutes: 5, turn_idle_minutes: { polecat: 2, refinery: 10 } },
     });
@@ -20,6 +20,38 @@ describe("effectiveConfig", () => {
     const config = effectiveConfig(town, { review: { code_review: true } });
     expect(config.review).toMatchObject({ code_review: true, max_change_rounds: 2 });
     expect(config.limits.max_attempts).toBe(3);
+  });
+
+  it("takes a null that a rig says for never, and falls back where it says nothing", () => {
+    const town = { review: { auto_merge_delay_minutes: 5 } };
+    expect(effectiveConfig(town).review.auto_merge_delay_minutes).toBe(5);
+    expect(effectiveConfig(town, { review: {} }).review.auto_merge_delay_minutes).toBe(5);
+    const never = effectiveConfig(town, { review: { auto_merge_delay_minutes: null } });
+    expect(never.review.auto_merge_delay_minutes).toBeNull();
+    expect(effectiveConfig({}).review.auto_merge_delay_minutes).toBeNull();
+  });
+
+  it.each([
+    ["mode", "comments"],
+    ["require_checks", true],
+    ["auto_merge", false],
+    ["merge_method", "squash"],
+    ["auto_resolve_feedback", true],
+    ["auto_resolve_conflicts", false],
+    ["max_feedback_rounds", 2],
+    ["poll_seconds", 15],
+    ["delete_branch", false],
+  ] as const)("lets town and rig set review.%s", (key, value) => {
+    expect(effectiveConfig({ review: { [key]: value } }).review[key]).toBe(value);
+    expect(effectiveConfig({}, { review: { [key]: value } }).review[key]).toBe(value);
+  });
+
+  it("gives a new town pull requests, a grace period and repairs", () => {
+    expect(effectiveConfig(NEW_TOWN_CONFIG)).toMatchObject({
+      merge_strategy: "pr",
+      review: { auto_merge: true, auto_merge_delay_minutes: 5, auto_resolve_feedback: true },
+    });
+    expect(effectiveConfig({}).merge_strategy).toBe("direct");
   });
 
   it("chooses the model by rig role, town role, rig default, town default", () => {

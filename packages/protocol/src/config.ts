@@ -5,19 +5,14 @@
  */
 import { z } from "zod";
 import { rigCredentials, townCredentials } from "./credentials.ts";
-import { convoyMode, mergeMethod } from "./states.ts";
+import {
+  effectiveReview,
+  NEW_TOWN_REVIEW,
+  reviewSettings,
+  type EffectiveReview,
+} from "./review-config.ts";
+import { convoyMode, mergeStrategy } from "./states.ts";
 import { text } from "./text.ts";
-
-/** A check that runs on a head before its review and on the merged tree before its push. */
-export const gateSpec = z.strictObject({
-  name: text(1, 60),
-  command: text(1, 2_000),
-  timeout_seconds: z.int().min(1).max(7_200),
-  required: z.boolean(),
-});
-export type GateSpec = z.infer<typeof gateSpec>;
-
-const gateSetting = z.union([text(1, 2_000), gateSpec.partial({ timeout_seconds: true, required: true })]);
 
 export const setupSpec = z.strictObject({
   command: text(1, 2_000),
@@ -47,6 +42,8 @@ export const envMap = z
 const rigLevel = {
   runtime: runtimeId.optional(),
   default_model: model.optional(),
+  /** `pr` set for the town holds for rigs that have a forge; set for a rig, for that rig. */
+  merge_strategy: mergeStrategy.optional(),
   convoy_merge_mode: convoyMode.optional(),
   staged_convoys_default: z.boolean().optional(),
   on_blocker_failure: z.enum(["hold", "skip"]).optional(),
@@ -59,16 +56,6 @@ const rigLevel = {
     .optional(),
   env: envMap.optional(),
 };
-
-const reviewSettings = z.strictObject({
-  code_review: z.boolean().optional(),
-  gates: z.array(gateSetting).max(20).optional(),
-  merge_method: mergeMethod.optional(),
-  auto_resolve_conflicts: z.boolean().optional(),
-  max_change_rounds: z.int().min(1).max(20).optional(),
-  parallel_reviews: z.int().min(1).max(8).optional(),
-  delete_branch: z.boolean().optional(),
-});
 
 export const rigConfig = z.strictObject({
   ...rigLevel,
@@ -156,18 +143,11 @@ export interface EffectiveConfig {
   role_runtimes: { mayor: string; polecat: string; refinery: string };
   /** Empty: the runtime's own choice. */
   models: { mayor: string; polecat: string; refinery: string; small: string };
+  merge_strategy: "direct" | "pr";
   convoy_merge_mode: "review-then-land" | "review-and-merge";
   staged_convoys_default: boolean;
   on_blocker_failure: "hold" | "skip";
-  review: {
-    code_review: boolean;
-    gates: GateSpec[];
-    merge_method: "merge" | "squash" | "rebase";
-    auto_resolve_conflicts: boolean;
-    max_change_rounds: number;
-    parallel_reviews: number;
-    delete_branch: boolean;
-  };
+  review: EffectiveReview;
   limits: {
     max_polecats_per_rig: number;
     max_agents: number;
@@ -192,25 +172,13 @@ export type Permission = z.infer<typeof permission>;
 
 /** The address that commits of agents carry where no other is set. */
 export const BOT_EMAIL = "agent@gastown.invalid";
-export const GATE_TIMEOUT_SECONDS = 1_800;
 
 /** A town made today starts with these (the *new town* column); older towns are never changed. */
 export const NEW_TOWN_CONFIG: TownConfig = {
   staged_convoys_default: true,
-  review: { code_review: true, auto_resolve_conflicts: true },
+  merge_strategy: "pr",
+  review: NEW_TOWN_REVIEW,
 };
-
-function gate(setting: z.infer<typeof gateSetting>): GateSpec {
-  if (typeof setting === "string") {
-    return {
-      name: setting.slice(0, 60),
-      command: setting,
-      timeout_seconds: GATE_TIMEOUT_SECONDS,
-      required: true,
-    };
-  }
-  return { timeout_seconds: GATE_TIMEOUT_SECONDS, required: true, ...setting };
-}
 
 /**
  * What holds for one rig (or, without one, for the town): rig override, else town, else default
@@ -230,7 +198,6 @@ export function effectiveConfig(
     "";
   const runtimeOf = (roleName: "polecat" | "refinery"): string =>
     rig.role_runtimes?.[roleName] ?? (rig.runtime || town.role_runtimes?.[roleName]) ?? runtime;
-  const method = rig.review?.merge_method ?? town.review?.merge_method ?? "auto";
   const townInstructions = town.instructions ?? {};
   const both = (roleName: "polecat" | "refinery"): string =>
     [townInstructions[roleName], rig.instructions?.[roleName]].filter(Boolean).join("\n\n");
@@ -247,19 +214,11 @@ export function effectiveConfig(
       refinery: model("refinery"),
       small: town.small_model ?? "",
     },
+    merge_strategy: rig.merge_strategy ?? town.merge_strategy ?? "direct",
     convoy_merge_mode: rig.convoy_merge_mode ?? town.convoy_merge_mode ?? "review-then-land",
     staged_convoys_default: rig.staged_convoys_default ?? town.staged_convoys_default ?? false,
     on_blocker_failure: rig.on_blocker_failure ?? town.on_blocker_failure ?? "hold",
-    review: {
-      code_review: rig.review?.code_review ?? town.review?.code_review ?? true,
-      gates: (rig.review?.gates ?? town.review?.gates ?? []).map(gate),
-      merge_method: method === "auto" ? "merge" : method,
-      auto_resolve_conflicts:
-        rig.review?.auto_resolve_conflicts ?? town.review?.auto_resolve_conflicts ?? true,
-      max_change_rounds: rig.review?.max_change_rounds ?? town.review?.max_change_rounds ?? 5,
-      parallel_reviews: rig.review?.parallel_reviews ?? town.review?.parallel_reviews ?? 1,
-      delete_branch: rig.review?.delete_branch ?? town.review?.delete_branch ?? true,
-    },
+    review: effectiveReview(town.review, rig.review),
     limits: {
       max_polecats_per_rig: rig.limits?.max_polecats_per_rig ?? town.limits?.max_polecats_per_rig ?? 4,
       max_agents: town.limits?.max_agents ?? 12,

@@ -7,6 +7,7 @@ export * as limits from "./text.ts";
 export * from "./live.ts";
 export * from "./prime.ts";
 export * from "./requests.ts";
+export * from "./review-config.ts";
 export * from "./runner-callbacks.ts";
 export * from "./runner-control.ts";
 export * from "./shapes.ts";

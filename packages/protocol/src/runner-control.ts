@@ -3,8 +3,9 @@
  * Names are `snake_case`. Unknown fields are refused. Errors are the shape of `ErrorBody`.
  */
 import { z } from "zod";
-import { gateSpec, setupSpec } from "./config.ts";
+import { setupSpec } from "./config.ts";
 import { idSchema } from "./ids.ts";
+import { gateSpec } from "./review-config.ts";
 import { mergeMethod, role } from "./states.ts";
 import { branchName, sha, text } from "./text.ts";
 

@@ -3,8 +3,9 @@ import { GastownError } from "@gastown/protocol";
 import type { Sql } from "../kernel/sql.ts";
 import { initial } from "./0001-initial.ts";
 import { breaker } from "./0002-breaker.ts";
+import { pullRequests } from "./0003-pull-requests.ts";
 
-const MIGRATIONS: readonly string[] = [initial, breaker];
+const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**

@@ -1,7 +1,13 @@
 /** The stored merge request, a satellite of its bead (spec/review.md §2). */
-import { GastownError, gateResult, type GateResult, type MergeState } from "@gastown/protocol";
+import {
+  GastownError,
+  gateResult,
+  type ForgeError,
+  type GateResult,
+  type MergeState,
+} from "@gastown/protocol";
 import { z } from "zod";
-import { findBead } from "../beads/bead-row.ts";
+import { beadRow, findBead, type BeadRow } from "../beads/bead-row.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import type { Row } from "../kernel/sql.ts";
@@ -16,7 +22,8 @@ export type MergeRow = Row & {
   branch: string;
   target: string;
   strategy: "direct" | "pr";
-  method: "merge" | "squash" | "rebase";
+  /** `auto` with a pull request only: what the repository allows. */
+  method: "merge" | "squash" | "rebase" | "auto";
   state: MergeState;
   priority: number;
   convoy_at: number;
@@ -40,7 +47,47 @@ export type MergeRow = Row & {
   waiting: string | null;
   created_at: number;
   updated_at: number;
+  /** Null until the town opened its pull request, and always with direct landing. */
+  pr_url: string | null;
+  pr_number: number | null;
+  pr_state: "open" | "merged" | "closed" | null;
+  /** The last reading that succeeded, as JSON (`pull-request.ts`), and when it was applied. */
+  pr_reading: string | null;
+  pr_read_at: number;
+  /** A reading from before this time decides nothing. */
+  read_after: number;
+  next_poll_at: number;
+  poll_transient_count: number;
+  poll_non_transient_count: number;
+  /** The only counter of an older version; null: none, or used already. */
+  poll_null_count: number | null;
+  poll_error_kind: ForgeError["kind"] | null;
+  /** A pull request that a person opened: it has no source bead, its `source_id` is its own. */
+  adopted: number;
+  can_push: number;
+  force_push_allowed: number;
+  /** When this head became known, and those before it. */
+  head_at: number;
+  prior_heads: string;
+  rounds: string;
+  feedback_rounds: number;
+  /** Why the live fix bead was made; what one that changed nothing was made for. */
+  fix_cause: FixCause | null;
+  recheck: FixCause | null;
+  /** A review that is being posted, or whose threads are awaited. */
+  review_post: "posting" | "posted" | null;
+  green_since: number | null;
+  /** A person asked to merge this head without the grace period. */
+  merge_now_sha: string | null;
+  /** Why it is kept from landing; null: it is not. */
+  merge_held: string | null;
+  merged_by: string | null;
+  merged_head: string | null;
+  /** Merged, but not by the town. */
+  merged_outside: number;
 };
+
+export type FixCause = "verdict" | "gates" | "conflict" | "feedback";
 
 const verdictSchema = z.object({
   kind: z.enum(["approve", "request_changes"]),
@@ -79,6 +126,11 @@ export function latestMergeOf(ctx: Ctx, sourceId: string): MergeRow | undefined 
     "select * from merge_requests where source_id = ? order by created_at desc, bead_id desc limit 1",
     sourceId,
   );
+}
+
+/** The issue whose work it is; undefined for a landing and for an adopted pull request. */
+export function sourceIssue(ctx: Ctx, merge: MergeRow): BeadRow | undefined {
+  return merge.lands_convoy === 1 || merge.adopted === 1 ? undefined : beadRow(ctx, merge.source_id);
 }
 
 export function mergeOfFix(ctx: Ctx, fixBeadId: string): MergeRow | undefined {

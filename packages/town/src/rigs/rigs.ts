@@ -1,5 +1,5 @@
 /** Rigs: the town's repositories (spec/town.md §1, §5). */
-import { GastownError, type Rig } from "@gastown/protocol";
+import { GastownError, type ForgeKind, type Rig } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
@@ -13,6 +13,8 @@ export type RigRow = Row & {
   name: string;
   git_url: string;
   default_branch: string | null;
+  /** Set where the address alone does not say what kind of hosting it is. */
+  forge: ForgeKind | null;
   state: "pending" | "ready" | "broken";
   reason: string | null;
   setup_failures: number;
@@ -24,7 +26,12 @@ export type RigRow = Row & {
 
 export function addRig(
   ctx: Ctx,
-  input: { name: string; gitUrl: string; defaultBranch?: string | undefined },
+  input: {
+    name: string;
+    gitUrl: string;
+    defaultBranch?: string | undefined;
+    forge?: ForgeKind | undefined;
+  },
 ): Rig {
   const taken = ctx.sql.get<{ id: string }>("select id from rigs where name = ?", input.name);
   if (taken) {
@@ -36,12 +43,13 @@ export function addRig(
   }
   const id = ctx.id("rig");
   ctx.sql.run(
-    `insert into rigs (id, name, git_url, default_branch, state, created_at, updated_at)
-     values (?, ?, ?, ?, 'pending', ?, ?)`,
+    `insert into rigs (id, name, git_url, default_branch, forge, state, created_at, updated_at)
+     values (?, ?, ?, ?, ?, 'pending', ?, ?)`,
     id,
     input.name,
     input.gitUrl,
     input.defaultBranch ?? null,
+    input.forge ?? null,
     ctx.now,
     ctx.now,
   );
@@ -154,7 +162,7 @@ export function toRig(ctx: Ctx, row: RigRow): Rig {
     name: row.name,
     gitUrl: row.git_url,
     defaultBranch: row.default_branch ?? "",
-    forge: forgeOf(row.git_url),
+    forge: forgeOf(row),
     state: row.state,
     ...(row.reason === null ? {} : { stateReason: row.reason }),
     createdAt: iso(row.created_at),
@@ -163,8 +171,10 @@ export function toRig(ctx: Ctx, row: RigRow): Rig {
   };
 }
 
-function forgeOf(gitUrl: string): "github" | "gitlab" | "git" {
-  const host = /^(?:[a-z+]+:\/\/)?(?:[^@/]+@)?([^:/]+)/i.exec(gitUrl)?.[1]?.toLowerCase() ?? "";
+/** What kind of hosting a rig has: as set, else by its address; `git` has no pull requests. */
+export function forgeOf(rig: { git_url: string; forge: ForgeKind | null }): ForgeKind {
+  if (rig.forge !== null) return rig.forge;
+  const host = /^(?:[a-z+]+:\/\/)?(?:[^@/]+@)?([^:/]+)/i.exec(rig.git_url)?.[1]?.toLowerCase() ?? "";
   if (host === "github.com") return "github";
   if (host === "gitlab.com") return "gitlab";
   return "git";
