@@ -5,12 +5,7 @@
  */
 import { z } from "zod";
 import { rigCredentials, townCredentials } from "./credentials.ts";
-import {
-  effectiveReview,
-  NEW_TOWN_REVIEW,
-  reviewSettings,
-  type EffectiveReview,
-} from "./review-config.ts";
+import { effectiveReview, NEW_TOWN_REVIEW, reviewSettings, type EffectiveReview } from "./review-config.ts";
 import { convoyMode, mergeStrategy } from "./states.ts";
 import { text } from "./text.ts";
 
@@ -176,7 +171,6 @@ export const BOT_EMAIL = "agent@gastown.invalid";
 /** A town made today starts with these (the *new town* column); older towns are never changed. */
 export const NEW_TOWN_CONFIG: TownConfig = {
   staged_convoys_default: true,
-  merge_strategy: "pr",
   review: NEW_TOWN_REVIEW,
 };
 

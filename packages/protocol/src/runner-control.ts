@@ -175,6 +175,22 @@ export type MergeRequestBody = z.infer<typeof mergeRequest>;
 /** `POST /refresh-token`: the runner's own credential towards its town. Restarts nothing. */
 export const refreshTokenRequest = z.strictObject({ token: text(1, 8_000) });
 
+/**
+ * `POST /git/update` (spec/review.md §4.4). Merges the target into the branch, by compare-and-swap from
+ * `head_sha`. With `check_head` nothing is made: is that head only `head_sha` with the target merged in?
+ * Result `branch_updated`, with `head_moved` for any other head.
+ */
+export const updateBranchRequest = z.strictObject({
+  ...effect,
+  rig: rigRef,
+  branch: branchName,
+  target: branchName,
+  head_sha: sha,
+  check_head: sha.nullable(),
+  author: gitIdentity,
+});
+export type UpdateBranchRequest = z.infer<typeof updateBranchRequest>;
+
 export const acceptedAnswer = z.strictObject({ accepted: z.literal(true) });
 
 export const healthAnswer = z.object({

@@ -3,6 +3,7 @@
  * milliseconds. Every object carries `version`, the audit sequence of its last change.
  */
 import { z } from "zod";
+import { approvalState, checkRun, mergeableState, reviewThread } from "./forge.ts";
 import {
   agentStatus,
   beadKind,
@@ -10,6 +11,7 @@ import {
   beadType,
   convoyMode,
   convoyState,
+  mergeMethod,
   mergeState,
   mergeStrategy,
   priority,
@@ -133,7 +135,7 @@ export const mergeRequestShape = z.object({
   branch: z.string(),
   target: z.string(),
   strategy: mergeStrategy,
-  method: z.enum(["merge", "squash", "rebase"]),
+  method: mergeMethod,
   headSha: z.string(),
   reviewedSha: z.string().nullable(),
   verdict: z
@@ -146,7 +148,41 @@ export const mergeRequestShape = z.object({
     })
     .nullable(),
   gates: z.array(gateShape),
-  counters: z.object({ changeRounds: z.int() }),
+  counters: z.object({ changeRounds: z.int(), feedbackRounds: z.int() }),
+  /** Everything that was asked for so far, oldest first. */
+  rounds: z.array(
+    z.object({
+      headSha: z.string(),
+      kind: z.string(),
+      feedback: z.string(),
+      fixBeadId: z.string().nullable(),
+    }),
+  ),
+  /** A pull request that a person opened and gave to the town. */
+  adopted: z.boolean(),
+  forcePushAllowed: z.boolean(),
+  /** Why it is kept from landing; null: it is not. */
+  held: z.string().nullable(),
+  /** What the last reading of its pull request showed; null without one. */
+  pullRequest: z
+    .object({
+      url: z.string(),
+      number: z.int(),
+      state: z.enum(["open", "merged", "closed"]),
+      draft: z.boolean(),
+      mergeable: mergeableState,
+      /** Null: not read yet, or could not be read. */
+      approval: approvalState.nullable(),
+      threads: z.array(reviewThread).nullable(),
+      checks: z.array(checkRun).nullable(),
+      readAt: time,
+      nextPollAt: time.nullable(),
+      /** Kind of the last poll's error; null: it succeeded. */
+      pollError: z.string().nullable(),
+      mergedBy: z.string().nullable(),
+      mergedHead: z.string().nullable(),
+    })
+    .nullable(),
   waitingOn: waitingOn.optional(),
   failure: z.object({ kind: z.string(), message: z.string() }).nullable(),
   mergeCommit: z.string().nullable(),

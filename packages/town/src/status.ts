@@ -3,7 +3,8 @@
  * compared with what is stored, recorded in the audit, and wakes everything that depends on it.
  *
  *   issue          open → in_progress → in_review → closed; any live → failed; failed → open (retry)
- *   merge request  queued → reviewing → approved → landing → merged, with changes_requested beside it
+ *   merge request  queued → reviewing → approved → landing → merged, with changes_requested beside it;
+ *                  any live → merged where the forge shows that somebody merged its pull request
  *   session        starting → running → settling → ended; settling → running
  *   convoy         staged → active → landing → landed; landing → failed; failed → active
  *   rig            pending → ready ⇄ broken
@@ -39,10 +40,10 @@ const MACHINES = {
     key: "bead_id",
     column: "state",
     exits: {
-      queued: ["reviewing", "approved", "changes_requested", "failed"],
-      reviewing: ["queued", "approved", "changes_requested", "failed"],
-      changes_requested: ["queued", "approved", "failed"],
-      approved: ["landing", "changes_requested", "queued", "failed"],
+      queued: ["reviewing", "approved", "changes_requested", "merged", "failed"],
+      reviewing: ["queued", "approved", "changes_requested", "merged", "failed"],
+      changes_requested: ["queued", "approved", "merged", "failed"],
+      approved: ["landing", "changes_requested", "queued", "merged", "failed"],
       landing: ["merged", "queued", "changes_requested", "approved", "failed"],
       failed: ["queued"],
       merged: [],

@@ -19,6 +19,7 @@ import type {
   EventsRequest,
   FailureReason,
   FeedEntry,
+  ForgeKind,
   GatesRequest,
   HeartbeatAnswer,
   HeartbeatRequest,
@@ -43,8 +44,10 @@ import type {
   TownStatus,
   TranscriptItem,
   TurnEnded,
+  UpdateBranchRequest,
 } from "@gastown/protocol";
 import type { Sql } from "./kernel/sql.ts";
+import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 
 export interface TownPorts {
   sql: Sql;
@@ -105,6 +108,8 @@ export type EffectRequest =
   | { kind: "run_gates"; body: GatesRequest }
   | { kind: "merge"; body: MergeRequestBody }
   | { kind: "withdraw_merge"; effectId: string }
+  | { kind: "update_branch"; body: UpdateBranchRequest }
+  | ForgeRequest
   | { kind: "ensure_runner" }
   | { kind: "stop_runner" };
 
@@ -121,6 +126,7 @@ export type EffectAnswer =
   | { type: "accepted" }
   | { type: "done" }
   | { type: "outcome"; outcome: EffectOutcome }
+  | { type: "forge"; answer: ForgeAnswer }
   /** Not now: tried again with backoff. `counted: false` where no runner or network was there. */
   | { type: "retry"; message: string; retryAfterMs?: number; counted: boolean }
   /** Never: the effect is dead, and that is its failure to whoever waits for it. */
@@ -218,7 +224,16 @@ export interface Town {
 
   // --- rigs and settings ------------------------------------------------------------------------
   town(): TownShape;
-  addRig(input: { name: string; gitUrl: string; defaultBranch?: string | undefined }, actor: Actor): Rig;
+  /** `forge`: where the address alone does not say what hosting it is. */
+  addRig(
+    input: {
+      name: string;
+      gitUrl: string;
+      defaultBranch?: string | undefined;
+      forge?: ForgeKind | undefined;
+    },
+    actor: Actor,
+  ): Rig;
   rigs(): Rig[];
   /** By id, id ending or name. Throws `not_found`. */
   rig(ref: string): Rig;

@@ -2,6 +2,7 @@ import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
 import type { RunnerClient } from "../runner/client.ts";
 import type { RunnerAddress } from "../runner/port.ts";
 import type { ClockPorts, RunnerPort, SigningKey } from "../ports.ts";
+import type { ForgeFor } from "./forge.ts";
 
 export interface EffectPorts extends Pick<ClockPorts, "now"> {
   runners: RunnerPort;
@@ -9,6 +10,8 @@ export interface EffectPorts extends Pick<ClockPorts, "now"> {
   keys: readonly SigningKey[];
   /** Where agents reach the server, without a trailing slash. */
   publicUrl: string;
+  /** Reaches repositories' hosting; without it there are no pull requests. */
+  forgeFor?: ForgeFor;
   /** Reaches runners; the global `fetch` where it is left out. */
   fetch?: typeof fetch;
 }

@@ -5,13 +5,18 @@ import type { PerformEffect } from "../towns/actor.ts";
 import { branch } from "./branch.ts";
 import type { EffectContext, EffectPorts, RequestOf } from "./context.ts";
 import { merge, withdrawMerge } from "./merge.ts";
+import { mergePullRequest } from "./merge-pull-request.ts";
 import { messageSession } from "./message-session.ts";
+import { openPullRequest } from "./open-pull-request.ts";
+import { pollPullRequest } from "./poll-pull-request.ts";
+import { postReview } from "./post-review.ts";
 import { runGates } from "./run-gates.ts";
 import { ensureRunner, stopRunner } from "./runner-life.ts";
 import { settleSession } from "./settle-session.ts";
 import { setupRig } from "./setup-rig.ts";
 import { startSession } from "./start-session.ts";
 import { stopSession } from "./stop-session.ts";
+import { updateBranch } from "./update-branch.ts";
 
 type Executors = {
   [K in EffectRequest["kind"]]: (context: EffectContext, request: RequestOf<K>) => Promise<EffectAnswer>;
@@ -26,6 +31,11 @@ const EXECUTORS: Executors = {
   run_gates: runGates,
   merge,
   withdraw_merge: withdrawMerge,
+  update_branch: updateBranch,
+  open_pull_request: openPullRequest,
+  poll_pull_request: pollPullRequest,
+  merge_pull_request: mergePullRequest,
+  post_review: postReview,
   ensure_runner: ensureRunner,
   stop_runner: stopRunner,
 };

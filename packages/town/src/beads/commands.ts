@@ -7,7 +7,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { storeCommand, type PendingCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
-import { latestMergeOf, liveMergeOf } from "../reviews/merge-row.ts";
+import { latestMergeOf, liveMergeOf, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { moveMerge, mergeTitle } from "../reviews/move-merge.ts";
 import { findRig } from "../rigs/rigs.ts";
 import { closeSession } from "../sessions/close.ts";
@@ -256,18 +256,14 @@ export function retryMerge(ctx: Ctx, sourceOrMerge: string): string {
       { from: latest.state },
     );
   }
-  const source = latest.lands_convoy === 1 ? undefined : findBead(ctx, latest.source_id);
+  const source = sourceIssue(ctx, latest);
   if (source && (source.status !== "open" || liveSessionOfBead(ctx, source.id))) {
     throw new GastownError(
       "invalid_transition",
       `${source.title} is ${source.status.replace("_", " ")} or being worked on; its old merge request cannot be retried.`,
     );
   }
-  ctx.sql.run(
-    `update merge_requests set failure_kind = null, failure_message = null, review_failures = 0, landing_failures = 0,
-       cooldown_until = 0, gates_head = null where bead_id = ?`,
-    latest.bead_id,
-  );
+  forgetFailure(ctx, latest);
   moveMerge(ctx, latest, {
     to: "queued",
     kind: "merge.queued",
@@ -292,6 +288,23 @@ export function retryMerge(ctx: Ctx, sourceOrMerge: string): string {
   }
   mootEscalations(ctx, latest.bead_id);
   return latest.bead_id;
+}
+
+/** Where only the forge was at fault, gates and verdict of this head still hold. */
+function forgetFailure(ctx: Ctx, merge: MergeRow): void {
+  const forge = merge.failure_kind?.startsWith("pr_") === true;
+  ctx.sql.run(
+    `update merge_requests set failure_kind = null, failure_message = null, review_failures = 0, landing_failures = 0,
+       cooldown_until = 0, recheck = null, poll_transient_count = 0, poll_non_transient_count = 0, poll_null_count = null,
+       poll_error_kind = null, next_poll_at = 0, gates_head = case when ? = 1 then gates_head else null end
+     where bead_id = ?`,
+    forge ? 1 : 0,
+    merge.bead_id,
+  );
+  ctx.sql.run(
+    "update beads set metadata = json_remove(metadata, '$.failureReason', '$.failureKind', '$.failureMessage') where id = ?",
+    merge.bead_id,
+  );
 }
 
 function refuseInFinishedConvoy(ctx: Ctx, bead: BeadRow): void {

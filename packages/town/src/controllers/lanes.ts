@@ -2,12 +2,9 @@
  * The merge queue of one rig and target: one at a time, in order of priority, convoy age, age. A
  * batch of one is its simplest case (spec/review.md §3).
  */
-import type { BeadRow } from "../beads/bead-row.ts";
-import { isBroken, isDone } from "../beads/done.ts";
-import { settings } from "../config/store.ts";
-import { blockersOf } from "../beads/dependencies.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { enqueue } from "../outbox/outbox.ts";
+import { blockersLeft } from "../reviews/blockers-left.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { townRow } from "../town-row.ts";
@@ -35,7 +32,7 @@ export function laneController(ctx: Ctx, id: string): number | null {
 
 function inState(ctx: Ctx, rigId: string, target: string, state: string): MergeRow[] {
   return ctx.sql.all<MergeRow>(
-    `select * from merge_requests where rig_id = ? and target = ? and state = ?
+    `select * from merge_requests where rig_id = ? and target = ? and state = ? and strategy = 'direct'
      order by priority desc, convoy_at, created_at, bead_id limit 200`,
     rigId,
     target,
@@ -43,12 +40,13 @@ function inState(ctx: Ctx, rigId: string, target: string, state: string): MergeR
   );
 }
 
-/** An open blocker, of the merge request or of its source, keeps it out of `landing`. */
+/** An open blocker, a missing verdict or a person keeps it out of `landing`. */
 function isFree(ctx: Ctx, merge: MergeRow): boolean {
-  const skip = settings(ctx, merge.rig_id).on_blocker_failure === "skip";
-  const passed = (blocker: BeadRow): boolean => isDone(blocker) || (skip && isBroken(blocker));
-  const blockers = [...blockersOf(ctx, merge.bead_id), ...blockersOf(ctx, merge.source_id)];
-  return merge.reviewed_sha === merge.head_sha && blockers.every(passed);
+  return (
+    merge.reviewed_sha === merge.head_sha &&
+    merge.merge_held === null &&
+    blockersLeft(ctx, merge).length === 0
+  );
 }
 
 function land(ctx: Ctx, merge: MergeRow): void {

@@ -9,14 +9,24 @@ import { enqueue } from "../outbox/outbox.ts";
 import { stopReview } from "../reviews/fail.ts";
 import { ask, sendBack } from "../reviews/fix-beads.ts";
 import { gatesWorkOrder } from "../reviews/landing.ts";
+import { wantPullRequest } from "../reviews/open-pr.ts";
+import { pollWhenDue } from "../reviews/poll.ts";
+import { postsComments } from "../reviews/post-review.ts";
 import { gatesOf, mergeRow, redGates, verdictOf, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, mergeWaits, moveMerge } from "../reviews/move-merge.ts";
-import { storeVerdict } from "../reviews/verdict.ts";
+import { storeVerdict } from "../reviews/verdict-row.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
+import { approvedPullRequest, feedbackJoins } from "./pull-requests.ts";
 
 export function mergeController(ctx: Ctx, id: string): number | null {
   const merge = mergeRow(ctx, id);
-  switch (merge?.state) {
+  if (!merge) return null;
+  const times = [step(ctx, merge), pollWhenDue(ctx, id)].filter((at) => at !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+function step(ctx: Ctx, merge: MergeRow): number | null {
+  switch (merge.state) {
     case "queued":
       return queued(ctx, merge);
     case "reviewing":
@@ -24,6 +34,7 @@ export function mergeController(ctx: Ctx, id: string): number | null {
     case "changes_requested":
       return changesRequested(ctx, merge);
     case "approved":
+      if (merge.strategy === "pr") return approvedPullRequest(ctx, merge);
       mergeWaits(ctx, merge, {
         code: "landing_queue",
         message: `waits for its turn to go into ${merge.target}`,
@@ -39,8 +50,13 @@ function queued(ctx: Ctx, merge: MergeRow): number | null {
   const { review } = settings(ctx, merge.rig_id);
   if (review.gates.length > 0 && merge.gates_head !== merge.head_sha) return runGates(ctx, merge);
   if (review.gates.length > 0 && merge.gates_green === 0) return redBeforeReview(ctx, merge);
+  wantPullRequest(ctx, merge);
   if (!review.code_review) return implied(ctx, merge);
   if (approvedBefore(merge)) return toApproved(ctx, merge, "was approved at this head before");
+  if (postsComments(ctx, merge) && merge.pr_url === null) {
+    mergeWaits(ctx, merge, { code: "unknown", message: "its pull request is being opened" });
+    return null;
+  }
   ctx.sql.run("update merge_requests set review_wanted = 1 where bead_id = ?", merge.bead_id);
   mergeWaits(ctx, merge, { code: "review_slot", message: "waits for a reviewer" });
   schedule(ctx, "dispatch", merge.rig_id);
@@ -112,12 +128,16 @@ function reviewing(ctx: Ctx, merge: MergeRow): null {
 
 function changesRequested(ctx: Ctx, merge: MergeRow): null {
   if (merge.question_id !== null) return null;
-  if (merge.fix_bead_id === null) return null;
+  if (merge.fix_bead_id === null) {
+    mergeWaits(ctx, merge, { code: "rework", message: "its review is being posted" });
+    return null;
+  }
   const fix = beadRow(ctx, merge.fix_bead_id);
   if (isBroken(fix)) {
     ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
     ask(ctx, merge, "fix_failed", `${fix.title} did not succeed (${fix.reason ?? fix.status}).`);
   } else if (!isDone(fix)) {
+    feedbackJoins(ctx, merge, fix);
     mergeWaits(ctx, merge, {
       code: fix.kind === "conflict" ? "conflict" : "rework",
       message: `waits for ${fix.title}`,

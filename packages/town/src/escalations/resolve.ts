@@ -7,10 +7,10 @@ import { BREAKER, resumeBreaker } from "../breaker/breaker.ts";
 import { closeConvoy, retryConvoy } from "../convoys/commands.ts";
 import { members } from "../convoys/convoys.ts";
 import type { Ctx } from "../kernel/context.ts";
-import { dismissMerge } from "../reviews/fail.ts";
-import { mergeRow, type MergeRow } from "../reviews/merge-row.ts";
+import { dismissMerge, stopReview } from "../reviews/fail.ts";
+import { mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
-import { storeVerdict } from "../reviews/verdict.ts";
+import { storeApproval } from "../reviews/verdict-row.ts";
 import { choicesOf, closeEscalation, sourceOf, toEscalation, type EscalationRow } from "./escalations.ts";
 
 export interface Answer {
@@ -88,15 +88,10 @@ function onMerge(ctx: Ctx, merge: MergeRow, choice: string): void {
     if (merge.state === "failed") retryMerge(ctx, merge.bead_id);
     else again(ctx, merge, "queued");
   } else if (choice === "approve") {
-    storeVerdict(ctx, merge, {
-      kind: "approve",
-      summary: `Approved by ${ctx.actor.name}`,
-      headSha: merge.head_sha,
-      at: ctx.now,
-      sessionId: null,
-    });
-    ctx.sql.run("update merge_requests set reviewed_sha = head_sha where bead_id = ?", merge.bead_id);
-    again(ctx, merge, "approved");
+    // A failed one goes through the queue again, where this verdict holds (spec/review.md §2).
+    if (merge.state === "failed") retryMerge(ctx, merge.bead_id);
+    storeApproval(ctx, merge, `Approved by ${ctx.actor.name}`);
+    if (merge.state !== "failed") again(ctx, merge, "approved");
   } else if (choice === "close") {
     closeSource(ctx, merge);
   }
@@ -104,9 +99,12 @@ function onMerge(ctx: Ctx, merge: MergeRow, choice: string): void {
 
 function again(ctx: Ctx, merge: MergeRow, to: "queued" | "approved"): void {
   ctx.sql.run(
-    "update merge_requests set question_id = null, gates_head = null, change_rounds = 0 where bead_id = ?",
+    `update merge_requests set question_id = null, gates_head = null, change_rounds = 0, feedback_rounds = 0,
+       recheck = null where bead_id = ?`,
     merge.bead_id,
   );
+  if (merge.state === to) return;
+  stopReview(ctx, merge, "a person decided");
   moveMerge(ctx, merge, {
     to,
     kind: to === "queued" ? "merge.queued" : "review.approved",
@@ -115,12 +113,9 @@ function again(ctx: Ctx, merge: MergeRow, to: "queued" | "approved"): void {
 }
 
 function closeSource(ctx: Ctx, merge: MergeRow): void {
-  if (merge.lands_convoy === 0) {
-    closeOpen(ctx, merge.source_id);
-    return;
-  }
+  if (sourceIssue(ctx, merge)) return closeOpen(ctx, merge.source_id);
   if (merge.state !== "failed" && merge.state !== "merged") dismissMerge(ctx, merge, "dropped by a person");
-  closeConvoy(ctx, merge.source_id, "");
+  if (merge.lands_convoy === 1) closeConvoy(ctx, merge.source_id, "");
 }
 
 function onConvoy(ctx: Ctx, convoyId: string, choice: string): void {

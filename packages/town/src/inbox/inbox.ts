@@ -42,14 +42,21 @@ export function applyInbox(ctx: Ctx, limit: number): number {
 function applyOne(ctx: Ctx, row: InboxRow): boolean {
   try {
     ctx.sql.transaction(() => {
-      apply(ctx, JSON.parse(row.payload) as Fact);
-      ctx.sql.run("update inbox set state = 'applied' where seq = ?", row.seq);
+      const fact = JSON.parse(row.payload) as Fact;
+      apply(ctx, fact);
+      if (isPoll(fact)) ctx.sql.run("delete from inbox where seq = ?", row.seq);
+      else ctx.sql.run("update inbox set state = 'applied' where seq = ?", row.seq);
     });
     return true;
   } catch (error) {
     failed(ctx, row, error instanceof Error ? error.message : "unknown error");
     return false;
   }
+}
+
+/** One a minute for each open pull request, and large: kept no longer than it takes to apply. */
+function isPoll(fact: Fact): boolean {
+  return fact.type === "effect_answered" && fact.answer.type === "forge" && fact.answer.answer.of === "poll";
 }
 
 function failed(ctx: Ctx, row: InboxRow, message: string): void {

@@ -25,6 +25,11 @@ export type EffectKind =
   | "run_gates"
   | "merge"
   | "withdraw_merge"
+  | "update_branch"
+  | "open_pull_request"
+  | "poll_pull_request"
+  | "merge_pull_request"
+  | "post_review"
   | "ensure_runner"
   | "stop_runner";
 
@@ -204,19 +209,33 @@ export function outboxDueAt(ctx: Ctx): number | null {
   return row?.at ?? null;
 }
 
-/** Pending effects that may begin now, oldest first, one per subject, up to the limit in flight. */
+/** A poll that was answered leaves nothing behind. */
+export function forget(ctx: Ctx, id: string): void {
+  ctx.sql.run("delete from outbox where id = ?", id);
+}
+
+/**
+ * Pending effects that may begin now, oldest first, one per subject, up to the limit in flight; at most
+ * half of them read a forge, so that slow forges never keep starts and merges waiting.
+ */
 export function claimable(ctx: Ctx, limit: number): EffectRow[] {
   const running =
     ctx.sql.get<{ n: number }>("select count(*) as n from outbox where state = 'running'")?.n ?? 0;
   const free = limit - running;
   if (free <= 0) return [];
-  return ctx.sql.all<EffectRow>(
+  const reads =
+    ctx.sql.get<{ n: number }>(
+      "select count(*) as n from outbox where state = 'running' and kind = 'poll_pull_request'",
+    )?.n ?? 0;
+  let readsLeft = Math.max(Math.floor(limit / 2), 1) - reads;
+  const due = ctx.sql.all<EffectRow>(
     `select * from outbox o where state = 'pending' and due_at <= ?1
        and not exists (select 1 from outbox b where b.subject = o.subject and b.state in ('running', 'accepted') and b.kind = o.kind)
        and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'running')
        and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'pending' and b.id < o.id and b.due_at <= ?1)
      order by due_at, id limit ?2`,
     ctx.now,
-    free,
+    free + readsLeft + 200,
   );
+  return due.filter((row) => row.kind !== "poll_pull_request" || readsLeft-- > 0).slice(0, free);
 }

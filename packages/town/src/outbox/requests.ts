@@ -5,6 +5,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { MINUTE, SECOND } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
+import { forgeRequest } from "../reviews/forge-request.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import { author, launchPlan, toRigRef } from "../sessions/launch.ts";
@@ -24,6 +25,7 @@ const payloadSchema = z.object({
   mergeId: z.string().optional(),
   headSha: z.string().optional(),
   effectId: z.string().optional(),
+  seenHead: z.string().optional(),
 });
 export type EffectPayload = z.infer<typeof payloadSchema>;
 
@@ -79,6 +81,13 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return mergeBody(ctx, payload, ids);
     case "withdraw_merge":
       return payload.effectId ? { kind: "withdraw_merge", effectId: payload.effectId } : null;
+    case "update_branch":
+      return updateBranchBody(ctx, payload, ids);
+    case "open_pull_request":
+    case "poll_pull_request":
+    case "merge_pull_request":
+    case "post_review":
+      return forgeRequest(ctx, row.kind, payload);
     case "ensure_runner":
       return { kind: "ensure_runner" };
     case "stop_runner":
@@ -188,6 +197,7 @@ function mergeBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | 
   const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
   const rig = rigOf(ctx, merge?.rig_id);
   if (!merge || !rig || merge.state !== "landing" || merge.reviewed_sha === null) return null;
+  const { method } = merge;
   const config = settings(ctx, rig.id);
   return {
     kind: "merge",
@@ -197,12 +207,30 @@ function mergeBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | 
       branch: merge.branch,
       reviewed_sha: merge.reviewed_sha,
       target: merge.target,
-      method: merge.method,
+      method: method === "auto" ? "merge" : method,
       message: { subject: mergeTitle(ctx, merge).slice(0, 300), body: `Bead: ${merge.source_id}` },
       author: author(ctx, rig.id, "gastown"),
       gates: config.review.gates,
       env: config.env,
       setup: config.setup,
+    },
+  };
+}
+
+function updateBranchBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | null {
+  const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
+  const rig = rigOf(ctx, merge?.rig_id);
+  if (!merge || !rig || merge.state !== "approved" || merge.head_sha !== payload.headSha) return null;
+  return {
+    kind: "update_branch",
+    body: {
+      ...ids,
+      rig: toRigRef(rig),
+      branch: merge.branch,
+      target: merge.target,
+      head_sha: merge.head_sha,
+      check_head: payload.seenHead ?? null,
+      author: author(ctx, rig.id, "gastown"),
     },
   };
 }

@@ -5,13 +5,20 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { undeliver } from "../mayor/messages.ts";
 import { gatesError, gatesFinished, mergeFinished } from "../reviews/landing.ts";
+import type { ForgeAnswer } from "../reviews/forge-effects.ts";
+import { mergeRow } from "../reviews/merge-row.ts";
+import { openingRefused, pullRequestOpened } from "../reviews/open-pr.ts";
+import { polled, pollLost } from "../reviews/poll.ts";
+import { reviewPosted } from "../reviews/post-review.ts";
+import { pullRequestMergeFinished } from "../reviews/pr-landing.ts";
+import { branchUpdated } from "../reviews/branch-updated.ts";
 import { rigFailed, setupSucceeded } from "../rigs/rigs.ts";
 import { endSession } from "../sessions/end.ts";
 import { backToAgent } from "../sessions/settle.ts";
 import { sessionRow } from "../sessions/session-row.ts";
 import type { EffectAnswer } from "../town.ts";
 import { townRow } from "../town-row.ts";
-import { accept, bury, effect, finish, retryLater, type EffectRow } from "./outbox.ts";
+import { accept, bury, effect, finish, forget, retryLater, type EffectRow } from "./outbox.ts";
 import { payloadOf, resultDeadline } from "./requests.ts";
 
 /** An executor's answer to one try. An answer to a try that is no longer the current one is late. */
@@ -26,6 +33,10 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
     case "outcome":
       finish(ctx, row.id, answer.outcome.outcome);
       return deliver(ctx, row, answer.outcome);
+    case "forge":
+      if (row.kind === "poll_pull_request") forget(ctx, row.id);
+      else finish(ctx, row.id, answer.answer.of);
+      return deliverForge(ctx, row, answer.answer);
     case "refused":
       bury(ctx, row, answer.reason);
       return refused(ctx, row, answer.reason);
@@ -67,8 +78,28 @@ function deliver(ctx: Ctx, row: EffectRow, outcome: EffectOutcome): void {
     case "merge":
       if (payload.mergeId) mergeFinished(ctx, payload.mergeId, outcome);
       return;
+    case "update_branch": {
+      const { mergeId, headSha, seenHead } = payload;
+      if (mergeId && headSha) branchUpdated(ctx, { mergeId, headSha, seenHead }, outcome);
+      return;
+    }
     default:
       return;
+  }
+}
+
+function deliverForge(ctx: Ctx, row: EffectRow, answer: ForgeAnswer): void {
+  const { mergeId, headSha } = payloadOf(row);
+  if (!mergeId) return;
+  switch (answer.of) {
+    case "open":
+      return pullRequestOpened(ctx, mergeId, answer);
+    case "poll":
+      return polled(ctx, mergeId, answer);
+    case "merge":
+      return pullRequestMergeFinished(ctx, mergeId, answer.result);
+    case "review":
+      return reviewPosted(ctx, mergeId, headSha ?? "", answer.problem);
   }
 }
 
@@ -115,7 +146,20 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
       if (payload.mergeId) gatesError(ctx, payload.mergeId, reason.message);
       return;
     case "merge":
+    case "merge_pull_request":
       if (payload.mergeId) mergeFinished(ctx, payload.mergeId, { outcome: "error", message: reason.message });
+      return;
+    case "open_pull_request": {
+      const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
+      if (merge && merge.pr_url === null && merge.state !== "merged" && merge.state !== "failed")
+        openingRefused(ctx, merge, reason.message);
+      return;
+    }
+    case "poll_pull_request":
+      if (payload.mergeId) pollLost(ctx, payload.mergeId);
+      return;
+    case "post_review":
+      if (payload.mergeId) reviewPosted(ctx, payload.mergeId, payload.headSha ?? "", reason.message);
       return;
     default:
       return;

@@ -1,12 +1,11 @@
 /** Commands that meet a merge in flight are stored and applied with its result (spec/town.md §2). */
 import { z } from "zod";
 import { closeBead, failBead } from "../beads/attempts.ts";
-import { beadRow } from "../beads/bead-row.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { enqueue, underWay } from "../outbox/outbox.ts";
 import { dismissMerge } from "./fail.ts";
-import type { MergeRow } from "./merge-row.ts";
+import { sourceIssue, type MergeRow } from "./merge-row.ts";
 
 const pendingCommand = z.object({ action: z.enum(["close", "fail"]), reason: z.string(), text: z.string() });
 export type PendingCommand = z.infer<typeof pendingCommand>;
@@ -33,9 +32,8 @@ export function applyPendingCommand(ctx: Ctx, merge: MergeRow): boolean {
   const command = fromJson(pendingCommand, merge.pending_command);
   if (!command) return false;
   dismissMerge(ctx, merge, command.text);
-  if (merge.lands_convoy === 1) return true;
-  const source = beadRow(ctx, merge.source_id);
-  if (source.status !== "in_review") return true;
+  const source = sourceIssue(ctx, merge);
+  if (source?.status !== "in_review") return true;
   if (command.action === "close") closeBead(ctx, source, command.reason, command.text);
   else failBead(ctx, source, command.reason, command.text);
   return true;

@@ -1,5 +1,5 @@
 /** A merge request that ends without landing: finished work is held, never redone by itself. */
-import { beadRow, type BeadRow } from "../beads/bead-row.ts";
+import type { BeadRow } from "../beads/bead-row.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { cancelPending } from "../outbox/outbox.ts";
@@ -7,7 +7,7 @@ import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { move } from "../status.ts";
 import { mootFix } from "./fix-beads.ts";
-import type { MergeRow } from "./merge-row.ts";
+import { sourceIssue, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
 
 export interface MergeFailure {
@@ -15,12 +15,15 @@ export interface MergeFailure {
   message: string;
 }
 
+/** Failures that another landing attempt cannot mend: a convoy waits for a person too. */
+export const PERSONS_DECISION: readonly string[] = ["pr_closed"];
+
 /** `→ failed` with a kind. The source bead is open again but held, and a person is told. */
 export function failMerge(ctx: Ctx, merge: MergeRow, failure: MergeFailure): void {
   end(ctx, merge, failure);
-  if (merge.lands_convoy === 1) return;
-  const source = beadRow(ctx, merge.source_id);
-  if (source.status === "in_review") holdSource(ctx, source, failure);
+  if (merge.lands_convoy === 1 && !PERSONS_DECISION.includes(failure.kind)) return;
+  const source = sourceIssue(ctx, merge);
+  if (source?.status === "in_review") holdSource(ctx, source, failure);
   escalate(ctx, {
     severity: "high",
     category: failure.kind,
@@ -29,6 +32,7 @@ export function failMerge(ctx: Ctx, merge: MergeRow, failure: MergeFailure): voi
     body: failure.message,
     choices: [
       { id: "retry", label: "Put it back into the queue" },
+      ...(failure.kind === "no_verdict" ? [{ id: "approve", label: "Approve this head" }] : []),
       { id: "close", label: "Cancel the work" },
     ],
     source: { rigId: merge.rig_id, beadId: merge.source_id, convoyId: merge.convoy_id ?? undefined },
@@ -42,7 +46,7 @@ export function dismissMerge(ctx: Ctx, merge: MergeRow, why: string): void {
 
 function end(ctx: Ctx, merge: MergeRow, failure: MergeFailure): void {
   ctx.sql.run(
-    "update merge_requests set failure_kind = ?, failure_message = ?, question_id = null, pending_command = null where bead_id = ?",
+    "update merge_requests set failure_kind = ?, failure_message = ?, question_id = null, pending_command = null, review_post = null, green_since = null where bead_id = ?",
     failure.kind,
     failure.message,
     merge.bead_id,
@@ -56,7 +60,13 @@ function end(ctx: Ctx, merge: MergeRow, failure: MergeFailure): void {
   });
   stopReview(ctx, merge, failure.message);
   mootFix(ctx, merge);
-  cancelPending(ctx, merge.bead_id);
+  for (const subject of [
+    merge.bead_id,
+    `pr:${merge.bead_id}`,
+    `poll:${merge.bead_id}`,
+    `post:${merge.bead_id}`,
+  ])
+    cancelPending(ctx, subject);
   mootEscalations(ctx, merge.bead_id);
 }
 

@@ -1,27 +1,46 @@
 /**
- * Fix beads: rework and conflicts, at most one live per merge request. They push to its branch, and
- * what they push is looked at anew (spec/review.md §1, §2).
+ * Fix beads: rework, feedback and conflicts, at most one live per merge request. They push to its
+ * branch, and what they push is looked at anew (spec/review.md §1, §2).
  */
 import type { BeadKind } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { closeBead } from "../beads/attempts.ts";
 import { insertBead, setVersion, type BeadRow } from "../beads/bead-row.ts";
 import { settings } from "../config/store.ts";
+import { branchMoved } from "../convoys/branches.ts";
 import { escalate } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
+import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
-import { mergeRow, type MergeRow } from "./merge-row.ts";
+import { z } from "zod";
+import { mergeRow, type FixCause, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, mergeWaits, moveMerge } from "./move-merge.ts";
+import { setHead } from "./pull-request.ts";
 
 export interface WorkOrder {
-  kind: Extract<BeadKind, "rework" | "conflict">;
+  kind: Extract<BeadKind, "rework" | "feedback" | "conflict">;
+  /** What has to be gone when it ends without a change. */
+  cause: FixCause;
   text: string;
   files: { path: string; line?: number | undefined; note?: string | undefined }[];
 }
 
-const TITLES: Record<WorkOrder["kind"], string> = { rework: "Rework", conflict: "Resolve the conflict of" };
+const TITLES: Record<WorkOrder["kind"], string> = {
+  rework: "Rework",
+  feedback: "Answer the feedback on",
+  conflict: "Resolve the conflict of",
+};
+
+/** Everything that the reviews of one merge request asked for, oldest first. */
+const roundsSchema = z.array(
+  z.object({ headSha: z.string(), kind: z.string(), text: z.string(), fixBeadId: z.string().nullable() }),
+);
+
+export function roundsOf(merge: MergeRow): z.infer<typeof roundsSchema> {
+  return fromJson(roundsSchema, merge.rounds) ?? [];
+}
 
 /**
  * Sends a merge request back with a work order: one fix bead on its branch, or, when its rounds are
@@ -31,25 +50,48 @@ export function sendBack(
   ctx: Ctx,
   merge: MergeRow,
   order: WorkOrder,
-  event: { kind: string; text: string },
+  event: { kind: string; text: string; data?: Record<string, unknown> },
+  begin: (ctx: Ctx, merge: MergeRow, order: WorkOrder) => string | null = makeFix,
 ): string | null {
-  const rounds = merge.change_rounds + (order.kind === "rework" ? 1 : 0);
-  ctx.sql.run("update merge_requests set change_rounds = ? where bead_id = ?", rounds, merge.bead_id);
-  const spent = rounds > settings(ctx, merge.rig_id).review.max_change_rounds;
-  moveMerge(ctx, merge, { to: "changes_requested", ...event, data: { round: rounds } });
-  if (spent) {
+  const { review } = settings(ctx, merge.rig_id);
+  const changes = merge.change_rounds + (order.kind === "rework" ? 1 : 0);
+  const feedback = merge.feedback_rounds + (order.kind === "feedback" ? 1 : 0);
+  ctx.sql.run(
+    "update merge_requests set change_rounds = ?, feedback_rounds = ? where bead_id = ?",
+    changes,
+    feedback,
+    merge.bead_id,
+  );
+  const round = order.kind === "feedback" ? feedback : changes;
+  moveMerge(ctx, merge, { to: "changes_requested", ...event, data: { round, ...event.data } });
+  if (changes > review.max_change_rounds || feedback > review.max_feedback_rounds) {
+    const history = roundsOf(merge).map((one, n) => `${n + 1}. at ${one.headSha.slice(0, 8)}: ${one.text}`);
+    const body = `${round - 1} rounds of changes were not enough. The last request: ${order.text}`;
+    ask(ctx, merge, "rounds_exhausted", [body, ...history].join("\n\n"));
+    return null;
+  }
+  if (merge.recheck === order.cause) {
     ask(
       ctx,
       merge,
-      "rounds_exhausted",
-      `${rounds - 1} rounds of changes were not enough. The last request: ${order.text}`,
+      "fix_without_change",
+      `A fix bead ended without a change, and its cause is still there: ${order.text}`,
     );
     return null;
   }
-  return makeFix(ctx, merge, order);
+  if (merge.can_push === 0) {
+    ask(
+      ctx,
+      merge,
+      "cannot_push",
+      `The town cannot push to ${merge.branch}, so nobody here can do this: ${order.text}`,
+    );
+    return null;
+  }
+  return begin(ctx, merge, order);
 }
 
-function makeFix(ctx: Ctx, merge: MergeRow, order: WorkOrder): string {
+export function makeFix(ctx: Ctx, merge: MergeRow, order: WorkOrder): string {
   const source = ctx.sql.get<BeadRow>("select * from beads where id = ?", merge.source_id);
   const id = ctx.id("bead");
   const title = `${TITLES[order.kind]} ${source?.title ?? merge.branch}`.slice(0, 300);
@@ -69,7 +111,17 @@ function makeFix(ctx: Ctx, merge: MergeRow, order: WorkOrder): string {
     merge.bead_id,
     id,
   );
-  ctx.sql.run("update merge_requests set fix_bead_id = ? where bead_id = ?", id, merge.bead_id);
+  const rounds = [
+    ...roundsOf(merge),
+    { headSha: merge.head_sha, kind: order.kind, text: order.text.slice(0, 2_000), fixBeadId: id },
+  ];
+  ctx.sql.run(
+    "update merge_requests set fix_bead_id = ?, fix_cause = ?, rounds = ? where bead_id = ?",
+    id,
+    order.cause,
+    toJson(rounds.slice(-40)),
+    merge.bead_id,
+  );
   const seq = audit(ctx, {
     kind: "bead.created",
     subject: { type: "bead", id },
@@ -86,27 +138,44 @@ function makeFix(ctx: Ctx, merge: MergeRow, order: WorkOrder): string {
 
 /** The fix was pushed: the bead closes and its merge request is queued at the new head. */
 export function fixPushed(ctx: Ctx, bead: BeadRow, merge: MergeRow, headSha: string): void {
+  setHead(ctx, merge, headSha);
+  ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
+  // What is landed next begins at the feature branch's own head.
+  if (merge.lands_convoy === 1) branchMoved(ctx, merge.source_id, merge.rig_id, headSha);
+  closeBead(ctx, bead, "pushed", `${bead.title}: pushed`);
+  backToQueue(ctx, merge, "is back with changes", { headSha });
+}
+
+/**
+ * The fix ended without a new head: threads only answered, or nothing to do. Its cause is looked at once
+ * more, and where it is still there a person is asked (`recheck` in `sendBack`). A reviewer's verdict
+ * does not change by itself, so there the question comes at once.
+ */
+export function fixChangedNothing(ctx: Ctx, bead: BeadRow, merge: MergeRow, why: string): void {
+  closeBead(ctx, bead, "no_changes", `${bead.title}: nothing was changed`);
+  const cause = merge.fix_cause ?? "verdict";
+  ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
+  if (cause === "verdict") {
+    ask(ctx, merge, "fix_without_change", `${bead.title} ended without a change: ${why}`);
+    return;
+  }
   ctx.sql.run(
-    "update merge_requests set head_sha = ?, fix_bead_id = null where bead_id = ?",
-    headSha,
+    "update merge_requests set recheck = ?1, gates_head = case when ?1 = 'gates' then null else gates_head end where bead_id = ?2",
+    cause,
     merge.bead_id,
   );
-  closeBead(ctx, bead, "pushed", `${bead.title}: pushed`);
+  backToQueue(ctx, merge, "is looked at once more", { why: why.slice(0, 500) });
+}
+
+function backToQueue(ctx: Ctx, merge: MergeRow, what: string, data: Record<string, unknown>): void {
   const current = mergeRow(ctx, merge.bead_id);
   if (current?.state !== "changes_requested") return;
   moveMerge(ctx, current, {
     to: "queued",
     kind: "review.submitted",
-    text: `${mergeTitle(ctx, merge)} is back with changes`,
-    data: { headSha },
+    text: `${mergeTitle(ctx, merge)} ${what}`,
+    data,
   });
-}
-
-/** The fix ended without a new head: its cause is still there, so a person is asked. */
-export function fixChangedNothing(ctx: Ctx, bead: BeadRow, merge: MergeRow, why: string): void {
-  closeBead(ctx, bead, "no_changes", `${bead.title}: nothing was changed`);
-  ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
-  ask(ctx, merge, "fix_without_change", `${bead.title} ended without a change: ${why}`);
 }
 
 /** However its merge request ends, what was to repair it is over. */

@@ -1,18 +1,16 @@
 /** What the runner answered to a merge or to gates, as a step of the merge request (spec/review.md §3). */
 import type { EffectOutcome, GateResult } from "@gastown/protocol";
-import { closeBead } from "../beads/attempts.ts";
-import { beadRow } from "../beads/bead-row.ts";
-import { settings } from "../config/store.ts";
-import { branchMoved } from "../convoys/branches.ts";
 import { laneId } from "../dependents.ts";
-import { escalate, mootEscalations } from "../escalations/escalations.ts";
+import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { enqueue } from "../outbox/outbox.ts";
 import { applyPendingCommand } from "./commands.ts";
 import { failMerge } from "./fail.ts";
-import { ask, mootFix, sendBack } from "./fix-beads.ts";
+import { conflicted } from "./conflict.ts";
+import { sendBack } from "./fix-beads.ts";
+import { headMoved } from "./head-moved.ts";
+import { landed } from "./landed.ts";
 import { mergeRow, redGates, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
 
@@ -47,13 +45,14 @@ export function gatesError(ctx: Ctx, mergeId: string, message: string): void {
 export function mergeFinished(ctx: Ctx, mergeId: string, outcome: EffectOutcome): void {
   const merge = mergeRow(ctx, mergeId);
   if (!merge || merge.state !== "landing") return;
-  if (outcome.outcome === "merged") return merged(ctx, merge, outcome.commit);
+  if (outcome.outcome === "merged")
+    return landed(ctx, merge, { commit: outcome.commit, kind: "merge.landed", remark: "" });
   if (merge.pending_command !== null && applyPendingCommand(ctx, merge)) return;
   switch (outcome.outcome) {
     case "head_moved":
-      return headMoved(ctx, merge, outcome.head);
+      return headMovedTo(ctx, merge, outcome.head);
     case "conflict":
-      return conflict(ctx, merge, outcome.files);
+      return conflicted(ctx, merge, outcome.files);
     case "gates_failed":
       return gatesFailed(ctx, merge, outcome.gates, outcome.target_red);
     case "race_lost":
@@ -84,72 +83,13 @@ export function mergeFinished(ctx: Ctx, mergeId: string, outcome: EffectOutcome)
   }
 }
 
-function merged(ctx: Ctx, merge: MergeRow, commit: string): void {
-  ctx.sql.run(
-    "update merge_requests set merge_commit = ?, question_id = null, pending_command = null where bead_id = ?",
-    commit,
-    merge.bead_id,
-  );
-  const title = mergeTitle(ctx, merge);
-  moveMerge(ctx, merge, {
-    to: "merged",
-    kind: "merge.landed",
-    reason: "merged",
-    text: `${title} landed on ${merge.target} as ${commit.slice(0, 8)}`,
-    data: { commit },
+/** Null: the branch is gone. */
+export function headMovedTo(ctx: Ctx, merge: MergeRow, head: string | null): void {
+  if (head !== null) return headMoved(ctx, merge, head);
+  failMerge(ctx, merge, {
+    kind: "missing_ref",
+    message: `${merge.branch} no longer exists on the remote.`,
   });
-  mootFix(ctx, merge);
-  mootEscalations(ctx, merge.bead_id);
-  if (merge.lands_convoy === 0) {
-    const source = beadRow(ctx, merge.source_id);
-    if (source.status === "in_review") closeBead(ctx, source, "merged", `${source.title} is merged`);
-    mootEscalations(ctx, source.id);
-    if (merge.convoy_id) branchMoved(ctx, merge.convoy_id, merge.rig_id, commit);
-  }
-  if (settings(ctx, merge.rig_id).review.delete_branch) deleteBranch(ctx, merge);
-}
-
-function deleteBranch(ctx: Ctx, merge: MergeRow): void {
-  enqueue(ctx, {
-    kind: "branch",
-    subject: `branch:${merge.rig_id}:${merge.branch}`,
-    key: `branch:delete:${merge.rig_id}:${merge.branch}`,
-    payload: { operation: "delete", rigId: merge.rig_id, branch: merge.branch, expectedHead: merge.head_sha },
-  });
-}
-
-function headMoved(ctx: Ctx, merge: MergeRow, head: string | null): void {
-  if (head === null)
-    return failMerge(ctx, merge, {
-      kind: "missing_ref",
-      message: `${merge.branch} no longer exists on the remote.`,
-    });
-  ctx.sql.run("update merge_requests set head_sha = ? where bead_id = ?", head, merge.bead_id);
-  moveMerge(ctx, merge, {
-    to: "queued",
-    kind: "pr.head_moved",
-    text: `${mergeTitle(ctx, merge)} has new commits (${head.slice(0, 8)}) and is looked at again`,
-    data: { head },
-  });
-}
-
-function conflict(ctx: Ctx, merge: MergeRow, files: string[]): void {
-  const event = {
-    kind: "merge.conflict",
-    text: `${mergeTitle(ctx, merge)} conflicts with ${merge.target} in ${files.slice(0, 3).join(", ") || "some files"}`,
-  };
-  if (settings(ctx, merge.rig_id).review.auto_resolve_conflicts) {
-    const text = `Merge the current ${merge.target} into ${merge.branch}, resolve the conflicts so that both sides keep their purpose, and commit. Do not rewrite commits that exist.`;
-    sendBack(ctx, merge, { kind: "conflict", text, files: files.map((path) => ({ path })) }, event);
-    return;
-  }
-  moveMerge(ctx, merge, { to: "changes_requested", ...event });
-  ask(
-    ctx,
-    merge,
-    "conflict",
-    `It conflicts with ${merge.target} in ${files.join(", ")}, and conflicts are not resolved automatically here.`,
-  );
 }
 
 function gatesFailed(ctx: Ctx, merge: MergeRow, gates: GateResult[], targetRed: boolean): void {
@@ -195,12 +135,13 @@ export function gatesWorkOrder(merge: MergeRow, gates: GateResult[], where: stri
   });
   return {
     kind: "rework" as const,
+    cause: "gates" as const,
     text: `These gates fail on ${merge.branch} ${where}. Find the cause and repair it.\n\n${logs.join("\n\n")}`,
     files: [],
   };
 }
 
-function landingError(ctx: Ctx, merge: MergeRow, message: string): void {
+export function landingError(ctx: Ctx, merge: MergeRow, message: string): void {
   retryOrFail(ctx, merge, "error", `The merge failed: ${message}`);
   const current = mergeRow(ctx, merge.bead_id);
   if (current?.state === "landing")
@@ -219,7 +160,7 @@ function retryOrFail(ctx: Ctx, merge: MergeRow, kind: string, message: string): 
   if (failures >= MAX_LANDING_ERRORS) failMerge(ctx, merge, { kind, message });
 }
 
-function backToLane(ctx: Ctx, merge: MergeRow, pause: number, kind: string, why: string): void {
+export function backToLane(ctx: Ctx, merge: MergeRow, pause: number, kind: string, why: string): void {
   ctx.sql.run(
     "update merge_requests set cooldown_until = ? where bead_id = ?",
     ctx.now + Math.max(pause, 0),

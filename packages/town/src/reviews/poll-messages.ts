@@ -24,7 +24,7 @@ export function pollMessage(error: ForgeError, provider: ForgeKind): string {
       );
     case "http_error":
       return httpMessage(error);
-    case "invalid_response":
+    default:
       return (
         `${NAMES[error.provider]} answered with something that this version does not understand (${error.reason.replace("_", " ")}). ` +
         `Please report it as a bug${error.sample_keys.length > 0 ? `, with the keys that were there: ${error.sample_keys.join(", ")}` : ""}.`

@@ -125,7 +125,11 @@ describe("messages", () => {
     pollFailed(FRESH, error, provider).message;
 
   it("list every source of a token in order and say that agents' logins do not help", () => {
-    const message = say({ kind: "no_token", provider: "github", tried: ["github_cli_pat", "town integration"] });
+    const message = say({
+      kind: "no_token",
+      provider: "github",
+      tried: ["github_cli_pat", "town integration"],
+    });
     expect(message).toContain("github_cli_pat; town integration");
     expect(message).toContain("Agents' own logins do not help");
   });

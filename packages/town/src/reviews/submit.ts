@@ -1,11 +1,12 @@
 /** From settled work to a merge request (spec/review.md §1). */
 import { audit } from "../audit/audit.ts";
 import { insertBead, setVersion, type BeadRow } from "../beads/bead-row.ts";
-import { settings } from "../config/store.ts";
+import { rigConfig, settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
-import { liveMergeOf } from "./merge-row.ts";
+import { forgeOf, type RigRow } from "../rigs/rigs.ts";
+import { liveMergeOf, type MergeRow } from "./merge-row.ts";
 
 export interface Submission {
   source: BeadRow;
@@ -23,7 +24,7 @@ export function submit(ctx: Ctx, submission: Submission): string {
   if (existing && existing.rig_id === submission.rigId) return existing.bead_id;
   const { source } = submission;
   const id = ctx.id("bead");
-  const method = settings(ctx, submission.rigId).review.merge_method;
+  const how = landingOf(ctx, submission.rigId);
   const convoyId = submission.landsConvoy ? source.id : source.convoy_id;
   insertBead(ctx, id, {
     type: "merge_request",
@@ -37,8 +38,8 @@ export function submit(ctx: Ctx, submission: Submission): string {
   });
   ctx.sql.run(
     `insert into merge_requests (bead_id, source_id, convoy_id, lands_convoy, rig_id, branch, target, strategy, method,
-       state, priority, convoy_at, head_sha, created_at, updated_at)
-     values (?, ?, ?, ?, ?, ?, ?, 'direct', ?, 'queued', ?, ?, ?, ?, ?)`,
+       state, priority, convoy_at, head_sha, head_at, created_at, updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
     id,
     source.id,
     convoyId,
@@ -46,10 +47,12 @@ export function submit(ctx: Ctx, submission: Submission): string {
     submission.rigId,
     submission.branch,
     submission.target,
-    method,
+    how.strategy,
+    how.method,
     source.priority,
     source.convoy_at,
     submission.headSha,
+    ctx.now,
     ctx.now,
     ctx.now,
   );
@@ -70,6 +73,20 @@ export function submit(ctx: Ctx, submission: Submission): string {
   setVersion(ctx, id, seq);
   schedule(ctx, "merge", id);
   return id;
+}
+
+/**
+ * By pull request or directly, and by which method. What a rig itself says holds; `pr` of the town is
+ * for rigs that have a forge (spec/town.md §7).
+ */
+export function landingOf(ctx: Ctx, rigId: string): Pick<MergeRow, "strategy" | "method"> {
+  const { merge_strategy, review } = settings(ctx, rigId);
+  const own = rigConfig(ctx, rigId).config.merge_strategy !== undefined;
+  const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", rigId);
+  const hasForge = rig !== undefined && forgeOf(rig) !== "git";
+  const strategy = merge_strategy === "pr" && (own || hasForge) ? "pr" : "direct";
+  const method = strategy === "direct" && review.merge_method === "auto" ? "merge" : review.merge_method;
+  return { strategy, method };
 }
 
 /** `in_progress → in_review`: exactly one live merge request tracks it from now on. */

@@ -1,12 +1,13 @@
 /** Verdicts: exactly one per review, for exactly one head (spec/review.md §2, spec/api.md §4.3). */
 import { GastownError } from "@gastown/protocol";
 import type { Ctx } from "../kernel/context.ts";
-import { toJson } from "../kernel/json.ts";
 import { closeSession } from "../sessions/close.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
-import { sendBack } from "./fix-beads.ts";
+import { makeFix, sendBack } from "./fix-beads.ts";
 import { mergeRow, verdictOf, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
+import { postFirst, postsComments, reworkOrder } from "./post-review.ts";
+import { storeVerdict } from "./verdict-row.ts";
 
 export type VerdictInput =
   | { kind: "approve"; summary: string }
@@ -90,21 +91,23 @@ function requestChanges(
   merge: MergeRow,
   verdict: Extract<VerdictInput, { kind: "request_changes" }>,
 ): VerdictResult {
-  const reworkBeadId = sendBack(
-    ctx,
-    merge,
-    { kind: "rework", text: verdict.feedback, files: verdict.files },
-    { kind: "review.changes_requested", text: `Changes requested on ${mergeTitle(ctx, merge)}` },
-  );
-  storeVerdict(ctx, merge, {
+  const recorded = {
     kind: "request_changes",
     summary: verdict.feedback,
     headSha: merge.head_sha,
     at: ctx.now,
     sessionId: session.id,
     files: verdict.files,
-    reworkBeadId,
-  });
+  };
+  storeVerdict(ctx, merge, recorded);
+  const reworkBeadId = sendBack(
+    ctx,
+    merge,
+    reworkOrder({ summary: verdict.feedback, files: verdict.files }),
+    { kind: "review.changes_requested", text: `Changes requested on ${mergeTitle(ctx, merge)}` },
+    postsComments(ctx, merge) && merge.pr_url !== null ? postFirst : makeFix,
+  );
+  storeVerdict(ctx, merge, { ...recorded, reworkBeadId });
   ctx.sql.run("update merge_requests set review_failures = 0 where bead_id = ?", merge.bead_id);
   closeSession(ctx, session, {
     outcome: "changes_requested",
@@ -112,10 +115,6 @@ function requestChanges(
     gone: false,
   });
   return { headSha: merge.head_sha, reworkBeadId, repeated: false };
-}
-
-export function storeVerdict(ctx: Ctx, merge: MergeRow, verdict: Record<string, unknown>): void {
-  ctx.sql.run("update merge_requests set verdict = ? where bead_id = ?", toJson(verdict), merge.bead_id);
 }
 
 function fenced(): GastownError {

@@ -42,7 +42,7 @@ export interface Harness {
 }
 
 /** Opens a town with one ready rig. */
-export function harness(sql: Sql, options: { ready?: boolean } = {}): Harness {
+export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } = {}): Harness {
   let clock = START;
   let counter = 0;
   const ports = {
@@ -252,7 +252,7 @@ export function harness(sql: Sql, options: { ready?: boolean } = {}): Harness {
   }
 
   state.town.registerRunner("run_00000000000000000000000001");
-  h.rig = state.town.addRig({ name: "app", gitUrl: "/repo/app.git" }, PERSON).id;
+  h.rig = state.town.addRig({ name: "app", gitUrl: options.gitUrl ?? "/repo/app.git" }, PERSON).id;
   if (options.ready !== false) h.settle();
   return h;
 }

@@ -15,7 +15,9 @@ import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
 import { fromJson } from "../kernel/json.ts";
 import { gatesOf, latestMergeOf, verdictOf, type MergeRow } from "../reviews/merge-row.ts";
+import { roundsOf } from "../reviews/fix-beads.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
+import { isWatched, readingOf } from "../reviews/pull-request.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { toBead } from "./beads.ts";
 import { mergeWaiting, waitingOf } from "./waiting.ts";
@@ -76,7 +78,7 @@ export function toMergeRequest(ctx: Ctx, row: MergeRow): MergeRequest {
     id: row.bead_id,
     title: mergeTitle(ctx, row),
     state: row.state,
-    sourceBeadId: row.lands_convoy === 1 ? null : row.source_id,
+    sourceBeadId: row.lands_convoy === 1 || row.adopted === 1 ? null : row.source_id,
     convoyId: row.convoy_id,
     landsConvoy: row.lands_convoy === 1,
     rigId: row.rig_id,
@@ -99,7 +101,12 @@ export function toMergeRequest(ctx: Ctx, row: MergeRow): MergeRequest {
       durationMs: gate.duration_ms,
       logTail: gate.log_tail,
     })),
-    counters: { changeRounds: row.change_rounds },
+    counters: { changeRounds: row.change_rounds, feedbackRounds: row.feedback_rounds },
+    rounds: roundsOf(row).map(({ text, ...round }) => ({ ...round, feedback: text })),
+    adopted: row.adopted === 1,
+    forcePushAllowed: row.force_push_allowed === 1,
+    held: row.merge_held,
+    pullRequest: toPullRequest(row),
     ...(waiting ? { waitingOn: waiting } : {}),
     failure:
       row.failure_kind === null ? null : { kind: row.failure_kind, message: row.failure_message ?? "" },
@@ -107,6 +114,27 @@ export function toMergeRequest(ctx: Ctx, row: MergeRow): MergeRequest {
     createdAt: iso(row.created_at),
     updatedAt: iso(row.updated_at),
     version: bead?.version ?? 0,
+  };
+}
+
+function toPullRequest(row: MergeRow): MergeRequest["pullRequest"] {
+  const reading = readingOf(row);
+  if (row.pr_url === null || reading === null) return null;
+  const { pr, signals } = reading;
+  return {
+    url: row.pr_url,
+    number: pr.number,
+    state: row.pr_state ?? pr.state,
+    draft: pr.draft,
+    mergeable: pr.mergeable,
+    approval: signals?.approval.state === "known" ? signals.approval.decision : null,
+    threads: signals?.threads.state === "known" ? signals.threads.unresolved : null,
+    checks: signals?.checks.state === "known" ? signals.checks.items : null,
+    readAt: iso(row.pr_read_at),
+    nextPollAt: isWatched(row) ? iso(row.next_poll_at) : null,
+    pollError: row.poll_error_kind,
+    mergedBy: row.merged_by,
+    mergedHead: row.merged_head,
   };
 }
 

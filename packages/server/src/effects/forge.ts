@@ -1,0 +1,32 @@
+/** What an answer of a forge means for an effect (spec/review.md §4.1). */
+import type { Forge } from "@gastown/forge";
+import type { ForgeError, ForgeKind, RigRef } from "@gastown/protocol";
+import type { EffectAnswer } from "@gastown/town";
+import type { EffectContext } from "./context.ts";
+
+/** The hosting of one repository, with credentials that are resolved at each of its calls. */
+export type ForgeFor = (townId: string, target: { rig: RigRef; forge: ForgeKind }) => Forge | Promise<Forge>;
+
+/** Null: this host carries no forges, which reads as hosting without pull requests. */
+export async function forgeOf(
+  context: EffectContext,
+  target: { rig: RigRef; forge: ForgeKind },
+): Promise<Forge | null> {
+  return (await context.forgeFor?.(context.townId, target)) ?? null;
+}
+
+export const NO_FORGE = {
+  kind: "unsupported",
+  what: "this gastown has no access to pull requests",
+} as const;
+
+/** A failure that may be gone later is tried again; offline it does not count. Null: for good. */
+export function retried(error: ForgeError): EffectAnswer | null {
+  if (error.kind !== "http_error" || !error.transient) return null;
+  return {
+    type: "retry",
+    message: error.status === null ? error.status_text : `${error.status} ${error.status_text}`.trim(),
+    counted: error.offline !== true,
+    ...(error.retry_after_ms === undefined ? {} : { retryAfterMs: error.retry_after_ms }),
+  };
+}

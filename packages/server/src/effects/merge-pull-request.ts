@@ -1,0 +1,51 @@
+import type { Forge } from "@gastown/forge";
+import type { EffectAnswer } from "@gastown/town";
+import type { EffectContext, RequestOf } from "./context.ts";
+import { forgeOf, NO_FORGE, retried } from "./forge.ts";
+import { isContained } from "./poll-pull-request.ts";
+
+type Merge = RequestOf<"merge_pull_request">;
+type Method = Exclude<Merge["method"], "auto">;
+
+const PREFERRED: readonly Method[] = ["merge", "squash", "rebase"];
+
+/**
+ * Merges exactly the reviewed head and reads the remote back. Whether it was merged now or before, by a
+ * try whose answer was lost, it counts only when the target has the commit (spec/review.md §4.4).
+ */
+export async function mergePullRequest(context: EffectContext, request: Merge): Promise<EffectAnswer> {
+  const forge = await forgeOf(context, request);
+  if (forge === null) return { type: "forge", answer: { of: "merge", result: NO_FORGE } };
+  const method = request.method === "auto" ? await detected(forge, context.signal) : request.method;
+  if (typeof method !== "string") return method;
+  const { url, headSha, title, message } = request;
+  const result = await forge.merge({ url, headSha, method, title, message }, context.signal);
+  if (result.kind === "merged" || result.kind === "already") return readBack(forge, url, context.signal);
+  const again = "kind" in result && result.kind === "http_error" ? retried(result) : null;
+  return again ?? { type: "forge", answer: { of: "merge", result } };
+}
+
+async function detected(forge: Forge, signal: AbortSignal): Promise<Method | EffectAnswer> {
+  const repository = await forge.repository(signal);
+  if (repository.kind === "ok") {
+    return PREFERRED.find((method) => repository.value.mergeMethods.includes(method)) ?? "merge";
+  }
+  const again = repository.kind === "unsupported" ? null : retried(repository);
+  return again ?? { type: "forge", answer: { of: "merge", result: repository } };
+}
+
+async function readBack(forge: Forge, url: string, signal: AbortSignal): Promise<EffectAnswer> {
+  const notYet: EffectAnswer = {
+    type: "retry",
+    message: "The forge merged it, but its target does not show that yet.",
+    counted: true,
+  };
+  const reading = await forge.read(url, signal);
+  if ("kind" in reading) return { type: "forge", answer: { of: "merge", result: reading } };
+  if (reading.outcome.kind !== "ok")
+    return retried(reading.outcome) ?? { type: "forge", answer: { of: "merge", result: reading.outcome } };
+  const { pr } = reading.outcome;
+  if (pr.state !== "merged" || pr.merge_commit === null) return notYet;
+  if ((await isContained(forge, pr, signal)) !== true) return notYet;
+  return { type: "forge", answer: { of: "merge", result: { kind: "landed", pr, commit: pr.merge_commit } } };
+}

@@ -1,0 +1,14 @@
+/** What keeps a merge request out of `landing`: an open blocker of it or of its source (spec/review.md §2). */
+import { settings } from "../config/store.ts";
+import type { Ctx } from "../kernel/context.ts";
+import type { MergeRow } from "./merge-row.ts";
+import type { BeadRow } from "../beads/bead-row.ts";
+import { blockersOf } from "../beads/dependencies.ts";
+import { isBroken, isDone } from "../beads/done.ts";
+
+export function blockersLeft(ctx: Ctx, merge: MergeRow): BeadRow[] {
+  const skip = settings(ctx, merge.rig_id).on_blocker_failure === "skip";
+  const passed = (blocker: BeadRow): boolean => isDone(blocker) || (skip && isBroken(blocker));
+  const blockers = [...blockersOf(ctx, merge.bead_id), ...blockersOf(ctx, merge.source_id)];
+  return blockers.filter((blocker) => !passed(blocker));
+}

@@ -1,0 +1,97 @@
+/**
+ * What people and checks say about a pull request, as the work order of one fix bead
+ * (spec/review.md §4.3).
+ */
+import type { CheckRun, ReviewThread } from "@gastown/protocol";
+import { fromJson, toJson } from "../kernel/json.ts";
+import type { Ctx } from "../kernel/context.ts";
+import type { BeadRow } from "../beads/bead-row.ts";
+import { z } from "zod";
+import type { WorkOrder } from "./fix-beads.ts";
+import type { Reading } from "./pull-request.ts";
+
+/** Characters of one failing check's log that a worker is given: its end. */
+const LOG_TAIL = 4_000;
+const MAX_TEXT = 48_000;
+
+/** Threads with file, line and text, and failing checks with the ends of their logs; empty: nothing. */
+export function feedbackText(
+  threads: readonly ReviewThread[],
+  red: readonly CheckRun[],
+  logs: Reading["logs"],
+): string {
+  const parts: string[] = [];
+  if (threads.length > 0) {
+    parts.push(
+      `There are ${threads.length} unresolved review threads. Do what each asks for, or answer why not. ` +
+        `Reply in every thread and resolve it when it is settled as a whole.`,
+      ...threads.map(threadText),
+    );
+  }
+  if (red.length > 0) {
+    parts.push("These checks of the pull request fail. Find the cause and repair it.");
+    parts.push(...red.map((check) => checkText(check, logs)));
+  }
+  return parts.join("\n\n").slice(0, MAX_TEXT);
+}
+
+function threadText(thread: ReviewThread): string {
+  const place =
+    thread.path === null
+      ? "the whole change"
+      : `${thread.path}${thread.line === null ? "" : `:${thread.line}`}`;
+  const said = thread.comments.map((comment) => `${comment.author}: ${comment.body}`).join("\n");
+  return `### Thread ${thread.id} on ${place}${thread.outdated ? " (the lines have changed since)" : ""}\n${said}`;
+}
+
+function checkText(check: CheckRun, logs: Reading["logs"]): string {
+  const log = logs.find(({ name }) => name === check.name)?.text ?? check.summary ?? "";
+  const head = `### ${check.name}: ${check.state.replaceAll("_", " ")}${check.url === null ? "" : ` (${check.url})`}`;
+  return log === "" ? head : `${head}\n${log.slice(-LOG_TAIL)}`;
+}
+
+export function feedbackOrder(
+  threads: readonly ReviewThread[],
+  red: readonly CheckRun[],
+  logs: Reading["logs"],
+): WorkOrder {
+  return {
+    kind: "feedback",
+    cause: "feedback",
+    text: feedbackText(threads, red, logs),
+    files: threads.flatMap((thread) =>
+      thread.path === null
+        ? []
+        : [
+            {
+              path: thread.path,
+              ...(thread.line === null ? {} : { line: thread.line }),
+              note: (thread.comments[0]?.body ?? "").slice(0, 500),
+            },
+          ],
+    ),
+  };
+}
+
+const stored = z.looseObject({ workOrder: z.looseObject({ text: z.string() }) });
+const JOINED = "## Also asked for on the pull request";
+
+/** Feedback that comes while a conflict bead waits to be begun joins it (spec/review.md §4.3). */
+export function joinConflict(ctx: Ctx, fix: BeadRow, text: string): void {
+  const metadata = fromJson(stored, fix.metadata);
+  if (!metadata || text === "") return;
+  const own = metadata.workOrder.text.split(`\n\n${JOINED}`)[0] ?? "";
+  const joined = `${own}\n\n${JOINED}\n\n${text}`;
+  if (joined === metadata.workOrder.text) return;
+  ctx.sql.run(
+    "update beads set metadata = ?, body = ? where id = ?",
+    toJson({ ...metadata, workOrder: { ...metadata.workOrder, text: joined } }),
+    joined,
+    fix.id,
+  );
+}
+
+/** The same heading where both are known when the conflict bead is made. */
+export function besidesConflict(text: string): string {
+  return text === "" ? "" : `${JOINED}\n\n${text}`;
+}

@@ -1,0 +1,304 @@
+/** A pull request from opening to landing (spec/review.md §1, §4). */
+import { withSql } from "#host";
+import type { ForgeError } from "@gastown/protocol";
+import { describe, expect, it } from "vitest";
+import { PERSON } from "./harness.ts";
+import { forgeHarness, http, type ForgeHarness } from "./memory-forge.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60_000;
+
+/** Given a bead whose work is pushed and whose pull request is open. */
+function opened(h: ForgeHarness, title = "Add x"): string {
+  const bead = h.town.sling(h.rig, { title, body: "make x" }, { held: false }, PERSON);
+  h.settle();
+  return bead.id;
+}
+const escalations = (h: ForgeHarness): string[] =>
+  h.town.escalations({ open: true }).map((one) => one.category);
+
+describe("opening", () => {
+  it("is the town's: title, body, and the url recorded; then it merges what is green", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const bead = opened(h);
+      const request = h.carriedOut.find((one) => one.kind === "open_pull_request");
+      expect(request).toMatchObject({ target: "main", title: "Add x", forge: "github" });
+      expect(request?.kind === "open_pull_request" ? request.body : "").toMatch(
+        /did it[\s\S]*Bead:[\s\S]*Agent:/,
+      );
+      expect(h.town.bead(bead)).toMatchObject({ status: "closed", reason: "merged" });
+      expect(h.town.merge(bead)).toMatchObject({
+        state: "merged",
+        strategy: "pr",
+        method: "auto",
+        pullRequest: { url: "https://github.com/acme/app/pull/1", state: "merged" },
+      });
+      const [merge] = h.forge.merges;
+      expect(merge?.headSha).toBe(h.town.merge(bead).reviewedSha);
+      expect(h.carriedOut.some((one) => one.kind === "merge")).toBe(false);
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("carries the gate table when gates ran", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { gates: ["npm test"] });
+      opened(h);
+      const request = h.carriedOut.find((one) => one.kind === "open_pull_request");
+      expect(request?.kind === "open_pull_request" ? request.body : "").toContain("| npm test | passed |");
+    }));
+
+  it("fails the merge request when it is refused for good, and holds the source", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const open = h.on.open_pull_request;
+      h.on.open_pull_request = () => ({
+        type: "forge",
+        answer: { of: "open", result: http(422, { transient: false }) },
+      });
+      const bead = opened(h);
+      expect(h.town.merge(bead)).toMatchObject({ state: "failed", failure: { kind: "pr_creation_failed" } });
+      expect(h.town.bead(bead)).toMatchObject({ status: "open", held: true, reason: "pr_creation_failed" });
+      expect(escalations(h)).toEqual(["pr_creation_failed"]);
+      if (open) h.on.open_pull_request = open;
+      h.town.retryMerge(bead, PERSON);
+      h.settle();
+      expect(h.town.bead(bead).reason).toBe("merged");
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("is tried again while the forge has trouble, and the review does not wait for it", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { code_review: true });
+      const open = h.on.open_pull_request;
+      h.on.open_pull_request = () => ({ type: "retry", message: "503", counted: true });
+      const bead = opened(h);
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", waitingOn: { code: "unknown" } });
+      if (open) h.on.open_pull_request = open;
+      h.advance(2 * MINUTE);
+      expect(h.town.merge(bead).state).toBe("merged");
+    }));
+
+  it("lands directly where the town says pr but the rig has no forge", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      h.town.setConfig({ merge_strategy: "pr", review: { code_review: false } }, PERSON);
+      const plain = h.town.addRig({ name: "plain", gitUrl: "/repo/plain.git" }, PERSON).id;
+      h.settle();
+      const bead = h.town.sling(plain, { title: "y" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead.id)).toMatchObject({ state: "merged", strategy: "direct", method: "merge" });
+    }));
+
+  it("keeps the strategy that a merge request was made with", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge: false });
+      const bead = opened(h);
+      h.town.setRigConfig(h.rig, { merge_strategy: "direct" }, PERSON);
+      h.advance(5 * MINUTE);
+      expect(h.town.merge(bead)).toMatchObject({ strategy: "pr", state: "approved" });
+      expect(h.carriedOut.some((one) => one.kind === "merge")).toBe(false);
+    }));
+});
+
+describe("polling", () => {
+  it("reads once per interval while it is open, and never when it is over", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge: false, poll_seconds: 90 });
+      const bead = opened(h);
+      const before = h.forge.polls;
+      h.advance(89_999);
+      expect(h.forge.polls).toBe(before);
+      h.advance(2);
+      expect(h.forge.polls).toBe(before + 1);
+      h.advance(10 * 90 * SECOND);
+      expect(h.forge.polls).toBe(before + 11);
+      expect(sql.get("select count(*) as n from outbox where kind = 'poll_pull_request'")).toEqual({ n: 0 });
+      expect(sql.get("select count(*) as n from inbox where payload like '%knownHead%'")).toEqual({ n: 0 });
+      h.town.closeBead(bead, "cancelled", "", PERSON);
+      h.settle();
+      const after = h.forge.polls;
+      h.advance(60 * MINUTE);
+      expect(h.forge.polls).toBe(after);
+    }));
+
+  it("takes no reading that was asked at another head", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge: false });
+      const bead = opened(h);
+      const poll = h.on.poll_pull_request;
+      const head = h.town.merge(bead).headSha;
+      const old = h.sha();
+      h.on.poll_pull_request = (request, effect) => {
+        const answer = poll?.(request, effect) ?? "lost";
+        if (answer === "lost" || answer.type !== "forge" || answer.answer.of !== "poll") return answer;
+        if (poll) h.on.poll_pull_request = poll;
+        const stale = { ...answer.answer, knownHead: old };
+        return { type: "forge", answer: stale };
+      };
+      h.advance(MINUTE);
+      expect(h.town.merge(bead)).toMatchObject({ headSha: head, state: "approved" });
+    }));
+});
+
+describe("polling that fails", () => {
+  const watched = (sql: Parameters<typeof forgeHarness>[0]): { h: ForgeHarness; bead: string } => {
+    const h = forgeHarness(sql, { auto_merge: false });
+    return { h, bead: opened(h) };
+  };
+  const strikes = (h: ForgeHarness, bead: string) =>
+    h.sql.get<{ t: number; n: number; l: number | null; k: string | null }>(
+      `select poll_transient_count as t, poll_non_transient_count as n, poll_null_count as l, poll_error_kind as k
+       from merge_requests where bead_id = ?`,
+      h.town.merge(bead).id,
+    );
+  const invalid = {
+    kind: "invalid_response",
+    provider: "github",
+    reason: "schema_mismatch",
+    sample_keys: ["a"],
+  } satisfies ForgeError;
+
+  it.each([
+    ["500", http(500)],
+    ["429", http(429)],
+    ["no answer", http(null)],
+  ])("bears 9 and not 10 of %s in a row", (_name, error) =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      h.forge.error = error;
+      h.advance(9 * MINUTE);
+      expect(strikes(h, bead)).toMatchObject({ t: 9, n: 0, k: "http_error" });
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", waitingOn: { code: "poll_backoff" } });
+      h.advance(MINUTE);
+      expect(h.town.merge(bead)).toMatchObject({ state: "failed", failure: { kind: "pr_poll_failed" } });
+    }),
+  );
+
+  it("bears 2 and not 3 answers that are not understood", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      h.forge.error = invalid;
+      h.advance(2 * MINUTE);
+      expect(strikes(h, bead)).toMatchObject({ t: 0, n: 2 });
+      expect(h.town.merge(bead).state).toBe("approved");
+      h.advance(MINUTE);
+      expect(h.town.merge(bead).state).toBe("failed");
+    }));
+
+  it.each<[string, ForgeError]>([
+    ["no token", { kind: "no_token", provider: "github", tried: ["github_cli_pat"] }],
+    ["an address that is none", { kind: "unrecognized_url", url: "https://x" }],
+    ["another host", { kind: "host_mismatch", expected: "gitlab.com", got: "x" }],
+    ["401", http(401)],
+    ["403", http(403)],
+    ["404", http(404)],
+  ])("is over at the first %s", (_name, error) =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      h.forge.error = error;
+      h.advance(MINUTE - 1);
+      expect(h.town.merge(bead).state).toBe("approved");
+      h.advance(1);
+      expect(h.town.merge(bead).state).toBe("failed");
+    }),
+  );
+
+  it("counts each sort apart, and begins anew after a success", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      const minutes = (n: number, error: typeof h.forge.error): void => {
+        h.forge.error = error;
+        h.advance(n * MINUTE);
+      };
+      minutes(9, http(500));
+      minutes(2, invalid);
+      expect(strikes(h, bead)).toMatchObject({ t: 0, n: 2 });
+      minutes(9, http(503));
+      expect(strikes(h, bead)).toMatchObject({ t: 9, n: 0 });
+      minutes(1, null);
+      expect(strikes(h, bead)).toEqual({ t: 0, n: 0, l: null, k: null });
+      minutes(9, http(500));
+      expect(h.town.merge(bead).state).toBe("approved");
+      minutes(1, http(500));
+      expect(h.town.merge(bead).state).toBe("failed");
+    }));
+
+  it("takes an older version's counter once", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      sql.run("update merge_requests set poll_null_count = 8");
+      h.forge.error = http(500);
+      h.advance(MINUTE);
+      expect(strikes(h, bead)).toMatchObject({ t: 9, l: null });
+      expect(h.town.merge(bead).state).toBe("approved");
+      h.advance(MINUTE);
+      expect(h.town.merge(bead).state).toBe("failed");
+    }));
+
+  it("waits as long as the forge asks", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      h.forge.error = http(429, { retry_after_ms: 10 * MINUTE });
+      h.advance(MINUTE);
+      const before = h.forge.polls;
+      h.advance(10 * MINUTE - 1);
+      expect(h.forge.polls).toBe(before);
+      expect(h.town.merge(bead).waitingOn).toMatchObject({ code: "poll_backoff" });
+      h.advance(1);
+      expect(h.forge.polls).toBe(before + 1);
+    }));
+
+  it("waits while this machine is offline, however long, and counts nothing", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      h.forge.error = http(null, { offline: true });
+      h.advance(60 * MINUTE);
+      expect(strikes(h, bead)).toMatchObject({ t: 0, n: 0 });
+      expect(h.town.merge(bead).state).toBe("approved");
+      h.forge.error = null;
+      h.advance(MINUTE);
+      expect(h.town.merge(bead).waitingOn).toMatchObject({ code: "manual" });
+    }));
+
+  it("tells what to do, holds the finished work, and watches the same one again on retry", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      const url = h.town.merge(bead).pullRequest?.url;
+      h.forge.error = http(401);
+      h.advance(MINUTE);
+      expect(h.town.bead(bead)).toMatchObject({ status: "open", held: true, reason: "pr_poll_failed" });
+      expect(h.town.merge(bead).failure?.message).toMatch(/invalid or has expired/);
+      expect(h.town.bead(h.town.merge(bead).id).metadata).toMatchObject({
+        failureReason: "pr_poll_failed",
+        failureKind: "http_error",
+        failureMessage: expect.stringMatching(/GitHub token/),
+      });
+      expect(escalations(h)).toEqual(["pr_poll_failed"]);
+      const [event] = h.town.feed({ limit: 50, kind: "pr.poll_failed" });
+      expect(event).toMatchObject({
+        reason: "http_error",
+        rigId: h.rig,
+        data: { label: "github", statusCode: 401, value: 1 },
+      });
+      expect(h.town.checkInvariants()).toEqual([]);
+
+      h.forge.error = null;
+      h.town.retryBead(bead, { fresh: false, note: "" }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", failure: null, pullRequest: { url } });
+      expect(h.town.bead(h.town.merge(bead).id).metadata).toEqual({});
+      expect(h.town.bead(bead).status).toBe("in_review");
+      expect(escalations(h)).toEqual([]);
+      expect(h.carriedOut.filter((one) => one.kind === "open_pull_request")).toHaveLength(1);
+      expect(h.carriedOut.filter((one) => one.kind === "start_session")).toHaveLength(1);
+    }));
+
+  it("speaks of GitLab where GitLab failed", () =>
+    withSql((sql) => {
+      const { h, bead } = watched(sql);
+      h.forge.error = http(404, { provider: "gitlab" });
+      h.advance(MINUTE);
+      expect(h.town.merge(bead).failure?.message).toMatch(/GitLab.*merge request/);
+    }));
+});
