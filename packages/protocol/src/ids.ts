@@ -14,6 +14,7 @@ export const ID_PREFIXES = {
   agent: "agent",
   session: "sess",
   message: "msg",
+  nudge: "nudge",
   effect: "eff",
   runner: "run",
   token: "tok",

@@ -1,7 +1,7 @@
 /** Bodies and queries of the routes (spec/api.md §3): `camelCase`, strict, without defaults. */
 import { z } from "zod";
 import { anyBeadId, idSchema } from "./ids.ts";
-import { beadKind, beadStatus, beadType, convoyMode, priority } from "./states.ts";
+import { beadKind, beadStatus, beadType, convoyMode, nudgeMode, priority } from "./states.ts";
 import { body, branchName, labels, metadata, name, note, text, title } from "./text.ts";
 
 export const createTownBody = z.strictObject({ name });
@@ -58,6 +58,17 @@ export const mayorMessageBody = z.strictObject({ message: text(1, 20_000) });
 export const stopSessionBody = z.strictObject({
   mode: z.enum(["graceful", "now"]).optional(),
   note: note.optional(),
+});
+export const nudgeBody = z.strictObject({
+  message: text(1, 4_000),
+  mode: nudgeMode.optional(),
+  urgent: z.boolean().optional(),
+  ttlSeconds: z.int().min(10).max(86_400).optional(),
+});
+export type NudgeBody = z.infer<typeof nudgeBody>;
+export const sessionMessageBody = z.strictObject({
+  text: text(1, 20_000),
+  mode: nudgeMode.exclude(["queue"]),
 });
 export const resolveEscalationBody = z.strictObject({
   choice: text(1, 40).optional(),

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { idSchema } from "./ids.ts";
 import { startRequest } from "./runner-control.ts";
-import { startPhase } from "./states.ts";
+import { nudgeMode, startPhase } from "./states.ts";
 import { sha, text } from "./text.ts";
 
 const epoch = z.int().min(1);
@@ -72,6 +72,8 @@ export const heartbeatAnswer = z.strictObject({
       /** `fenced`, `unknown`: save its work and end it. `stop`: the same, it was asked to stop. */
       verdict: z.enum(["ok", "fenced", "stop", "unknown"]),
       token: z.string().optional(),
+      /** How many nudges wait for it: it claims them when it can show them. */
+      nudges: z.int().optional(),
     }),
   ),
   /** A renewed runner token, when less than half of the old one's life is left. */
@@ -139,6 +141,21 @@ export const turnEnded = z.strictObject({
   message_id: text(1, 80).nullable(),
 });
 export type TurnEnded = z.infer<typeof turnEnded>;
+
+/** `POST T/sessions/:sessionId/nudges/claim`: a busy session gets what interrupts, an idle one all. */
+export const nudgesClaim = z.strictObject({ epoch, when: z.enum(["idle", "busy"]) });
+export const claimedNudge = z.strictObject({
+  nudge_id: idSchema("nudge"),
+  text: z.string(),
+  mode: nudgeMode,
+  urgent: z.boolean(),
+  /** Who sent it, as a name. */
+  source: z.string(),
+});
+export type ClaimedNudge = z.infer<typeof claimedNudge>;
+export const nudgesAnswer = z.strictObject({ nudges: z.array(claimedNudge) });
+/** `POST T/sessions/:sessionId/nudges/:nudgeId/ack`: a turn has begun with it, or it could not be shown. */
+export const nudgeAck = z.strictObject({ epoch, delivered: z.boolean() });
 
 /** One transcript item; `seq` belongs to the session (spec/api.md §5.3). */
 export const transcriptItem = z.strictObject({

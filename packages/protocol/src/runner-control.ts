@@ -113,6 +113,9 @@ export const messageRequest = z.strictObject({
 });
 export type MessageRequest = z.infer<typeof messageRequest>;
 
+/** `POST /agents/:sessionId/poke`: nudges wait in the town; the session claims them now. */
+export const pokeRequest = z.strictObject({ epoch });
+
 /** `POST /repos/check`: can this url be used at all? Answered at once, makes nothing. */
 export const repoCheckRequest = z.strictObject({ git_url: text(1, 2_000), branch: branchName.optional() });
 export const repoCheckAnswer = z.strictObject({

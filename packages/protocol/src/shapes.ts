@@ -14,6 +14,7 @@ import {
   mergeMethod,
   mergeState,
   mergeStrategy,
+  nudgeMode,
   priority,
   rigState,
   role,
@@ -257,6 +258,21 @@ export const escalationShape = z.object({
   version,
 });
 export type Escalation = z.infer<typeof escalationShape>;
+
+export const nudgeShape = z.object({
+  id: z.string(),
+  agentId: z.string(),
+  sessionId: z.string().nullable(),
+  message: z.string(),
+  mode: nudgeMode,
+  urgent: z.boolean(),
+  from: z.object({ kind: z.string(), id: z.string(), name: z.string() }),
+  state: z.enum(["pending", "claimed", "delivered", "expired"]),
+  createdAt: time,
+  expiresAt: time.nullable(),
+  deliveredAt: time.nullable(),
+});
+export type Nudge = z.infer<typeof nudgeShape>;
 
 export const agentShape = z.object({
   id: z.string(),

@@ -35,6 +35,8 @@ export const mergeStrategy = z.enum(["direct", "pr"]);
 export const mergeMethod = z.enum(["merge", "squash", "rebase", "auto"]);
 export const severity = z.enum(["low", "medium", "high", "critical"]);
 export const agentStatus = z.enum(["idle", "starting", "working", "waiting", "stalled", "stopping"]);
+/** `now` interrupts, `when_idle` waits for the end of the turn, `queue` also for the next session (spec/town.md §6). */
+export const nudgeMode = z.enum(["when_idle", "now", "queue"]);
 /** How far a start came, and where it failed (spec/runner.md §7). */
 export const startPhase = z.enum(["repository", "worktree", "process", "handshake", "tools", "first_turn"]);
 /** The order in which they are listed is the order in which they are told (spec/api.md §3.6). */
@@ -84,4 +86,5 @@ export type MergeMethod = z.infer<typeof mergeMethod>;
 export type Severity = z.infer<typeof severity>;
 export type AgentStatus = z.infer<typeof agentStatus>;
 export type StartPhase = z.infer<typeof startPhase>;
+export type NudgeMode = z.infer<typeof nudgeMode>;
 export type WaitingCode = z.infer<typeof waitingCode>;

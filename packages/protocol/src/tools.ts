@@ -3,7 +3,16 @@
  * decides which exist for it. Arguments are strict; names are `snake_case`.
  */
 import { z } from "zod";
-import { beadKind, beadStatus, beadType, convoyMode, priority, severity, type Role } from "./states.ts";
+import {
+  beadKind,
+  beadStatus,
+  beadType,
+  convoyMode,
+  nudgeMode,
+  priority,
+  severity,
+  type Role,
+} from "./states.ts";
 import { body, labels, longText, metadata, text, title } from "./text.ts";
 
 export interface ToolSpec {
@@ -183,6 +192,19 @@ export const TOOLS = {
     description: "What needs a person.",
     input: z.strictObject({ open: z.boolean().optional() }),
     makesSomething: false,
+  },
+  gt_nudge: {
+    roles: ["mayor"],
+    description:
+      "Push a short message to an agent that works now: when_idle after its turn, now by interrupting it, queue also in its next session.",
+    input: z.strictObject({
+      agent_id: ref,
+      message: text(1, 4_000),
+      mode: nudgeMode.optional(),
+      urgent: z.boolean().optional(),
+      ttl_seconds: z.int().min(10).max(86_400).optional(),
+    }),
+    makesSomething: true,
   },
   gt_bead_retry: {
     roles: ["mayor"],

@@ -15,6 +15,7 @@ import { consumeTicket, liveRoute } from "./live/routes.ts";
 import { mayorRoutes } from "./mayor/routes.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { mergeRoutes } from "./merges/routes.ts";
+import { nudgeRoutes } from "./nudges/routes.ts";
 import { peopleRoutes } from "./people/routes.ts";
 import type { ServerPorts } from "./ports.ts";
 import { repositoryRoutes } from "./repositories/routes.ts";
@@ -58,6 +59,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   mergeRoutes(on);
   agentRoutes(on);
   sessionRoutes(on);
+  nudgeRoutes(on);
   mayorRoutes(on);
   escalationRoutes(on);
   eventRoutes(on);

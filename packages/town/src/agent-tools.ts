@@ -2,7 +2,7 @@
 import { GastownError } from "@gastown/protocol";
 import { audit } from "./audit/audit.ts";
 import { escalate, findEscalation, toEscalation } from "./escalations/escalations.ts";
-import type { Ctx } from "./kernel/context.ts";
+import type { Access, Ctx } from "./kernel/context.ts";
 import { toJson } from "./kernel/json.ts";
 import { giveVerdict } from "./reviews/verdict.ts";
 import { renewLease, touch } from "./sessions/lease.ts";
@@ -10,11 +10,6 @@ import { prime } from "./sessions/prime.ts";
 import { requestDone, settleState } from "./sessions/settle.ts";
 import { sessionRow, type SessionRow } from "./sessions/session-row.ts";
 import type { Actor, SessionClaims, SessionContext, Town } from "./town.ts";
-
-interface Access {
-  read: <T>(fn: (ctx: Ctx) => T) => T;
-  write: <T>(actor: Actor, fn: (ctx: Ctx) => T) => T;
-}
 
 type AgentTools = Pick<
   Town,

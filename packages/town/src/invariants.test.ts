@@ -77,6 +77,18 @@ const FAULTS: Fault[] = [
     },
     inject: (sql) => sql.run("update beads set waiting = null where type = 'issue'"),
   },
+  {
+    id: 15,
+    what: "a nudge that an ended session keeps for itself",
+    prepare: (h) => {
+      working(h);
+      h.on.poke_session = () => ({ type: "done" });
+      const [session] = h.town.sessions({ live: true });
+      h.town.nudgeSession(session?.id ?? "", { message: "hurry" }, PERSON);
+      h.town.claimNudges(session?.id ?? "", session?.epoch ?? 0, "idle");
+    },
+    inject: (sql) => sql.run("update sessions set state = 'ended'"),
+  },
 ];
 
 describe("invariants", () => {

@@ -56,6 +56,13 @@ const CHECKS: readonly Check[] = [
           union select x.id from sessions x where x.state <> 'ended'
             and not exists (select 1 from schedule s where s.kind = 'session' and s.id = x.id)`,
   },
+  {
+    id: 15,
+    title: "Every nudge is shown by one live session, waits for one, or is reported as not delivered",
+    sql: `select n.id from nudges n where n.state in ('pending', 'claimed') and exists (
+            select 1 from sessions x where x.id = coalesce(n.claimed_by, n.session_id) and x.state = 'ended')
+          union select n.id from nudges n where n.state = 'delivered' and n.claimed_by is null`,
+  },
 ];
 
 export interface Violation {

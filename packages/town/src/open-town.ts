@@ -29,6 +29,7 @@ import { idMaker } from "./kernel/ids.ts";
 import { schedule } from "./kernel/schedule.ts";
 import { conversation, mayorStatus, queueMessage } from "./mayor/messages.ts";
 import { migrate } from "./migrations/migrate.ts";
+import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
 import { requeueRunning } from "./outbox/outbox.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
@@ -84,6 +85,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
   return {
     id: row.town_id,
     ...agentTools({ read, write }),
+    ...townNudges({ read, write }),
 
     tick: () => {
       lastTime = followClock(sql, ports.now(), lastTime);

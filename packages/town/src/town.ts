@@ -48,6 +48,7 @@ import type {
 } from "@gastown/protocol";
 import type { Sql } from "./kernel/sql.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
+import type { TownNudges } from "./nudges/town-nudges.ts";
 
 export interface TownPorts {
   sql: Sql;
@@ -102,6 +103,7 @@ export type EffectRequest =
       text: string;
       mode: "when_idle" | "now";
     }
+  | { kind: "poke_session"; sessionId: string; epoch: number }
   | { kind: "settle_session"; sessionId: string; body: SettleRequest }
   | { kind: "setup_rig"; body: SetupRigRequest }
   | { kind: "branch"; body: BranchRequest }
@@ -208,7 +210,7 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town {
+export interface Town extends TownNudges {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------

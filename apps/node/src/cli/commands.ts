@@ -240,6 +240,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/session.ts")).sessionStop,
   },
   {
+    usage: "agents",
+    summary: "Agents and what each is doing",
+    operations: ["agents.list"],
+    load: async () => (await import("../commands/agent.ts")).agents,
+  },
+  {
+    usage: "nudge <agent> <text>",
+    summary: "Push a short message to an agent that works now",
+    options: [
+      ["--now", "interrupt its running turn"],
+      ["--queue", "also in its next session, if this one ends first"],
+      ["--urgent", "before other nudges"],
+      ["--ttl <seconds>", "how long it may wait"],
+    ],
+    operations: ["agents.list", "agents.nudge"],
+    load: async () => (await import("../commands/agent.ts")).nudge,
+  },
+  {
     usage: "merges",
     summary: "The merge queue",
     options: [["--state <state>", "those of one state"]],

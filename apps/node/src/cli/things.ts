@@ -1,9 +1,11 @@
 import {
+  agentShape,
   beadShape,
   convoyShape,
   escalationShape,
   GastownError,
   sessionShape,
+  type Agent,
   type Bead,
   type Convoy,
   type Escalation,
@@ -73,6 +75,13 @@ export async function findSession(context: Context, townId: string, ref: string)
   // An agent's name means what it does now.
   const named = live.find((session) => session.agentName === ref);
   return named ?? choose("session", ref, items);
+}
+
+export async function findAgent(context: Context, townId: string, ref: string): Promise<Agent> {
+  const api = await context.api();
+  const { items } = await api.get(listOf(agentShape), `/api/towns/${townId}/agents`);
+  const named = items.find((agent) => agent.name.toLowerCase() === ref.toLowerCase());
+  return named ?? choose("agent", ref, items);
 }
 
 export async function findEscalation(context: Context, townId: string, ref: string): Promise<Escalation> {

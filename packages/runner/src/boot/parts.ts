@@ -79,7 +79,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     log,
     draining: () => registry.draining,
     sessions: () => registry.views(),
-    onVerdict: (sessionId, verdict, token) => registry.onVerdict(sessionId, verdict, token),
+    onVerdict: (sessionId, verdict, token, nudges) => registry.onVerdict(sessionId, verdict, token, nudges),
     onAnswered: () => {
       sender.wake();
       registry.proceed();

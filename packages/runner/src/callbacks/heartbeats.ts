@@ -16,7 +16,13 @@ export interface HeartbeatOptions {
   readonly log: Log;
   readonly draining: () => boolean;
   readonly sessions: () => HeartbeatSession[];
-  readonly onVerdict: (sessionId: string, verdict: Verdict, token: string | undefined) => void;
+  readonly onVerdict: (
+    sessionId: string,
+    verdict: Verdict,
+    token: string | undefined,
+    /** How many nudges wait for it in the town. */
+    nudges: number,
+  ) => void;
   /** The town has answered: what waited for it may be tried now. */
   readonly onAnswered: () => void;
   /** 60 failures in a row. */
@@ -115,8 +121,8 @@ export class Heartbeats {
   #answered(answer: HeartbeatAnswer, waiting: readonly ((answer: HeartbeatAnswer) => void)[]): void {
     this.#failures = 0;
     if (answer.token !== undefined) this.#options.town.useToken(answer.token);
-    for (const { session_id, verdict, token } of answer.sessions)
-      this.#options.onVerdict(session_id, verdict, token);
+    for (const { session_id, verdict, token, nudges } of answer.sessions)
+      this.#options.onVerdict(session_id, verdict, token, nudges ?? 0);
     for (const tell of waiting) tell(answer);
     this.#options.onAnswered();
   }

@@ -1,4 +1,4 @@
-import { messageRequest, settleRequest, startRequest, stopRequest } from "@gastown/protocol";
+import { messageRequest, pokeRequest, settleRequest, startRequest, stopRequest } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { Registry } from "../sessions/registry.ts";
 import { jsonBody } from "./json-body.ts";
@@ -17,6 +17,11 @@ export function agentRoutes(registry: Registry): Hono {
   app.post("/agents/:session/message", async (c) => {
     const body = await jsonBody(c, messageRequest);
     registry.get(c.req.param("session")).message(body);
+    return c.json(accepted, 202);
+  });
+  app.post("/agents/:session/poke", async (c) => {
+    const { epoch } = await jsonBody(c, pokeRequest);
+    registry.get(c.req.param("session")).poke(epoch);
     return c.json(accepted, 202);
   });
   app.post("/agents/:session/stop", async (c) => {

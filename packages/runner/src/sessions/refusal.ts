@@ -36,3 +36,11 @@ function plainReason(thrown: unknown, phase: FailureReason["phase"]): FailureRea
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return { code: "runner_error", ...(phase === undefined ? {} : { phase }), message };
 }
+
+/** A request means another life of this session. */
+export function fencedHere(here: { session_id: string; epoch: number }, asked: number): GastownError {
+  return new GastownError(
+    "session_fenced",
+    `Session ${here.session_id} is here with epoch ${here.epoch}, not ${asked}.`,
+  );
+}

@@ -106,8 +106,8 @@ export class Registry {
     this.#deps.sender.ended(request.session_id, ended);
   }
 
-  onVerdict(sessionId: string, verdict: Verdict, token: string | undefined): void {
-    this.#sessions.get(sessionId)?.onVerdict(verdict, token);
+  onVerdict(sessionId: string, verdict: Verdict, token: string | undefined, nudges: number): void {
+    this.#sessions.get(sessionId)?.onVerdict(verdict, token, nudges);
   }
 
   /** The town has been heard of again, or something else that turns may wait for. */

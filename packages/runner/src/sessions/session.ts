@@ -32,26 +32,20 @@ import { Conversation } from "./conversation.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import type { Directories } from "./directories.ts";
 import * as endings from "./endings.ts";
+import { DEATH_NOTICE_MS, FENCED_GRACE_MS, OUTCOME_GRACE_MS, SETTLE_LIMIT_MS } from "./graces.ts";
 import { IdleClock } from "./idle-clock.ts";
-import { leave, recordSlot } from "./leaving.ts";
-import type { Ending } from "./leaving.ts";
-import { openSession } from "./open-session.ts";
-import type { Opened } from "./open-session.ts";
+import { Nudges } from "./nudges.ts";
+import { leave, recordSlot, type Ending } from "./leaving.ts";
+import { openSession, type Opened } from "./open-session.ts";
 import { Settles } from "./settles.ts";
-import { Transcript } from "./transcript.ts";
+import { startFields, Transcript } from "./transcript.ts";
+import { fencedHere } from "./refusal.ts";
 import { turnFailure, turnReport } from "./turn-outcome.ts";
-import { Turns } from "./turns.ts";
-import type { TurnEnd } from "./turns.ts";
+import { Turns, type TurnEnd } from "./turns.ts";
 import { UsageMeter } from "./usage-meter.ts";
 import { within } from "../wait.ts";
 
 type State = StartAnswer["state"];
-
-/** Time for a turn whose outcome the town has already: the agent reads "you are finished". */
-const OUTCOME_GRACE_MS = 5_000;
-const FENCED_GRACE_MS = 2_000;
-const SETTLE_LIMIT_MS = 30_000;
-const DEATH_NOTICE_MS = 1_000;
 
 export class Session {
   readonly request: StartRequest;
@@ -61,6 +55,7 @@ export class Session {
   readonly #transcript: Transcript;
   readonly #settles: Settles;
   readonly #turns: Turns;
+  readonly #nudges: Nudges;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
   readonly #idle: IdleClock;
@@ -100,7 +95,15 @@ export class Session {
       permission: request.settings.permission,
       quietMs: deps.timing.quietMs,
       cancelMs: deps.timing.cancelMs,
+      onBegin: (prompt) => this.#nudges.begun(prompt),
       onEnd: (end) => void this.#onTurnEnd(end),
+    });
+    this.#nudges = new Nudges({
+      request,
+      deps,
+      turns: this.#turns,
+      mayShow: () => this.#conversation !== null && this.#ending === null && !this.#settles.running,
+      proceed: () => this.proceed(),
     });
   }
 
@@ -176,6 +179,12 @@ export class Session {
     this.proceed();
   }
 
+  /** Nudges wait in the town. */
+  poke(epoch: number): void {
+    this.#mustBeLive(epoch);
+    this.#nudges.tell();
+  }
+
   /** Idempotent; `now` after `graceful` hurries it up. */
   stop(mode: "graceful" | "now", reason: FailureReason, outcome: Ending["outcome"] = "stopped"): void {
     if (mode === "graceful" && this.isBusy) this.#stopAfterTurn ??= { outcome, reason };
@@ -188,12 +197,13 @@ export class Session {
   }
 
   /** The town's word on this session (spec/api.md §3.16). */
-  onVerdict(verdict: Verdict, token: string | undefined): void {
+  onVerdict(verdict: Verdict, token: string | undefined, nudges = 0): void {
     if (token !== undefined) {
       this.#deps.redactor.add(token);
       this.#newToken = token;
       this.#conversation?.renew(token);
     }
+    if (nudges > 0) this.#nudges.tell();
     if (verdict === "ok" || this.#ending !== null) return;
     const grace = verdict === "stop" ? 0 : FENCED_GRACE_MS;
     this.#finish(endings.endedByVerdict(verdict), this.#settles.settled ? OUTCOME_GRACE_MS : grace);
@@ -211,25 +221,16 @@ export class Session {
       this.#phase("first_turn");
       // The town counts the session as running from the first heartbeat that shows the prompt.
       void this.#deps.pulse.now();
-    }
+    } else this.#nudges.atRest();
   }
 
   async #open(after: Promise<unknown>): Promise<void> {
-    const { request, id } = this;
-    const { role, agent, runtime, model, bead } = request;
+    const { request } = this;
     await after;
     if (this.#ending !== null) return;
-    const previous = this.#deps.slots.read(agent.id);
+    const previous = this.#deps.slots.read(request.agent.id);
     this.#state = "provisioning";
-    this.#transcript.started({
-      session: id,
-      agent: agent.id,
-      role,
-      bead: bead?.id ?? null,
-      model,
-      runtime,
-      resumed: request.resume,
-    });
+    this.#transcript.started(startFields(request));
     const opened = await openSession({
       request,
       deps: this.#deps,
@@ -273,7 +274,6 @@ export class Session {
     this.#show();
     if (this.isMayor) this.#deps.sender.session(this.id, "turn", turnReport(this.epoch, end));
     this.#record(this.#conversation?.id ?? null);
-    // A dying agent first breaks its connection: its death says more than that error does.
     if (end.error !== null && this.#lease !== null) await within(this.#lease.process.dead, DEATH_NOTICE_MS);
     if (this.#ending !== null) return;
     const failure = turnFailure(end, this.#conversation?.opened.runtime);
@@ -386,11 +386,7 @@ export class Session {
 
   /** @throws GastownError `session_fenced` when a request means another epoch of this session. */
   mustHaveEpoch(epoch: number): void {
-    if (epoch === this.epoch) return;
-    throw new GastownError(
-      "session_fenced",
-      `Session ${this.id} is here with epoch ${this.epoch}, not ${epoch}.`,
-    );
+    if (epoch !== this.epoch) throw fencedHere(this.request, epoch);
   }
 
   #mustBeLive(epoch: number): void {

@@ -4,6 +4,7 @@
  * update that is still in the buffer is replaced by its newer form in its place.
  */
 import type { SessionUpdate } from "@agentclientprotocol/sdk";
+import type { StartRequest } from "@gastown/protocol";
 import type { NewItem } from "../callbacks/outbox.ts";
 import { cutMiddle } from "./cut-middle.ts";
 
@@ -164,4 +165,18 @@ function cutOutput(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(cutOutput);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, cutOutput(inner)]));
+}
+
+/** The first item: whose session this is. */
+export function startFields(request: StartRequest): Fields {
+  const { role, agent, runtime, model, bead, resume } = request;
+  return {
+    session: request.session_id,
+    agent: agent.id,
+    role,
+    bead: bead?.id ?? null,
+    model,
+    runtime,
+    resumed: resume,
+  };
 }

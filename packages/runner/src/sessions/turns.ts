@@ -17,8 +17,10 @@ import { within } from "../wait.ts";
 
 export interface Prompt {
   readonly text: string;
-  readonly source: "start" | "message" | "continue";
+  readonly source: "start" | "message" | "nudge" | "continue";
   readonly messageId: string | null;
+  /** Of a prompt that is a nudge. */
+  readonly nudgeId?: string;
 }
 
 export interface TurnEnd {
@@ -44,6 +46,7 @@ export interface TurnOptions {
   readonly permission: "allow_in_worktree" | "deny";
   readonly quietMs: number;
   readonly cancelMs: number;
+  readonly onBegin?: (prompt: Prompt) => void;
   readonly onEnd: (end: TurnEnd) => void;
 }
 
@@ -113,6 +116,7 @@ export class Turns {
     const over = Promise.withResolvers<void>();
     const running: Running = { prompt, over: over.promise, cancelled: false, stalled: false };
     this.#running = running;
+    this.#options.onBegin?.(prompt);
     void this.#run(agent, running, over.resolve);
     return true;
   }

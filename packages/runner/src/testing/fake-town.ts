@@ -10,6 +10,8 @@ import {
   effectSettle,
   eventsRequest,
   heartbeatRequest,
+  nudgeAck,
+  nudgesClaim,
   registerRequest,
   sessionEnded,
   sessionStatus,
@@ -17,6 +19,7 @@ import {
   turnEnded,
 } from "@gastown/protocol";
 import type {
+  ClaimedNudge,
   EffectSettle,
   HeartbeatAnswer,
   PrimeContext,
@@ -65,6 +68,10 @@ export class FakeTown {
   readonly settles: (SettleResult & { session: string })[] = [];
   readonly ended: (SessionEnded & { session: string })[] = [];
   readonly turns: (TurnEnded & { session: string })[] = [];
+  /** What waits for each session; a claim returns it until it is acknowledged. */
+  readonly nudges: Map<string, ClaimedNudge[]> = new Map();
+  readonly claims: { session: string; when: "idle" | "busy" }[] = [];
+  readonly shown: string[] = [];
   readonly effects: (EffectSettle & { effect: string })[] = [];
   readonly drains: string[] = [];
   readonly drained: string[][] = [];
@@ -194,6 +201,7 @@ export class FakeTown {
           session_id,
           verdict: this.verdicts.get(session_id) ?? "ok",
           ...(token === undefined ? {} : { token }),
+          nudges: this.nudges.get(session_id)?.length ?? 0,
         };
       });
       return c.json({ sessions });
@@ -241,6 +249,21 @@ export class FakeTown {
     town.post("/sessions/:session/turn", async (c) => {
       this.turns.push({ ...turnEnded.parse(await c.req.json()), session: c.req.param("session") });
       return c.json({ ok: true });
+    });
+    town.post("/sessions/:session/nudges/claim", async (c) => {
+      const session = c.req.param("session");
+      const { when } = nudgesClaim.parse(await c.req.json());
+      this.claims.push({ session, when });
+      const waiting = this.nudges.get(session) ?? [];
+      return c.json({ nudges: waiting.filter(({ mode }) => when === "idle" || mode === "now") });
+    });
+    town.post("/sessions/:session/nudges/:nudge/ack", async (c) => {
+      const { delivered } = nudgeAck.parse(await c.req.json());
+      const [session, nudge] = [c.req.param("session"), c.req.param("nudge")];
+      if (delivered) this.shown.push(nudge);
+      const left = (this.nudges.get(session) ?? []).filter(({ nudge_id }) => nudge_id !== nudge);
+      this.nudges.set(session, left);
+      return c.json({ recorded: true });
     });
     town.post("/sessions/:session/mcp", (c) => this.#mcp(c, c.req.param("session")));
   }

@@ -10,6 +10,7 @@ import { messageSession } from "./message-session.ts";
 import { openPullRequest } from "./open-pull-request.ts";
 import { pollPullRequest } from "./poll-pull-request.ts";
 import { postReview } from "./post-review.ts";
+import { pokeSession } from "./poke-session.ts";
 import { runGates } from "./run-gates.ts";
 import { ensureRunner, stopRunner } from "./runner-life.ts";
 import { settleSession } from "./settle-session.ts";
@@ -26,6 +27,7 @@ const EXECUTORS: Executors = {
   stop_session: stopSession,
   message_session: messageSession,
   settle_session: settleSession,
+  poke_session: pokeSession,
   setup_rig: setupRig,
   branch,
   run_gates: runGates,

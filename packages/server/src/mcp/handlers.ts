@@ -3,6 +3,7 @@ import { TOOLS, type ToolInput, type ToolName } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
 import type { TownActor } from "../towns/actor.ts";
 import { beadRetry, beadStatus, checkpoint, escalate, prime, status } from "./tools-common.ts";
+import { nudge } from "./tools-agents.ts";
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
 import { approve, done, requestChanges } from "./tools-outcome.ts";
@@ -57,6 +58,7 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_list_convoys: turn("gt_list_convoys", listConvoys),
   gt_list_merges: turn("gt_list_merges", listMerges),
   gt_list_escalations: turn("gt_list_escalations", listEscalations),
+  gt_nudge: turn("gt_nudge", nudge),
   gt_bead_retry: turn("gt_bead_retry", beadRetry),
 };
 

@@ -1,5 +1,5 @@
 /** Agents: identities with a role. What people see of one is derived from its session. */
-import { shortId, type Agent, type AgentStatus, type Role } from "@gastown/protocol";
+import { GastownError, shortId, type Agent, type AgentStatus, type Role } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
@@ -76,6 +76,23 @@ export function agentRow(ctx: Ctx, id: string): AgentRow {
   return row;
 }
 
+/** By id, by an unambiguous id ending, or by name. Throws `not_found`. */
+export function findAgent(ctx: Ctx, ref: string): AgentRow {
+  const exact = ctx.sql.get<AgentRow>("select * from agents where id = ?1 or lower(name) = lower(?1)", ref);
+  if (exact) return exact;
+  const ending = ref.replace(/^agent_/, "").toUpperCase();
+  const rows = ctx.sql.all<AgentRow>("select * from agents");
+  const matches = ending.length < 4 ? [] : rows.filter((agent) => agent.id.endsWith(ending));
+  const [only] = matches;
+  if (only && matches.length === 1) return only;
+  throw new GastownError(
+    "not_found",
+    rows.length === 0
+      ? `There is no agent ${ref}: nobody works here yet.`
+      : `There is no agent ${ref} in this town. gastown agents shows who there is.`,
+  );
+}
+
 type LiveSession = {
   id: string;
   bead_id: string | null;
@@ -83,6 +100,8 @@ type LiveSession = {
   busy: number;
   stop_requested: string | null;
   last_event_at: number;
+  quiet_tier: number;
+  quiet_from: number;
 };
 
 function statusOf(agent: AgentRow, session: LiveSession | undefined): AgentStatus {
@@ -90,12 +109,12 @@ function statusOf(agent: AgentRow, session: LiveSession | undefined): AgentStatu
   if (session.stop_requested !== null) return "stopping";
   if (session.state === "starting") return "starting";
   if (agent.role === "mayor" && session.busy === 0) return "waiting";
-  return "working";
+  return session.quiet_tier > 0 && session.quiet_from === session.last_event_at ? "stalled" : "working";
 }
 
 export function toAgent(ctx: Ctx, row: AgentRow): Agent {
   const session = ctx.sql.get<LiveSession>(
-    "select id, bead_id, state, busy, stop_requested, last_event_at from sessions where agent_id = ? and state <> 'ended'",
+    "select id, bead_id, state, busy, stop_requested, last_event_at, quiet_tier, quiet_from from sessions where agent_id = ? and state <> 'ended'",
     row.id,
   );
   return {

@@ -1,14 +1,10 @@
 /** A live session: its lease, its deadline, and the end of patience with a silent agent. */
 import type { Ctx } from "../kernel/context.ts";
-import { MINUTE } from "../kernel/context.ts";
 import { enqueue, underWay } from "../outbox/outbox.ts";
 import { endSession } from "../sessions/end.ts";
 import { sessionRow, STOP_DEADLINE, type SessionRow } from "../sessions/session-row.ts";
-import { z } from "zod";
-import { fromJson } from "../kernel/json.ts";
-
-/** No sign of the agent itself for this long, while nothing it runs explains it: it is replaced. */
-const SILENCE_LIMIT = 120 * MINUTE;
+import { nextLook } from "../sessions/lease.ts";
+import { patienceEnds, quietDueAt } from "../sessions/quiet.ts";
 
 export function sessionController(ctx: Ctx, id: string): number | null {
   const session = sessionRow(ctx, id);
@@ -18,12 +14,11 @@ export function sessionController(ctx: Ctx, id: string): number | null {
   if (session.state === "settling" && session.deadline !== null && session.deadline <= ctx.now) {
     return lost(ctx, session, "its work could not be settled within 10 min");
   }
-  const silentUntil = silence(session);
-  if (silentUntil !== null && silentUntil <= ctx.now) {
+  const quietUntil = quietDueAt(ctx, session);
+  if (quietUntil !== null && quietUntil <= ctx.now && patienceEnds(ctx, session)) {
     requestStop(ctx, session, "now", "the agent has been silent for two hours");
-    return ctx.now + STOP_DEADLINE;
   }
-  return Math.min(session.lease_expires_at, session.deadline ?? Infinity, silentUntil ?? Infinity);
+  return nextLook(ctx, sessionRow(ctx, id) ?? session);
 }
 
 function lost(ctx: Ctx, session: SessionRow, message: string): null {
@@ -64,11 +59,4 @@ export function requestStop(ctx: Ctx, session: SessionRow, mode: "graceful" | "n
     key: `stop:${session.id}:${mode}`,
     payload: { mode },
   });
-}
-
-/** When its silence becomes too long; null where something explains it (spec/town.md §5). */
-function silence(session: SessionRow): number | null {
-  if (session.role === "mayor" || session.state !== "running") return null;
-  const tools = fromJson(z.array(z.string()), session.active_tools) ?? [];
-  return tools.length > 0 ? null : session.last_event_at + SILENCE_LIMIT;
 }

@@ -13,6 +13,12 @@ export interface Ctx {
   readonly fallbackRuntime: string;
 }
 
+/** Each call is one transaction at the town's own time; `write` stores that time. */
+export interface Access {
+  read: <T>(fn: (ctx: Ctx) => T) => T;
+  write: <T>(actor: Actor, fn: (ctx: Ctx) => T) => T;
+}
+
 export const TOWN_ACTOR: Actor = { kind: "town", id: "town", name: "town" };
 
 export const SECOND = 1_000;

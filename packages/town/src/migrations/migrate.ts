@@ -4,8 +4,9 @@ import type { Sql } from "../kernel/sql.ts";
 import { initial } from "./0001-initial.ts";
 import { breaker } from "./0002-breaker.ts";
 import { pullRequests } from "./0003-pull-requests.ts";
+import { nudges } from "./0004-nudges.ts";
 
-const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests];
+const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests, nudges];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**

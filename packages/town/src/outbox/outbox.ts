@@ -20,6 +20,7 @@ export type EffectKind =
   | "stop_session"
   | "message_session"
   | "settle_session"
+  | "poke_session"
   | "setup_rig"
   | "branch"
   | "run_gates"

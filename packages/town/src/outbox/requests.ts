@@ -69,6 +69,8 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return messageSession(ctx, row, payload);
     case "settle_session":
       return settleSession(ctx, row, payload);
+    case "poke_session":
+      return pokeSession(ctx, row);
     case "setup_rig": {
       const rig = rigOf(ctx, row.subject);
       return rig && { kind: "setup_rig", body: { ...ids, rig: setupRef(rig) } };
@@ -140,6 +142,13 @@ function messageSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): Effec
     text,
     mode: "when_idle",
   };
+}
+
+/** Before its first prompt it is told by its heartbeat instead. */
+function pokeSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.state === "ended" || session.state === "starting") return null;
+  return { kind: "poke_session", sessionId: session.id, epoch: session.epoch };
 }
 
 function settleSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {

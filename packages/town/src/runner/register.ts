@@ -5,10 +5,11 @@ import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
+import { waitingNudges } from "../nudges/nudges.ts";
 import { requeueAccepted } from "../outbox/outbox.ts";
 import { runnerSeen } from "../controllers/runner.ts";
 import { launchPlan } from "../sessions/launch.ts";
-import { heartbeat, renewLease } from "../sessions/lease.ts";
+import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
 import { liveSessions, nextEpoch, sessionRow } from "../sessions/session-row.ts";
 import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
@@ -37,6 +38,7 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
   for (const session of liveSessions(ctx)) {
     // Its agent is another one from now on: that has to list its tools itself (spec/runner.md §3).
     ctx.sql.run("update sessions set epoch = ?, tools_listed = 0 where id = ?", nextEpoch(ctx), session.id);
+    touch(ctx, session.id);
     renewLease(ctx, session);
   }
   wakeDispatchers(ctx);
@@ -77,9 +79,11 @@ export function runnerHeartbeat(ctx: Ctx, epoch: number, request: HeartbeatReque
       return { session_id: beat.session_id, verdict: finishing ? ("stop" as const) : ("fenced" as const) };
     }
     heartbeat(ctx, session, beat);
+    const nudges = waitingNudges(ctx, session);
     return {
       session_id: beat.session_id,
       verdict: session.stop_requested === null ? ("ok" as const) : ("stop" as const),
+      ...(nudges === 0 ? {} : { nudges }),
     };
   });
   return { sessions };
@@ -117,6 +121,9 @@ export function runnerGone(
   wakeDispatchers(ctx);
 }
 
+/** A turn that the town began, or a notice of the runner, is no sign of the agent. */
+const BY_AGENT: ReadonlySet<string> = new Set(["update", "tool_result"]);
+
 /** Transcript items are stored in order; what came before is dropped, a gap is not accepted. */
 export function appendTranscript(ctx: Ctx, epoch: number, request: EventsRequest): EventsAnswer {
   checkRunner(ctx, epoch);
@@ -129,6 +136,7 @@ export function appendTranscript(ctx: Ctx, epoch: number, request: EventsRequest
       continue;
     }
     let next = session.transcript_seq + 1;
+    let byAgent = false;
     for (const item of batch.items) {
       if (item.seq !== next) continue;
       ctx.sql.run(
@@ -139,14 +147,11 @@ export function appendTranscript(ctx: Ctx, epoch: number, request: EventsRequest
         item.type,
         toJson(item.data),
       );
+      byAgent ||= BY_AGENT.has(item.type);
       next++;
     }
-    ctx.sql.run(
-      "update sessions set transcript_seq = ?, last_event_at = ? where id = ?",
-      next - 1,
-      ctx.now,
-      session.id,
-    );
+    ctx.sql.run("update sessions set transcript_seq = ? where id = ?", next - 1, session.id);
+    if (byAgent) touch(ctx, session.id);
     accepted.push({ session_id: session.id, seq_to: next - 1 });
   }
   return { accepted, fenced };

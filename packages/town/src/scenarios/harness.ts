@@ -31,6 +31,10 @@ export interface Harness {
   advance(ms: number): void;
   /** Polecats call gt_done as soon as they run, refineries approve; until switched off. */
   auto: { done: boolean; verdict: boolean; heartbeat: boolean };
+  /** What heartbeats say of every agent: nothing new of it, and the tools that it runs. */
+  agents: { silent: boolean; tools: string[]; draining: boolean };
+  /** Nudges that agents were given, in order. */
+  nudged: { session: string; text: string; urgent: boolean }[];
   rig: string;
   sha(): string;
   session(beadId: string): string;
@@ -65,6 +69,8 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     on: {},
     carriedOut: [],
     auto: { done: true, verdict: true, heartbeat: true },
+    agents: { silent: false, tools: [], draining: false },
+    nudged: [],
     rig: "",
     sha: () => (++heads.n).toString(16).padStart(40, "0"),
     settle() {
@@ -176,6 +182,9 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
       case "settle_session":
         settled(request);
         return { type: "accepted" };
+      case "poke_session":
+        claim(request.sessionId, request.epoch);
+        return { type: "done" };
       case "stop_session":
         stopped(request);
         return { type: "done" };
@@ -200,6 +209,14 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
       error: null,
     };
     state.town.post({ type: "session_settled", sessionId: request.sessionId, result });
+  }
+
+  /** A busy session takes what interrupts, and begins a turn with it. */
+  function claim(sessionId: string, epoch: number): void {
+    for (const { nudge_id, text, urgent } of state.town.claimNudges(sessionId, epoch, "busy")) {
+      h.nudged.push({ session: sessionId, text, urgent });
+      state.town.acknowledgeNudge(sessionId, epoch, nudge_id, true);
+    }
   }
 
   function stopped(request: RequestOf<"stop_session">): void {
@@ -238,13 +255,13 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     if (live.size === 0) return;
     state.town.heartbeat(state.town.runnerEpoch(), {
       instance_id: "run_00000000000000000000000001",
-      draining: false,
+      draining: h.agents.draining,
       sessions: [...live].map(([session_id, epoch]) => ({
         session_id,
         epoch,
         state: "busy" as const,
-        last_event_at: clock,
-        active_tools: [],
+        last_event_at: h.agents.silent ? null : clock,
+        active_tools: h.agents.tools,
         prompted: true,
         usage: NO_USAGE,
       })),

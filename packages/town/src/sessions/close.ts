@@ -8,6 +8,7 @@ import { breakerSawEnd } from "../breaker/breaker.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { unschedule } from "../kernel/schedule.ts";
+import { sessionEndedWithNudges } from "../nudges/nudges.ts";
 import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
 import type { SessionRow } from "./session-row.ts";
@@ -62,6 +63,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   if (!end.gone) tidyUp(ctx, session, end.outcome);
   if (end.outcome === "refused") recordRefusal(ctx, session, end.reason);
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);
+  sessionEndedWithNudges(ctx, session);
   breakerSawEnd(ctx, session, end);
 }
 

@@ -4,17 +4,23 @@ import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
-import { LEASE, type SessionRow } from "./session-row.ts";
+import { quietDueAt } from "./quiet.ts";
+import { LEASE, sessionRow, type SessionRow } from "./session-row.ts";
 
 /** Any sign of life from the session's own runner or agent. */
 export function renewLease(ctx: Ctx, session: SessionRow): void {
   const lease = ctx.now + LEASE;
   ctx.sql.run("update sessions set lease_expires_at = ? where id = ?", lease, session.id);
-  reschedule(
-    ctx,
-    "session",
-    session.id,
-    session.deadline === null ? lease : Math.min(lease, session.deadline),
+  const renewed = sessionRow(ctx, session.id);
+  if (renewed) reschedule(ctx, "session", session.id, nextLook(ctx, renewed));
+}
+
+/** When a live session must be looked at next, whatever is heard of it meanwhile. */
+export function nextLook(ctx: Ctx, session: SessionRow): number {
+  return Math.min(
+    session.lease_expires_at,
+    session.deadline ?? Infinity,
+    quietDueAt(ctx, session) ?? Infinity,
   );
 }
 

@@ -45,6 +45,9 @@ export type SessionRow = Row & {
   tokens_out: number;
   usd: number;
   usd_known: number;
+  /** Patience with its silence: the tier that was acted on, for the silence since `quiet_from`. */
+  quiet_tier: number;
+  quiet_from: number;
   transcript_seq: number;
   started_at: number;
   ended_at: number | null;
