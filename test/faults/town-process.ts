@@ -88,6 +88,10 @@ export class TownProcess {
     return this.#host;
   }
 
+  get id(): string {
+    return this.#townId;
+  }
+
   get databasePath(): string {
     return dataDir(this.world.dataDir).town(this.#townId);
   }

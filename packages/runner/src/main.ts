@@ -5,7 +5,9 @@ import type { RunnerOptions } from "./options.ts";
 
 /**
  * Runs until it is drained, fenced or refused; the caller then ends the process with `code`.
- * The first SIGTERM or SIGINT drains (spec/runner.md §6), the second ends at once.
+ * The first SIGTERM or SIGINT drains (spec/runner.md §6). The second, or the first of a drain that
+ * was asked for otherwise, kills the agents and gives saving their work seconds. The third ends at
+ * once; the next instance saves what is left.
  * @throws GastownError `already_exists` when another runner holds the work directory
  */
 export async function runRunner(options: RunnerOptions): Promise<RunnerExit> {
@@ -19,14 +21,15 @@ export async function runRunner(options: RunnerOptions): Promise<RunnerExit> {
 }
 
 function onSignals(runner: Runner): () => void {
-  let asked = false;
+  let hurried = false;
   const handle = (): void => {
-    if (asked) {
+    if (hurried) {
       runner.kill();
       process.exit(1);
     }
-    asked = true;
-    runner.drain("sigterm");
+    hurried = runner.isLeaving;
+    if (hurried) runner.hurry("sigterm");
+    else runner.drain("sigterm");
   };
   const signals = ["SIGTERM", "SIGINT"] as const;
   for (const signal of signals) process.on(signal, handle);

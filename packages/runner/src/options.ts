@@ -38,6 +38,10 @@ export interface RunnerOptions {
   readonly minuteMs?: number;
   /** How long SIGTERM waits for running turns, in milliseconds; 300 000. */
   readonly drainWaitMs?: number;
+  /** How long ending and saving what was still running may take then, in milliseconds; 60 000. */
+  readonly stragglerMs?: number;
+  /** What saving has left once agents had to be killed, in milliseconds; 8 000. */
+  readonly lastMs?: number;
   readonly log: Log;
 }
 
@@ -50,6 +54,8 @@ export interface Timing {
   readonly toolsMs: number;
   readonly minuteMs: number;
   readonly drainWaitMs: number;
+  readonly stragglerMs: number;
+  readonly lastMs: number;
 }
 
 export function timingOf(options: Partial<Timing>): Timing {
@@ -61,5 +67,7 @@ export function timingOf(options: Partial<Timing>): Timing {
     toolsMs: options.toolsMs ?? 60_000,
     minuteMs: options.minuteMs ?? 60_000,
     drainWaitMs: options.drainWaitMs ?? 300_000,
+    stragglerMs: options.stragglerMs ?? 60_000,
+    lastMs: options.lastMs ?? 8_000,
   };
 }

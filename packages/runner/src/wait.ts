@@ -13,14 +13,15 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Whether `promise` settled within `ms`. */
-export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+/** Whether `promise` settled within `ms`, and before `signal` aborted. */
+export async function within(promise: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
   const timer = new AbortController();
+  const over = signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]);
   const settled = promise.then(
     () => true,
     () => true,
   );
-  const result = await Promise.race([settled, delay(ms, timer.signal).then(() => false)]);
+  const result = await Promise.race([settled, delay(ms, over).then(() => false)]);
   timer.abort();
   return result;
 }

@@ -26,6 +26,8 @@ const HEALTH_MS = 5_000;
 const HEALTH_TRIES = 3;
 /** What a runner may take beyond the time that its turns are given, before it is ended. */
 const DRAIN_MARGIN_MS = 30_000;
+/** What a runner that was sent a signal may take to save what it has, before it is killed. */
+const LAST_WORDS_MS = 12_000;
 /** The same for one that reports where nobody listens: what it could not tell stays in its outbox. */
 const STRANGER_MARGIN_MS = 5_000;
 
@@ -95,6 +97,11 @@ export class Runners implements RunnerPort {
     this.#registrations.get(townId)?.(address);
   }
 
+  drained(townId: string, instanceId: string): void {
+    const current = this.#current.get(townId);
+    if (current?.address.instanceId === instanceId) void this.#awaitEnd(townId, current, DRAIN_MARGIN_MS);
+  }
+
   /**
    * Takes over the runner that an earlier host left, where it is alive, of this version and reports
    * to this address. One that is not is told to go; the next `ensure` waits until it is gone.
@@ -146,7 +153,13 @@ export class Runners implements RunnerPort {
     for (let attempt = 1; attempt <= HEALTH_TRIES; attempt += 1) {
       const current = this.#current.get(townId);
       if (current === undefined || !isRunning(current)) return undefined;
-      if ((await runnerHealth(current.address, HEALTH_MS)) !== undefined) return current.address;
+      const health = await runnerHealth(current.address, HEALTH_MS);
+      if (health?.draining === false) return current.address;
+      if (health?.draining === true) {
+        // Somebody asked it to go. The next one begins when it has.
+        await this.#awaitEnd(townId, current, this.#options.drainWaitMs + DRAIN_MARGIN_MS);
+        return undefined;
+      }
       await new Promise<void>((resolve) => {
         this.#options.setTimer(500, resolve);
       });
@@ -223,6 +236,21 @@ export class Runners implements RunnerPort {
     else if (child.exitCode !== null || child.signalCode !== null) gone();
   }
 
+  /** It goes by itself; one that does not within `limitMs` is ended. Nothing starts before it is gone. */
+  #awaitEnd(townId: string, one: RunnerProcess, limitMs: number): Promise<void> {
+    this.#forget(townId);
+    const { setTimer } = this.#options;
+    return this.#ending(townId, async () => {
+      if (!(await waitGone(one, limitMs, setTimer))) await endProcess(one, LAST_WORDS_MS, setTimer);
+    });
+  }
+
+  #ending(townId: string, work: () => Promise<void>): Promise<void> {
+    const stopping = work().finally(() => this.#stopping.delete(townId));
+    this.#stopping.set(townId, stopping);
+    return stopping;
+  }
+
   #forget(townId: string): void {
     this.#current.get(townId)?.unwatch();
     this.#current.delete(townId);
@@ -239,14 +267,11 @@ export class Runners implements RunnerPort {
 
   #stopOne(townId: string, one: RunnerProcess, waitMs: number, marginMs = DRAIN_MARGIN_MS): Promise<void> {
     const { setTimer } = this.#options;
-    const work = async (): Promise<void> => {
+    return this.#ending(townId, async () => {
       const asked = await askToDrain(one.address, waitMs);
       if (asked && (await waitGone(one, waitMs + marginMs, setTimer))) return;
-      await endProcess(one, 5_000, setTimer);
-    };
-    const stopping = work().finally(() => this.#stopping.delete(townId));
-    this.#stopping.set(townId, stopping);
-    return stopping;
+      await endProcess(one, LAST_WORDS_MS, setTimer);
+    });
   }
 }
 

@@ -1,5 +1,4 @@
 import type { SessionEnded } from "@gastown/protocol";
-import type { Sender } from "../callbacks/sender.ts";
 import type { GitWorkspace } from "../git/index.ts";
 import type { Log } from "../options.ts";
 import { saveAll } from "../sessions/save-work.ts";
@@ -8,23 +7,26 @@ import type { SlotRecord, SlotRecords } from "../sessions/slot-record.ts";
 const UNKNOWN_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
 
 /**
- * Saves what the last session of a slot left, where that session is not to go on here
- * (spec/runner.md §2). A session that had ended at the town is still told its ref.
+ * Saves what the last session of a slot left, where that session does not go on here
+ * (spec/runner.md §2).
+ * @returns the ref on the remote; null where there was nothing, or where it could not be saved now
  */
 export async function saveLeftover(
-  deps: { git: GitWorkspace; slots: SlotRecords; sender: Sender; log: Log },
+  deps: { git: GitWorkspace; slots: SlotRecords; log: Log },
   record: SlotRecord,
-): Promise<void> {
-  const { session_id: sessionId, author, worktrees, epoch } = record;
+): Promise<string | null> {
+  const { session_id: sessionId, author, worktrees } = record;
   const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.log);
   if (saved.problem === null || saved.workRef !== null) deps.slots.write({ ...record, saved: true });
-  if (saved.workRef === null) return;
-  const ended: SessionEnded = {
+  return saved.workRef;
+}
+
+export function endOfLeftover({ epoch }: SlotRecord, workRef: string): SessionEnded {
+  return {
     epoch,
     outcome: "evicted",
     reason: { code: "runner_restarted", message: "The runner restarted; what it had left was saved." },
-    work_ref: saved.workRef,
+    work_ref: workRef,
     usage: UNKNOWN_USAGE,
   };
-  deps.sender.ended(sessionId, ended);
 }

@@ -219,51 +219,6 @@ describe("a host that goes away and comes back", () => {
   });
 });
 
-describe("SIGTERM", () => {
-  it("lets a running turn end, evicts the rest with its work saved, tells the town, and exits with 0", async () => {
-    const runner = await spawnRunner({ drainWaitMs: 8_000, cancelMs: 300 });
-    const stuck = await hanging();
-    const busy = world.start(
-      script({ steps: [{ wait: 700 }, { write: { path: "b.txt", content: "b\n" } }] }),
-      { settings: { ...stuck.settings, env: { OTHER: "process" } } },
-    );
-    await control.post("/agents/start", busy);
-    await world.town.facts.until("its turn", () =>
-      world.town.calls.some(({ session }) => session === busy.session_id),
-    );
-    runner.child.kill("SIGTERM");
-    await world.town.facts.until("the drain", () => world.town.drains.length > 0);
-    const late = world.start(script({ steps: [] }));
-    expect(await control.post("/agents/start", late)).toMatchObject({
-      status: 503,
-      body: { error: { code: "draining" } },
-    });
-    expect(await runner.exited).toEqual({ code: 0, signal: null });
-    expect(world.town.drains).toEqual(["sigterm"]);
-    expect(await world.town.endOf(busy.session_id)).toMatchObject({
-      outcome: "completed",
-      reason: { code: "settled" },
-    });
-    const evicted = await world.town.endOf(stuck.session_id);
-    expect(evicted).toMatchObject({ outcome: "evicted", reason: { code: "drained" } });
-    expect(git(world.remote, "show", `${String(evicted.work_ref)}:half.txt`)).toBe("half");
-    expect(new Set(world.town.drained[0])).toEqual(new Set([stuck.session_id, busy.session_id]));
-    expect(world.town.heartbeats.at(-1)?.draining).toBe(true);
-    expect(readRunnerFile(world.root)).toBeNull();
-    expect(markedProcesses(directoryMarker(world.root))).toEqual([]);
-  });
-
-  it("twice ends at once, with its agents", async () => {
-    const runner = await spawnRunner();
-    const stuck = await hanging();
-    runner.child.kill("SIGTERM");
-    await world.town.facts.until("the drain", () => world.town.drains.length > 0);
-    runner.child.kill("SIGTERM");
-    expect(await runner.exited).toEqual({ code: 1, signal: null });
-    expect(world.town.ended.some(({ session }) => session === stuck.session_id)).toBe(false);
-  });
-});
-
 describe("a runner that was replaced", () => {
   it("stops its agents, saves their work and exits when a call is answered runner_fenced", async () => {
     const runner = await spawnRunner({ cancelMs: 300 });

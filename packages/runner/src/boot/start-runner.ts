@@ -12,11 +12,14 @@ import { createGitWorkspace } from "../git/index.ts";
 import type { RunnerOptions } from "../options.ts";
 import { processStartTime } from "../processes/process-table.ts";
 import { reapEarlier } from "../processes/reap.ts";
+import { within } from "../wait.ts";
 import { ResumePlaces } from "../sessions/resume-places.ts";
+import type { SlotRecord } from "../sessions/slot-record.ts";
 import { abandon, drain } from "./drain.ts";
 import type { DrainReason } from "./drain.ts";
-import { saveLeftover } from "./leftovers.ts";
+import { endOfLeftover, saveLeftover } from "./leftovers.ts";
 import { makeParts } from "./parts.ts";
+import { Patience } from "./patience.ts";
 import type { MakeGit, Parts } from "./parts.ts";
 import { register } from "./register.ts";
 import { removeRunnerFile, writeRunnerFile } from "./runner-file.ts";
@@ -25,10 +28,15 @@ import { lockWorkDirectory } from "./work-lock.ts";
 /** How long a resume may keep the ones behind it waiting, in milliseconds. */
 const RESUME_PATIENCE_MS = 10_000;
 
+/** How long effects in hand may take to notice that they are cut off, in milliseconds. */
+const EFFECTS_MS = 15_000;
+
 export interface RunnerExit {
   /** For the process: 0 when everything was left in order. */
   readonly code: number;
   readonly reason: "drained" | "fenced" | "register_refused" | "failed";
+  /** Sessions whose work is only on this machine; the next instance saves it. */
+  readonly unsaved: readonly string[];
 }
 
 /** @throws GastownError `already_exists` when another runner holds the work directory */
@@ -62,7 +70,8 @@ export class Runner {
   #control: Listening | null = null;
   #progress: Progress = { phase: "booting", done: 0, total: 0 };
   #epoch = 0;
-  #isLeaving = false;
+  readonly #patience = new Patience();
+  #leaving: Promise<void> | null = null;
 
   constructor({ bootSecret, ...options }: RunnerOptions, makeGit: MakeGit, unlock: () => void) {
     this.#options = options;
@@ -70,7 +79,7 @@ export class Runner {
     this.#unlock = unlock;
     this.#parts = makeParts({ bootSecret: "", ...options }, realpathSync(options.root), makeGit, {
       onFenced: () => this.#leave("fenced"),
-      onLost: () => this.#leave("drained"),
+      onLost: () => this.drain("host", 0),
     });
   }
 
@@ -92,8 +101,22 @@ export class Runner {
     return this.#ready.promise;
   }
 
+  /** Whether it is on its way out. */
+  get isLeaving(): boolean {
+    return this.#leaving !== null;
+  }
+
+  /** Lets running turns end for so long (ms); again, the shorter wait counts. */
   drain(reason: DrainReason, waitMs: number = this.#parts.timing.drainWaitMs): void {
-    this.#leave("drained", reason, waitMs);
+    this.#patience.waitAtMost(waitMs);
+    this.#leave("drained", reason);
+  }
+
+  /** Waits for nothing any more: agents are killed, and saving their work has seconds. */
+  hurry(reason: DrainReason): void {
+    this.#options.log("drain.hurried", { reason });
+    this.#patience.endAtOnce();
+    this.#leave("drained", reason);
   }
 
   /** Ends every agent process at once, without saving anything. */
@@ -115,7 +138,7 @@ export class Runner {
         redactor.add(token);
         town.useToken(token);
       },
-      drain: ({ reason, wait_ms }) => this.#leave("drained", reason, wait_ms),
+      drain: ({ reason, wait_ms }) => this.drain(reason, wait_ms),
     });
     this.#control = await listen(app);
     writeRunnerFile(root, {
@@ -152,6 +175,8 @@ export class Runner {
       this.#progress = { ...this.#progress, phase: "ready" };
       this.#ready.resolve();
     } catch (thrown) {
+      // A drain cuts boot off; that is not another reason to go.
+      if (this.isLeaving) return;
       log("runner.boot_failed", { message: String(thrown) });
       this.#leave("register_refused");
     }
@@ -182,7 +207,7 @@ export class Runner {
       await this.#start(request, places);
       this.#progress = { ...this.#progress, done: this.#progress.done + 1 };
     });
-    const saved = this.#saveLeftovers();
+    const saved = this.#saveLeftovers(desired);
     await heartbeats.now();
     await Promise.all([...resumed, ...saved]);
   }
@@ -193,47 +218,69 @@ export class Runner {
     try {
       registry.start(request, request.role === "mayor" ? null : places);
     } catch (thrown) {
-      registry.refuse(request, thrown);
+      // What it had left is saved first, so that its last word can say where.
+      const record = this.#parts.slots.read(request.agent.id);
+      const left = record?.session_id === request.session_id && !record.saved ? record : null;
+      registry.refuse(request, thrown, left === null ? null : await this.#save(left));
       return;
     }
     await registry.get(request.session_id).opened;
   }
 
-  /** A slot that a session has saves by itself what was left, before it touches the directory. */
-  #saveLeftovers(): Promise<void>[] {
-    const { registry, slots, git, sender } = this.#parts;
+  /** @returns the ref of what was saved */
+  #save(record: SlotRecord): Promise<string | null> {
+    const { registry, slots, git } = this.#parts;
+    const { log } = this.#options;
+    // What fails here (a full disk, say) stays unsaved, and the slot's next session saves it first.
+    const saving = saveLeftover({ git, slots, log }, record).catch((thrown: unknown) => {
+      log("leftover.unsaved", { session_id: record.session_id, message: String(thrown) });
+      return null;
+    });
+    return registry.hold(record.agent_id, saving);
+  }
+
+  /**
+   * A slot that a session has saves by itself what was left, before it touches the directory. A session
+   * that had ended at the town is still told its ref.
+   */
+  #saveLeftovers(desired: readonly StartRequest[]): Promise<void>[] {
+    const { registry, slots, sender } = this.#parts;
+    const resumed = new Set(desired.map(({ session_id }) => session_id));
     return slots
       .all()
-      .filter((record) => !record.saved && !registry.uses(record.agent_id))
-      .map((record) => {
-        const saving = saveLeftover({ git, slots, sender, log: this.#options.log }, record);
-        return registry.hold(record.agent_id, saving);
+      .filter((record) => !record.saved && !registry.uses(record.agent_id) && !resumed.has(record.session_id))
+      .map(async (record) => {
+        const workRef = await this.#save(record);
+        if (workRef !== null) sender.ended(record.session_id, endOfLeftover(record, workRef));
       });
   }
 
-  #leave(reason: RunnerExit["reason"], why: DrainReason = "host", waitMs = 0): void {
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
-    this.#end(reason, why, waitMs).catch((thrown: unknown) => {
+  #leave(reason: RunnerExit["reason"], why: DrainReason = "host"): void {
+    // Fenced, or lost: whatever it is waiting for is not wanted any more.
+    if (reason !== "drained") this.#patience.waitAtMost(0);
+    this.#leaving ??= this.#end(reason, why).catch((thrown: unknown) => {
       this.#options.log("runner.end_failed", { message: String(thrown) });
-      this.#exit.resolve({ code: 1, reason: "failed" });
+      this.#exit.resolve({ code: 1, reason: "failed", unsaved: [] });
     });
   }
 
-  async #end(reason: RunnerExit["reason"], why: DrainReason, waitMs: number): Promise<void> {
-    const { registry, sender, town, effects, heartbeats, pool, root, instanceId, outbox } = this.#parts;
+  async #end(reason: RunnerExit["reason"], why: DrainReason): Promise<void> {
+    const { sender, effects, heartbeats, pool, root, instanceId, outbox } = this.#parts;
     this.#ended.abort(new Error("The runner ends."));
-    if (reason === "drained") await drain({ registry, sender, town, log: this.#options.log }, why, waitMs);
-    else await abandon(registry);
-    await effects.stop();
+    const booted = this.#booted ?? Promise.resolve();
+    const deps = { ...this.#parts, log: this.#options.log, patience: this.#patience, booted };
+    const unsaved = reason === "drained" ? await drain(deps, why) : await abandon(deps);
+    await within(effects.stop(), EFFECTS_MS, this.#patience.hurry);
     heartbeats.stop();
     sender.stop();
+    if (this.#patience.hurry.aborted) pool.kill();
     await pool.stop();
     await this.#control?.close();
     removeRunnerFile(root, instanceId);
     outbox.close();
     this.#unlock();
     this.#ready.resolve();
-    this.#exit.resolve({ code: reason === "drained" || reason === "fenced" ? 0 : 1, reason });
+    const inOrder = (reason === "drained" || reason === "fenced") && unsaved.length === 0;
+    this.#exit.resolve({ code: inOrder ? 0 : 1, reason, unsaved });
   }
 }

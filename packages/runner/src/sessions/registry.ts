@@ -88,19 +88,20 @@ export class Registry {
   }
 
   /** Keeps a directory from being used until `work` is over. */
-  async hold(agentId: string, work: Promise<void>): Promise<void> {
+  hold<T>(agentId: string, work: Promise<T>): Promise<T> {
     const slot = this.#slotOf(agentId);
     slot.free = Promise.all([slot.free, work]);
-    await work;
+    return work;
   }
 
   /** Tells the town of a resume that could not even begin: its session ends, nothing else does. */
-  refuse(request: StartRequest, thrown: unknown): void {
+  refuse(request: StartRequest, thrown: unknown, workRef: string | null): void {
+    const reason = reasonOf(thrown, "process");
     const ended: SessionEnded = {
       epoch: request.epoch,
-      outcome: "refused",
-      reason: reasonOf(thrown, "process"),
-      work_ref: null,
+      outcome: reason.code === "draining" ? "evicted" : "refused",
+      reason,
+      work_ref: workRef,
       usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
     };
     this.#deps.sender.ended(request.session_id, ended);

@@ -21,4 +21,6 @@ export interface RunnerPort {
   stop(townId: string): Promise<void>;
   /** A runner registered: from now on it is the current one. Wakes every pending `ensure`. */
   registered(townId: string, address: RunnerAddress): void;
+  /** That instance said its last word: it is not the current one any more, and ends by itself. */
+  drained(townId: string, instanceId: string): void;
 }

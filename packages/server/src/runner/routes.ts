@@ -40,7 +40,7 @@ export function runnerRoutes(on: Endpoints, ports: ServerPorts): void {
   heartbeatRoute(on, ports);
   eventsRoute(on);
   sessionRoutes(on);
-  instanceRoutes(on);
+  instanceRoutes(on, ports);
 }
 
 /** The instance that called; routes of `who: "runner"` have checked that it is the newest. */
@@ -181,7 +181,7 @@ function factRoute<B extends z.ZodType>(on: Endpoints, { fact, ...spec }: FactRo
   );
 }
 
-function instanceRoutes(on: Endpoints): void {
+function instanceRoutes(on: Endpoints, ports: ServerPorts): void {
   on.town(
     {
       method: "post",
@@ -235,7 +235,10 @@ function instanceRoutes(on: Endpoints): void {
       answer: acknowledged,
     },
     ({ town, principal }) => {
-      town.run((open) => open.post({ type: "runner_drained", epoch: instanceOf(principal).epoch }));
+      const { epoch, instanceId } = instanceOf(principal);
+      // First, so that whatever starts because of it meets the next instance and not this one's door.
+      ports.runners.drained(town.id, instanceId);
+      town.run((open) => open.post({ type: "runner_drained", epoch }));
       return ACKNOWLEDGED;
     },
   );

@@ -142,6 +142,9 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
         return Promise.resolve();
       },
       registered: (_townId, address) => void (runner.address = address),
+      drained: (_townId, instanceId) => {
+        if (runner.address?.instanceId === instanceId) runner.address = null;
+      },
     },
     bootSecrets: {
       consume(_townId, secret, instanceId) {
