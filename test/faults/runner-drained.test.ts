@@ -69,9 +69,7 @@ describe("a runner that is ended with SIGTERM, and again", () => {
       return (await town.sessions(hanging)).length > 1 ? true : undefined;
     });
     expect(await town.bead(hanging)).toMatchObject({ startFailures: 0, runFailures: 0, workRefs: [workRef] });
-    await town
-      .api()
-      .raw("POST", `/api/towns/${town.id}/beads/${late}/close`, { body: { reason: "cancelled" } });
+    await town.world.must(["bead", "close", late]);
     await town.land([finishing, hanging]);
     const starts = (await town.events()).filter(({ kind }) => kind === "agent.dispatch_failed");
     expect(starts).toEqual([]);

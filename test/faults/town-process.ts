@@ -88,10 +88,6 @@ export class TownProcess {
     return this.#host;
   }
 
-  get id(): string {
-    return this.#townId;
-  }
-
   get databasePath(): string {
     return dataDir(this.world.dataDir).town(this.#townId);
   }
