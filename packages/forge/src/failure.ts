@@ -23,7 +23,7 @@ export class ForgeFailure extends Error {
   }
 }
 
-/** The failure in what a client library threw: it may have wrapped it. */
+/** The failure in what was thrown; a client library may have wrapped it. */
 export function failureOf(thrown: unknown): ForgeFailure | null {
   for (let error = thrown; error instanceof Error; error = error.cause)
     if (error instanceof ForgeFailure) return error;

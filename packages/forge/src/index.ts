@@ -4,6 +4,7 @@ export * from "./tokens/index.ts";
 export type { ForgeContext } from "./context.ts";
 export { createResponseCache, type ResponseCache } from "./transport/response-cache.ts";
 export { githubForge } from "./github/forge.ts";
+export { gitlabForge } from "./gitlab/forge.ts";
 export { plainForge } from "./plain/forge.ts";
 export { parsePullRequestUrl, type PullRequestUrl } from "./urls/pull-request-url.ts";
 export { parseRepositoryUrl, type RepositoryLocation, sameProject } from "./urls/repository-url.ts";

@@ -2,7 +2,7 @@
 import { Octokit } from "@octokit/core";
 import { z } from "zod";
 import type { ForgeContext } from "../context.ts";
-import { ForgeFailure } from "../failure.ts";
+import { failureOf, ForgeFailure } from "../failure.ts";
 import { parsed } from "../transport/parse.ts";
 import { createTransport } from "../transport/transport.ts";
 import type { RepositoryLocation } from "../urls/repository-url.ts";
@@ -67,6 +67,15 @@ export function githubCalls(location: RepositoryLocation, context: ForgeContext,
       userAgent: "gastown",
       log: silent,
       request: { fetch: transport.sender(signal) },
+    });
+    // Octokit wraps what its fetch throws; outside of here there are only our own failures.
+    octokit.hook.wrap("request", async (request, options) => {
+      try {
+        return await request(options);
+      } catch (thrown) {
+        signal.throwIfAborted();
+        throw failureOf(thrown) ?? thrown;
+      }
     });
     const [owner = "", repo = ""] = project.split("/");
     return {

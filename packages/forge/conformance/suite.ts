@@ -1,0 +1,41 @@
+/** What every forge with pull requests must do (spec/review.md §4, §6); run for each of them. */
+import { afterAll, beforeAll, beforeEach, describe } from "vitest";
+import type { ForgeSimulator } from "../simulator/index.ts";
+import { branches } from "./branches.ts";
+import { guarding } from "./guarding.ts";
+import { merging } from "./merging.ts";
+import { opening } from "./opening.ts";
+import { reading } from "./reading.ts";
+import { type Kind, startForgeSimulator, type World, worldOf } from "./world.ts";
+import { writing } from "./writing.ts";
+
+/** `more`: what only this forge, or only its simulator, knows. */
+export function conformance(kind: Kind, more?: (world: () => Promise<World>) => void): void {
+  let simulator: ForgeSimulator;
+  beforeAll(async () => {
+    simulator = await startForgeSimulator();
+  });
+  afterAll(() => simulator.close());
+  beforeEach(() => simulator.faults.clear());
+  const world = () => worldOf(kind, simulator);
+
+  describe("opening", () => {
+    opening(kind, world);
+  });
+  describe("reading", () => {
+    reading(kind, world);
+  });
+  describe("writing", () => {
+    writing(kind, world);
+  });
+  describe("merging", () => {
+    merging(kind, world);
+  });
+  describe("branches and files", () => {
+    branches(world);
+  });
+  describe("guarding", () => {
+    guarding(kind, world);
+  });
+  more?.(world);
+}

@@ -1,0 +1,94 @@
+/** One forge with its simulator, as each test of the suite gets it. */
+import { type ForgeSimulator, type SimulatedRepository, startForgeSimulator } from "../simulator/index.ts";
+import type { Answer, Forge } from "../src/forge.ts";
+import { githubForge, gitlabForge, parseRepositoryUrl } from "../src/index.ts";
+
+export type Kind = "github" | "gitlab";
+
+export const signal: AbortSignal = new AbortController().signal;
+
+/** What the two call the same thing. */
+export interface Words {
+  readonly failed: string;
+  readonly running: string;
+  readonly merge: RegExp;
+  /** The request that opens a pull request. */
+  readonly open: { method: string; path: RegExp };
+}
+
+export const WORDS: Record<Kind, Words> = {
+  github: {
+    failed: "failure",
+    running: "in_progress",
+    merge: /\/pulls\/\d+\/merge$/,
+    open: { method: "POST", path: /\/pulls$/ },
+  },
+  gitlab: {
+    failed: "failed",
+    running: "running",
+    merge: /\/merge_requests\/\d+\/merge$/,
+    open: { method: "POST", path: /\/merge_requests$/ },
+  },
+};
+
+export interface World {
+  readonly simulator: ForgeSimulator;
+  readonly repository: SimulatedRepository;
+  readonly forge: Forge;
+  /** The token that the forge uses from now on. */
+  use(token: string): void;
+}
+
+const PATHS: Record<Kind, string> = { github: "acme/tool", gitlab: "acme/platform/tool" };
+let made = 0;
+
+/** A fresh repository, and a forge for it with the token of its bot. */
+export async function worldOf(kind: Kind, simulator: ForgeSimulator): Promise<World> {
+  made += 1;
+  const repository = await simulator.repository({
+    forge: kind,
+    path: `${PATHS[kind]}-${made}`,
+    members: { town: "write", ann: "write", eve: "read" },
+    files: { "README.md": "# Tool\n", "src/a.txt": "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n" },
+  });
+  let token = simulator.token("town");
+  const location = parseRepositoryUrl(repository.cloneUrl);
+  if (location === null) throw new Error(`no location in ${repository.cloneUrl}`);
+  const make = kind === "github" ? githubForge : gitlabForge;
+  const forge = make(location, { token: async () => ({ ok: true, token, source: "test" }) });
+  return {
+    simulator,
+    repository,
+    forge,
+    use: (next) => {
+      token = next;
+    },
+  };
+}
+
+export { startForgeSimulator };
+
+/** The value of an answer that must be one. */
+export function valueOf<T>(answer: Answer<T>): T {
+  if (answer.kind === "ok") return answer.value;
+  throw new Error(`not an answer: ${JSON.stringify(answer)}`);
+}
+
+export interface Opened {
+  readonly url: string;
+  readonly number: number;
+  readonly headSha: string;
+  readonly branch: string;
+}
+
+/** A branch with a change, and its pull request. */
+export async function opened({ repository, forge }: World, branch = "work"): Promise<Opened> {
+  const headSha = await repository.commit(branch, {
+    "src/a.txt": "one\n2\nthree\nfour\nfive\nsix\nseven\neight\n",
+  });
+  const input = { branch, target: "main", headSha, title: "Work", body: "What it does" };
+  const { url, number } = valueOf(await forge.openPullRequest(input, signal));
+  return { url, number, headSha, branch };
+}
+
+export const lost = { kind: "http_error", status: null, transient: true } as const;

@@ -1,0 +1,80 @@
+/** The loopback port: git's requests to git, all others through the faults to the two APIs. */
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { Hono } from "hono";
+import type { FaultPlan } from "../faults/faults.ts";
+import { gitRoute, serveGit } from "../git/smart-http.ts";
+import { githubRoutes } from "../github/routes.ts";
+import { gitlabRoutes } from "../gitlab/routes.ts";
+import { findToken, type World } from "../model/world.ts";
+import { forgeOf } from "./access.ts";
+import { conditional } from "./etag.ts";
+import { tell } from "./limits.ts";
+import { spoil } from "./spoil.ts";
+
+export interface RequestRecord {
+  readonly method: string;
+  /** With the query, without the origin. */
+  readonly path: string;
+  status: number | null;
+}
+
+export interface Listening {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+function application(world: World): Hono {
+  const app = new Hono();
+  app.route("/", githubRoutes(world));
+  app.route("/", gitlabRoutes(world));
+  app.notFound((c) => c.json({ message: "Not Found" }, 404));
+  return app;
+}
+
+export async function listen(
+  world: World,
+  faults: FaultPlan,
+  records: RequestRecord[],
+  port: number,
+): Promise<Listening> {
+  const app = application(world);
+  const answer = async (request: Request, outgoing: ServerResponse): Promise<Response> => {
+    const url = new URL(request.url);
+    const record: RequestRecord = { method: request.method, path: url.pathname + url.search, status: null };
+    records.push(record);
+    const serve = async (how?: "whole"): Promise<Response> => {
+      const token = findToken(world, request.headers.get("authorization") ?? undefined);
+      const answered = await app.fetch(request);
+      const response = how === "whole" ? answered : await conditional(request, answered);
+      if (token !== null) tell(token, forgeOf(url.pathname), response);
+      return response;
+    };
+    const fault = faults.next(record.method, record.path);
+    const response = fault === null ? await serve() : await spoil(fault, outgoing, serve);
+    record.status = response.status;
+    return response;
+  };
+  const api = getRequestListener((request, env) => answer(request, env.outgoing as ServerResponse), {
+    overrideGlobalObjects: false,
+  });
+  const server = createServer((request, response) => {
+    const route = gitRoute(world, new URL(request.url ?? "/", "http://simulator"));
+    if (route === null) void api(request, response);
+    else void serveGit(world, route, request, response).catch(() => response.destroy());
+  });
+  server.listen(port, "127.0.0.1");
+  await new Promise<void>((resolve, reject) => {
+    server.once("listening", resolve);
+    server.once("error", reject);
+  });
+  const address = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${address.port}`, close: () => stop(server) };
+}
+
+async function stop(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+}
