@@ -21,6 +21,19 @@ const runtimeId = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/);
 const permission = z.enum(["allow_in_worktree", "deny"]);
 const instruction = text(0, 2_000);
 
+/** Tokens (in and out) or US dollars; `hard` also stops live sessions at the limit. Null: no budget. */
+export const budget = z.strictObject({
+  tokens: z.int().min(0).optional(),
+  usd: z.number().min(0).optional(),
+  hard: z.boolean().optional(),
+});
+export type Budget = z.infer<typeof budget>;
+const rigBudgets = {
+  bead: budget.nullable().optional(),
+  convoy: budget.nullable().optional(),
+  rig: budget.nullable().optional(),
+};
+
 const RESERVED_ENV = /^(GASTOWN_|GIT_|LD_)|^(PATH|HOME|PWD|SHELL|TMPDIR)$/;
 export const envMap = z
   .record(
@@ -63,6 +76,7 @@ export const rigConfig = z.strictObject({
       max_attempts: z.int().min(1).max(20).optional(),
     })
     .optional(),
+  budgets: z.strictObject(rigBudgets).optional(),
   instructions: z
     .strictObject({ polecat: instruction.optional(), refinery: instruction.optional() })
     .optional(),
@@ -96,6 +110,7 @@ export const townConfig = z.strictObject({
       tick_batch: z.int().min(16).max(4_096).optional(),
     })
     .optional(),
+  budgets: z.strictObject({ ...rigBudgets, town_day: budget.nullable().optional() }).optional(),
   instructions: z
     .strictObject({
       mayor: instruction.optional(),
@@ -150,6 +165,8 @@ export interface EffectiveConfig {
     parallel_effects: number;
     tick_batch: number;
   };
+  /** Null: none. */
+  budgets: { bead: Budget | null; convoy: Budget | null; rig: Budget | null; town_day: Budget | null };
   git: { author_name: string | null; author_email: string; ai_coauthor: boolean };
   env: Record<string, string>;
   instructions: { mayor: string; polecat: string; refinery: string };
@@ -192,6 +209,9 @@ export function effectiveConfig(
     "";
   const runtimeOf = (roleName: "polecat" | "refinery"): string =>
     rig.role_runtimes?.[roleName] ?? (rig.runtime || town.role_runtimes?.[roleName]) ?? runtime;
+  // An explicit null of a rig is no budget there, whatever the town says.
+  const budgetOf = (scope: "bead" | "convoy" | "rig"): Budget | null =>
+    rig.budgets?.[scope] === undefined ? (town.budgets?.[scope] ?? null) : rig.budgets[scope];
   const townInstructions = town.instructions ?? {};
   const both = (roleName: "polecat" | "refinery"): string =>
     [townInstructions[roleName], rig.instructions?.[roleName]].filter(Boolean).join("\n\n");
@@ -219,6 +239,12 @@ export function effectiveConfig(
       max_attempts: rig.limits?.max_attempts ?? town.limits?.max_attempts ?? 5,
       parallel_effects: town.limits?.parallel_effects ?? 8,
       tick_batch: town.limits?.tick_batch ?? 256,
+    },
+    budgets: {
+      bead: budgetOf("bead"),
+      convoy: budgetOf("convoy"),
+      rig: budgetOf("rig"),
+      town_day: town.budgets?.town_day ?? null,
     },
     git: {
       author_name: rig.git?.author_name ?? town.git?.author_name ?? null,

@@ -14,7 +14,6 @@ import {
   mergeMethod,
   mergeState,
   mergeStrategy,
-  nudgeMode,
   priority,
   rigState,
   role,
@@ -24,6 +23,7 @@ import {
   startPhase,
   waitingCode,
 } from "./states.ts";
+import { budgetState, usageSum } from "./usage.ts";
 
 const time = z.string();
 const version = z.int();
@@ -233,6 +233,7 @@ export const convoyDetail = convoyShape.extend({
   ),
   edges: z.array(z.object({ beadId: z.string(), dependsOnBeadId: z.string() })),
   waves: z.array(z.array(z.string())),
+  usage: usageSum,
   landing: z.array(z.object({ rigId: z.string(), beadId: z.string(), state: mergeState })),
 });
 export type ConvoyDetail = z.infer<typeof convoyDetail>;
@@ -258,21 +259,6 @@ export const escalationShape = z.object({
   version,
 });
 export type Escalation = z.infer<typeof escalationShape>;
-
-export const nudgeShape = z.object({
-  id: z.string(),
-  agentId: z.string(),
-  sessionId: z.string().nullable(),
-  message: z.string(),
-  mode: nudgeMode,
-  urgent: z.boolean(),
-  from: z.object({ kind: z.string(), id: z.string(), name: z.string() }),
-  state: z.enum(["pending", "claimed", "delivered", "expired"]),
-  createdAt: time,
-  expiresAt: time.nullable(),
-  deliveredAt: time.nullable(),
-});
-export type Nudge = z.infer<typeof nudgeShape>;
 
 export const agentShape = z.object({
   id: z.string(),
@@ -323,6 +309,8 @@ export const beadDetail = beadShape.extend({
   sessions: z.array(sessionShape),
   mergeRequest: mergeRequestShape.optional(),
   workRefs: z.array(z.string()),
+  /** Of all its sessions, reviews and fixes. */
+  usage: usageSum,
 });
 export type BeadDetail = z.infer<typeof beadDetail>;
 
@@ -391,5 +379,8 @@ export const townStatus = z.object({
   waiting: z.array(z.object({ beadId: z.string(), title: z.string(), waitingOn })),
   needsYou: z.array(escalationShape),
   recent: z.array(feedEntry),
+  budgets: z.array(budgetState),
+  spentToday: z.object({ tokens: z.int(), usd: z.number() }),
+  breaker: z.object({ open: z.boolean(), probeAt: time.optional() }),
 });
 export type TownStatus = z.infer<typeof townStatus>;

@@ -13,8 +13,9 @@ import {
   startBead,
 } from "./beads/commands.ts";
 import { beadRow, findBead } from "./beads/bead-row.ts";
+import { townUsage } from "./budgets/town-usage.ts";
+import { watchAllBudgets } from "./budgets/watch.ts";
 import { rigConfig, settings, storeConfig, townConfig } from "./config/store.ts";
-import { requestStop } from "./controllers/sessions.ts";
 import { closeConvoy, retryConvoy, waiveMember } from "./convoys/commands.ts";
 import { convoyRow, findConvoy, slingConvoy, startConvoy, type ConvoyRow } from "./convoys/convoys.ts";
 import { wakeDispatchers } from "./dependents.ts";
@@ -38,6 +39,7 @@ import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
 import { launchPlan } from "./sessions/launch.ts";
 import { findSession, sessionRow, type SessionRow } from "./sessions/session-row.ts";
+import { requestStop } from "./sessions/stop.ts";
 import { nextWakeAt, renewAllLeases, runTick } from "./tick.ts";
 import type { Actor, NewTown, Town, TownPorts } from "./town.ts";
 import { townRow } from "./town-row.ts";
@@ -86,6 +88,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     id: row.town_id,
     ...agentTools({ read, write }),
     ...townNudges({ read, write }),
+    ...townUsage({ read, write }),
 
     tick: () => {
       lastTime = followClock(sql, ports.now(), lastTime);
@@ -119,9 +122,16 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
         const rig = findRig(ctx, ref);
         return { ...rigConfig(ctx, rig.id), effective: settings(ctx, rig.id) };
       }),
-    setConfig: (config, actor) => write(actor, (ctx) => storeConfig(ctx, null, config)),
+    setConfig: (config, actor) =>
+      write(actor, (ctx) => {
+        storeConfig(ctx, null, config);
+        watchAllBudgets(ctx);
+      }),
     setRigConfig: (ref, config, actor) =>
-      write(actor, (ctx) => storeConfig(ctx, findRig(ctx, ref).id, config)),
+      write(actor, (ctx) => {
+        storeConfig(ctx, findRig(ctx, ref).id, config);
+        watchAllBudgets(ctx);
+      }),
     pause: (reason, actor) => write(actor, (ctx) => setPaused(ctx, reason)),
     resume: (actor) => write(actor, (ctx) => setPaused(ctx, null)),
 

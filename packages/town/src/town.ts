@@ -46,6 +46,7 @@ import type {
   TurnEnded,
   UpdateBranchRequest,
 } from "@gastown/protocol";
+import type { TownUsage } from "./budgets/town-usage.ts";
 import type { Sql } from "./kernel/sql.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
@@ -210,7 +211,7 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town extends TownNudges {
+export interface Town extends TownNudges, TownUsage {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------

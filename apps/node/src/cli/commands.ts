@@ -258,6 +258,33 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/agent.ts")).nudge,
   },
   {
+    usage: "usage",
+    summary: "Tokens and money, and how the budgets stand",
+    options: [
+      ["--by <what>", "day (default), role, rig, convoy, bead or model"],
+      ["--from <instant>", "only from this time on (ISO-8601)"],
+      ["--to <instant>", "only before this time"],
+    ],
+    operations: ["towns.usage"],
+    load: async () => (await import("../commands/usage.ts")).usage,
+  },
+  {
+    usage: "pause",
+    summary: "Start nothing new",
+    options: [
+      ["--stop", "also stop what runs; its work is saved"],
+      ["--reason <text>", "why, for others to read"],
+    ],
+    operations: ["towns.pause"],
+    load: async () => (await import("../commands/pause.ts")).pause,
+  },
+  {
+    usage: "resume",
+    summary: "Start work again after a pause",
+    operations: ["towns.resume"],
+    load: async () => (await import("../commands/pause.ts")).resume,
+  },
+  {
     usage: "merges",
     summary: "The merge queue",
     options: [["--state <state>", "those of one state"]],

@@ -1,5 +1,6 @@
 import type { TownStatus } from "@gastown/protocol";
 import { cut, type Output } from "../cli/output.ts";
+import { budgetText } from "./cost-text.ts";
 
 const LINES = 12;
 
@@ -12,6 +13,15 @@ export function statusText(out: Output, status: TownStatus): string {
     `Merges: ${merges.queued} queued, ${merges.reviewing} in review, ${merges.landing} landing · Convoys: ${convoys.active} active, ${convoys.staged} staged, ${convoys.landing} landing`,
     `Mayor: ${status.mayor.status}${status.mayor.queued > 0 ? `, ${status.mayor.queued} messages wait` : ""}${status.mayor.reason === undefined ? "" : ` (${status.mayor.reason})`} · Runner: ${runnerText(runner)}`,
   ];
+  if (status.breaker.open)
+    lines.push(
+      out.style(
+        "yellow",
+        `Breaker open: too many sessions failed, so nothing new starts${status.breaker.probeAt === undefined ? "; one is tried now" : ` until one is tried at ${status.breaker.probeAt}`}`,
+      ),
+    );
+  if (status.budgets.length > 0)
+    lines.push(`Budgets: ${status.budgets.map((one) => budgetText(one)).join(" · ")}`);
   section(
     lines,
     out,

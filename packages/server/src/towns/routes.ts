@@ -1,5 +1,5 @@
 /** Towns: making, finding, pausing (spec/api.md §3.3). */
-import { createTownBody, limits, townShape, townStatus } from "@gastown/protocol";
+import { createTownBody, limits, townShape, townStatus, usageAnswer, usageQuery } from "@gastown/protocol";
 import type { Town } from "@gastown/town";
 import { z } from "zod";
 import { LOCAL_USER } from "../auth/users.ts";
@@ -82,6 +82,18 @@ export function townRoutes(on: Endpoints, ports: ServerPorts): void {
       answer: townStatus,
     },
     (town) => town.status(),
+  );
+  on.read(
+    {
+      method: "get",
+      path: "/api/towns/{townId}/usage",
+      operation: "towns.usage",
+      summary: "Tokens and money, by day, role, rig, convoy, bead or model; and how the budgets stand.",
+      who: "viewer",
+      query: usageQuery,
+      answer: usageAnswer,
+    },
+    (town, { query }) => town.usage(query),
   );
   on.command(
     {

@@ -10,6 +10,7 @@ const storedWaiting = z.object({
   since: z.number(),
   until: z.number().optional(),
   ids: z.array(z.string()).optional(),
+  limit: z.string().optional(),
   message: z.string(),
 });
 export type StoredWaiting = z.infer<typeof storedWaiting>;
@@ -19,6 +20,8 @@ export interface Waiting {
   message: string;
   until?: number;
   ids?: string[];
+  /** The setting that keeps it, e.g. `budgets.rig`. */
+  limit?: string;
 }
 
 export function readWaiting(stored: string | null): StoredWaiting | null {

@@ -173,6 +173,12 @@ export function breakerController(ctx: Ctx): number | null {
   return null;
 }
 
+export function breakerState(ctx: Ctx): { open: boolean; probeAt?: string } {
+  const row = breakerRow(ctx);
+  if (row.opened_at === null) return { open: false };
+  return { open: true, ...(row.probe_session === null ? { probeAt: iso(row.probe_at) } : {}) };
+}
+
 function breakerRow(ctx: Ctx): BreakerRow {
   const row = ctx.sql.get<BreakerRow>("select * from breaker where id = 1");
   if (!row) throw new Error("the breaker's row is missing");

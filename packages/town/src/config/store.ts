@@ -12,6 +12,7 @@ import { wakeDispatchers } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
+import type { Sql } from "../kernel/sql.ts";
 
 const TOWN_SCOPE = "town";
 
@@ -37,18 +38,38 @@ export function rigConfig(ctx: Ctx, rigId: string): { version: number; config: R
   return { version: row.version, config: fromJson(rigConfigSchema, row.value) ?? {} };
 }
 
-/** What holds for a rig, or for the town where `rigId` is null. */
+/** What the stored texts of each open town last meant: parsing them costs more than all else in a tick. */
+const parsed = new WeakMap<Sql, Map<string, { of: string; effective: EffectiveConfig }>>();
+
+/** What holds for a rig, or for the town where `rigId` is null. The same object until a setting changes. */
 export function settings(ctx: Ctx, rigId: string | null): EffectiveConfig {
-  return effectiveConfig(
-    townConfig(ctx).config,
-    rigId === null ? {} : rigConfig(ctx, rigId).config,
+  const town = stored(ctx, TOWN_SCOPE).value;
+  const rig = rigId === null ? null : stored(ctx, rigId).value;
+  const of = `${town ?? ""}\n${rig ?? ""}\n${ctx.fallbackRuntime}`;
+  const known = parsed.get(ctx.sql) ?? new Map<string, { of: string; effective: EffectiveConfig }>();
+  parsed.set(ctx.sql, known);
+  const last = known.get(rigId ?? TOWN_SCOPE);
+  if (last?.of === of) return last.effective;
+  const effective = effectiveConfig(
+    fromJson(townConfigSchema, town) ?? {},
+    fromJson(rigConfigSchema, rig) ?? {},
     ctx.fallbackRuntime,
   );
+  known.set(rigId ?? TOWN_SCOPE, { of, effective });
+  return effective;
 }
 
 /** One number that changes whenever either config does. */
 export function configVersion(ctx: Ctx, rigId: string | null): number {
   return townConfig(ctx).version + (rigId === null ? 0 : rigConfig(ctx, rigId).version);
+}
+
+/** What keeps a bead from being ready may be a matter of a setting: each is decided anew. */
+function wakeWaitingBeads(ctx: Ctx): void {
+  for (const { id } of ctx.sql.all<{ id: string }>(
+    "select id from beads where type = 'issue' and status = 'open' and ready = 0",
+  ))
+    schedule(ctx, "bead", id);
 }
 
 export function storeConfig(ctx: Ctx, rigId: string | null, config: TownConfig | RigConfig): void {
@@ -69,5 +90,6 @@ export function storeConfig(ctx: Ctx, rigId: string | null, config: TownConfig |
     data: { keys: Object.keys(config), version },
   });
   wakeDispatchers(ctx);
+  wakeWaitingBeads(ctx);
   schedule(ctx, "mayor", "mayor");
 }

@@ -6,6 +6,9 @@ import type { BeadRow } from "../beads/bead-row.ts";
 import { blockersOf } from "../beads/dependencies.ts";
 import { isBroken, isDone } from "../beads/done.ts";
 import { storeWaiting, type Waiting } from "../beads/waiting.ts";
+import { budgetWait, OWN } from "../budgets/budgets.ts";
+import { chargedForBead } from "../budgets/charged.ts";
+import { askForMore } from "../budgets/watch.ts";
 import { settings } from "../config/store.ts";
 import { branchOf } from "../convoys/branches.ts";
 import { escalate } from "../escalations/escalations.ts";
@@ -26,13 +29,24 @@ export function beadController(ctx: Ctx, id: string): number | null {
 /** The first that holds, in the order in which they are told. */
 function decide(ctx: Ctx, bead: BeadRow): Waiting | null {
   return (
-    held(bead) ?? staged(ctx, bead) ?? blocked(ctx, bead) ?? cooldown(ctx, bead) ?? featureBranch(ctx, bead)
+    held(bead) ??
+    staged(ctx, bead) ??
+    blocked(ctx, bead) ??
+    ownBudget(ctx, bead) ??
+    cooldown(ctx, bead) ??
+    featureBranch(ctx, bead)
   );
 }
 
 function held(bead: BeadRow): Waiting | null {
   if (bead.held === null) return null;
   return { code: "held", message: `held (${bead.held}) until somebody starts it` };
+}
+
+function ownBudget(ctx: Ctx, bead: BeadRow): Waiting | null {
+  const waiting = budgetWait(ctx, chargedForBead(ctx, bead), OWN);
+  if (waiting) askForMore(ctx, chargedForBead(ctx, bead));
+  return waiting;
 }
 
 function staged(ctx: Ctx, bead: BeadRow): Waiting | null {

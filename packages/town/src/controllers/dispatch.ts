@@ -4,10 +4,15 @@
  */
 import { z } from "zod";
 import { isFix, type BeadRow } from "../beads/bead-row.ts";
+import type { Waiting } from "../beads/waiting.ts";
 import { breakerGate, breakerProbeStarted } from "../breaker/breaker.ts";
+import { budgetWait, EVERY, OWN, SHARED } from "../budgets/budgets.ts";
+import { chargedForBead, chargedForMerge } from "../budgets/charged.ts";
+import type { Charged } from "../budgets/spend.ts";
 import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
+import { schedule } from "../kernel/schedule.ts";
 import { mergeOfFix, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { rigRows, type RigRow } from "../rigs/rigs.ts";
@@ -15,20 +20,22 @@ import { startPolecat, startRefinery } from "../sessions/start.ts";
 import { townRow } from "../town-row.ts";
 
 const gateSchema = z.object({
-  code: z.enum(["draining", "paused", "breaker", "runner_unavailable"]),
+  code: z.enum(["draining", "paused", "budget", "breaker", "runner_unavailable"]),
   since: z.number(),
   until: z.number().optional(),
+  limit: z.string().optional(),
   message: z.string(),
 });
 export type SharedGate = z.infer<typeof gateSchema>;
-type Gate = Omit<SharedGate, "since">;
+type Gate = Omit<Waiting, "code"> & Pick<SharedGate, "code">;
 
 export function dispatchController(ctx: Ctx, rigId: string): number | null {
   const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", rigId);
   if (!rig) return null;
   const gate = sharedGate(ctx, rig);
   keepGate(ctx, rig, gate);
-  if (gate) return null;
+  // The other gates are lifted by events; only a day's budget comes back by the clock.
+  if (gate) return gate.code === "budget" ? (gate.until ?? null) : null;
   fillSlots(ctx, rig);
   return nextReviewAt(ctx, rig.id);
 }
@@ -46,6 +53,8 @@ function sharedGate(ctx: Ctx, rig: RigRow): Gate | null {
       code: "paused",
       message: `the town is paused${town.paused_reason ? `: ${town.paused_reason}` : ""}`,
     };
+  const budget = budgetWait(ctx, { beadId: null, convoyId: null, rigId: rig.id }, SHARED);
+  if (budget) return { ...budget, code: "budget" };
   const breaker = breakerGate(ctx);
   if (breaker.type === "open")
     return {
@@ -77,6 +86,7 @@ interface Candidate {
   priority: number;
   convoyAt: number;
   createdAt: number;
+  charged: Charged;
   /** Returns the session's id. */
   start: () => string;
 }
@@ -94,7 +104,10 @@ function fillSlots(ctx: Ctx, rig: RigRow): void {
   if (own.length === 0) return;
   const enough = own.length + readyElsewhere(ctx, rig.id, free) <= free;
   const chosen = enough ? own : candidatesOfTown(ctx).slice(0, free);
-  for (const candidate of chosen) candidate.start();
+  for (const candidate of chosen) {
+    // Each start reserves what it is likely to cost: the one before may have taken the rest.
+    if (budgetWait(ctx, candidate.charged, EVERY) === null) candidate.start();
+  }
 }
 
 /** How much other rigs could start, counted no further than the slots that there are. */
@@ -158,6 +171,9 @@ function liveInRig(ctx: Ctx, rigId: string, role: string): number {
   return row?.n ?? 0;
 }
 
+/** How many reviews whose own budget is used up are looked past for one that may begin. */
+const LOOK_PAST = 20;
+
 function reviewCandidates(ctx: Ctx, rig: RigRow): Candidate[] {
   const slots = settings(ctx, rig.id).review.parallel_reviews - liveInRig(ctx, rig.id, "refinery");
   if (slots <= 0) return [];
@@ -167,14 +183,16 @@ function reviewCandidates(ctx: Ctx, rig: RigRow): Candidate[] {
      order by priority desc, convoy_at, created_at, bead_id limit ?`,
     rig.id,
     ctx.now,
-    slots,
+    slots + LOOK_PAST,
   );
-  return wanted.map((merge) => ({
+  const startable = wanted.filter((merge) => budgetWait(ctx, chargedForMerge(merge), OWN) === null);
+  return startable.slice(0, slots).map((merge) => ({
     id: merge.bead_id,
     class: 0,
     priority: merge.priority,
     convoyAt: merge.convoy_at,
     createdAt: merge.created_at,
+    charged: chargedForMerge(merge),
     start: () => startReview(ctx, merge, rig),
   }));
 }
@@ -210,12 +228,24 @@ function beadCandidates(ctx: Ctx, rig: RigRow): Candidate[] {
     rig.id,
     slots,
   );
-  return beads.map((bead) => ({
-    id: bead.id,
-    class: bead.dispatch_class,
-    priority: bead.priority,
-    convoyAt: bead.convoy_at,
-    createdAt: bead.created_at,
-    start: () => startPolecat(ctx, bead, rig, isFix(bead) ? mergeOfFix(ctx, bead.id) : undefined),
-  }));
+  return beads
+    .filter((bead) => hasBudget(ctx, bead))
+    .map((bead) => ({
+      id: bead.id,
+      class: bead.dispatch_class,
+      priority: bead.priority,
+      convoyAt: bead.convoy_at,
+      createdAt: bead.created_at,
+      charged: chargedForBead(ctx, bead),
+      start: () => startPolecat(ctx, bead, rig, isFix(bead) ? mergeOfFix(ctx, bead.id) : undefined),
+    }));
+}
+
+/** It was ready when it was looked at; a session of its convoy may have used the budget up since. */
+function hasBudget(ctx: Ctx, bead: BeadRow): boolean {
+  if (budgetWait(ctx, chargedForBead(ctx, bead), OWN) === null) return true;
+  ctx.sql.run("update beads set ready = 0 where id = ?", bead.id);
+  schedule(ctx, "bead", bead.id);
+  if (bead.rig_id) schedule(ctx, "dispatch", bead.rig_id);
+  return false;
 }

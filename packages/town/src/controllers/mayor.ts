@@ -1,4 +1,5 @@
 /** Starts a mayor when there is something to say to it, and gives it the next message. */
+import { hardDayUntil } from "../budgets/budgets.ts";
 import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, MINUTE, type Ctx } from "../kernel/context.ts";
@@ -15,6 +16,8 @@ const FAILED = ["refused", "lost", "failed"];
 export function mayorController(ctx: Ctx): number | null {
   const session = ctx.sql.get<SessionRow>("select * from sessions where role = 'mayor' and state <> 'ended'");
   const next = nextQueued(ctx);
+  const spentUntil = next ? hardDayUntil(ctx) : null;
+  if (spentUntil !== null) return spentUntil;
   if (!session) return next ? startFor(ctx, next) : null;
   if (session.stop_requested !== null || inDelivery(ctx)) return null;
   if (next) return deliver(ctx, session, next);

@@ -1,8 +1,8 @@
 /** A live session: its lease, its deadline, and the end of patience with a silent agent. */
 import type { Ctx } from "../kernel/context.ts";
-import { enqueue, underWay } from "../outbox/outbox.ts";
 import { endSession } from "../sessions/end.ts";
-import { sessionRow, STOP_DEADLINE, type SessionRow } from "../sessions/session-row.ts";
+import { sessionRow, type SessionRow } from "../sessions/session-row.ts";
+import { requestStop } from "../sessions/stop.ts";
 import { nextLook } from "../sessions/lease.ts";
 import { patienceEnds, quietDueAt } from "../sessions/quiet.ts";
 
@@ -40,23 +40,4 @@ function stopping(ctx: Ctx, session: SessionRow): number | null {
     gone: false,
   });
   return null;
-}
-
-/** Asks it to end; its outcome calls are fenced at once, its bead waits until the work is saved. */
-export function requestStop(ctx: Ctx, session: SessionRow, mode: "graceful" | "now", why: string): void {
-  ctx.sql.run(
-    "update sessions set stop_requested = ?, deadline = ? where id = ?",
-    why.slice(0, 500) || "stopped",
-    ctx.now + STOP_DEADLINE,
-    session.id,
-  );
-  const start = underWay(ctx, "start_session", session.id);
-  if (start?.state === "pending")
-    ctx.sql.run("update outbox set state = 'done', result = 'cancelled' where id = ?", start.id);
-  enqueue(ctx, {
-    kind: "stop_session",
-    subject: session.id,
-    key: `stop:${session.id}:${mode}`,
-    payload: { mode },
-  });
 }

@@ -5,8 +5,9 @@ import { initial } from "./0001-initial.ts";
 import { breaker } from "./0002-breaker.ts";
 import { pullRequests } from "./0003-pull-requests.ts";
 import { nudges } from "./0004-nudges.ts";
+import { budgets } from "./0005-budgets.ts";
 
-const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests, nudges];
+const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests, nudges, budgets];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**

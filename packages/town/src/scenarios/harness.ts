@@ -2,7 +2,7 @@
  * A town with a fake clock and an in-memory runner that does what it is asked at once. A scenario
  * changes single answers through `on`, and moves time with `advance`; nothing here waits.
  */
-import type { Bead, EffectOutcome, SettleResult } from "@gastown/protocol";
+import type { Bead, EffectOutcome, SettleResult, Usage } from "@gastown/protocol";
 import { openTown } from "../open-town.ts";
 import type { Sql } from "../kernel/sql.ts";
 import type { Actor, ClaimedEffect, EffectAnswer, EffectRequest, Town } from "../town.ts";
@@ -33,6 +33,8 @@ export interface Harness {
   auto: { done: boolean; verdict: boolean; heartbeat: boolean };
   /** What heartbeats say of every agent: nothing new of it, and the tools that it runs. */
   agents: { silent: boolean; tools: string[]; draining: boolean };
+  /** A session says what it has used in all, now and from now on. */
+  cost(session: string, tokens: number, usd?: number): void;
   /** Nudges that agents were given, in order. */
   nudged: { session: string; text: string; urgent: boolean }[];
   rig: string;
@@ -59,6 +61,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
   const heads = { n: 0 };
   const live = new Map<string, number>();
   const done = new Set<string>();
+  const usages = new Map<string, Usage>();
 
   const h: Harness = {
     get town() {
@@ -71,6 +74,11 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     auto: { done: true, verdict: true, heartbeat: true },
     agents: { silent: false, tools: [], draining: false },
     nudged: [],
+    cost(session, tokens, usd) {
+      usages.set(session, { tokens_in: tokens, tokens_out: 0, usd: usd ?? 0, usd_known: usd !== undefined });
+      heartbeat();
+      h.settle();
+    },
     rig: "",
     sha: () => (++heads.n).toString(16).padStart(40, "0"),
     settle() {
@@ -230,7 +238,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
         outcome: "stopped",
         reason: { code: "stopped", message: "" },
         work_ref: null,
-        usage: NO_USAGE,
+        usage: usages.get(request.sessionId) ?? NO_USAGE,
       },
     });
   }
@@ -263,7 +271,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
         last_event_at: h.agents.silent ? null : clock,
         active_tools: h.agents.tools,
         prompted: true,
-        usage: NO_USAGE,
+        usage: usages.get(session_id) ?? NO_USAGE,
       })),
     });
   }

@@ -5,6 +5,7 @@
 import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { breakerSawEnd } from "../breaker/breaker.ts";
+import { chargeEnded } from "../budgets/watch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { unschedule } from "../kernel/schedule.ts";
@@ -64,6 +65,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   if (end.outcome === "refused") recordRefusal(ctx, session, end.reason);
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);
   sessionEndedWithNudges(ctx, session);
+  chargeEnded(ctx, session.id);
   breakerSawEnd(ctx, session, end);
 }
 

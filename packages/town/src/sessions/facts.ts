@@ -1,6 +1,7 @@
 /** What the runner reports about one session, applied from the inbox. Old epochs change nothing. */
 import type { SessionEnded, TurnEnded } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
+import { recordUsage } from "../budgets/watch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { markAnswered } from "../mayor/messages.ts";
@@ -46,14 +47,7 @@ export function sessionStatus(ctx: Ctx, fact: StatusFact): void {
 export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): void {
   const session = sessionRow(ctx, sessionId);
   if (!session || ended.epoch < session.epoch) return;
-  ctx.sql.run(
-    "update sessions set tokens_in = ?, tokens_out = ?, usd = ?, usd_known = ? where id = ?",
-    ended.usage.tokens_in,
-    ended.usage.tokens_out,
-    ended.usage.usd,
-    ended.usage.usd_known ? 1 : 0,
-    session.id,
-  );
+  recordUsage(ctx, session, ended.usage);
   if (session.state === "ended") {
     sessionGone(ctx, session, ended.work_ref);
     return;

@@ -1,6 +1,7 @@
 /** Signs of life: what renews a lease and what makes a session `running` (spec/town.md §5). */
 import type { HeartbeatSession } from "@gastown/protocol";
 import type { Ctx } from "../kernel/context.ts";
+import { recordUsage } from "../budgets/watch.ts";
 import { toJson } from "../kernel/json.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
@@ -55,17 +56,14 @@ export function markRunning(ctx: Ctx, session: SessionRow): void {
 export function heartbeat(ctx: Ctx, session: SessionRow, beat: HeartbeatSession): void {
   const busy = beat.state === "busy" || beat.state === "settling" ? 1 : 0;
   ctx.sql.run(
-    `update sessions set busy = ?1, active_tools = ?2, last_event_at = max(last_event_at, ?3),
-       tokens_in = ?4, tokens_out = ?5, usd = ?6, usd_known = ?7 where id = ?8`,
+    `update sessions set busy = ?1, active_tools = ?2, last_event_at = max(last_event_at, ?3)
+       where id = ?4`,
     session.role === "mayor" ? session.busy : busy,
     toJson(beat.active_tools),
     Math.min(beat.last_event_at ?? 0, ctx.now),
-    beat.usage.tokens_in,
-    beat.usage.tokens_out,
-    beat.usage.usd,
-    beat.usage.usd_known ? 1 : 0,
     session.id,
   );
+  recordUsage(ctx, session, beat.usage);
   renewLease(ctx, session);
   const open =
     beat.prompted || (session.role === "mayor" && (beat.state === "idle" || beat.state === "busy"));

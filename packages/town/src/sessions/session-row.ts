@@ -45,6 +45,11 @@ export type SessionRow = Row & {
   tokens_out: number;
   usd: number;
   usd_known: number;
+  /** The issue and the convoy whose budgets it is charged to; its rig and its day follow by themselves. */
+  charged_bead: string | null;
+  charged_convoy: string | null;
+  reserved_tokens: number;
+  reserved_usd: number;
   /** Patience with its silence: the tier that was acted on, for the silence since `quiet_from`. */
   quiet_tier: number;
   quiet_from: number;

@@ -3,6 +3,10 @@ import { idEnding, type Role } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { idleAgent } from "../agents/agents.ts";
 import { isFix, type BeadRow } from "../beads/bead-row.ts";
+import { chargedForBead, chargedForMerge } from "../budgets/charged.ts";
+import { estimate } from "../budgets/estimate.ts";
+import type { Charged } from "../budgets/spend.ts";
+import { watchBudgets } from "../budgets/watch.ts";
 import { configVersion, settings } from "../config/store.ts";
 import { branchOf, convoyPrefix } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
@@ -11,7 +15,7 @@ import { enqueue } from "../outbox/outbox.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import { move } from "../status.ts";
-import { LEASE, nextEpoch, START_DEADLINE } from "./session-row.ts";
+import { LEASE, nextEpoch, sessionRow, START_DEADLINE } from "./session-row.ts";
 
 interface Place {
   branch: string | null;
@@ -33,6 +37,7 @@ export function startPolecat(ctx: Ctx, bead: BeadRow, rig: RigRow, fixes: MergeR
     agentId: agent.id,
     beadId: bead.id,
     rigId: rig.id,
+    charged: chargedForBead(ctx, bead),
     place,
   });
   ctx.sql.run("update beads set sessions_count = sessions_count + 1, fresh = 0 where id = ?", bead.id);
@@ -64,13 +69,21 @@ export function startRefinery(ctx: Ctx, merge: MergeRow, rig: RigRow): string {
     agentId: agent.id,
     beadId: merge.bead_id,
     rigId: rig.id,
+    charged: chargedForMerge(merge),
     place,
   });
 }
 
 export function startMayor(ctx: Ctx): string {
   const agent = idleAgent(ctx, "mayor", null, 1);
-  return insertSession(ctx, { role: "mayor", agentId: agent.id, beadId: null, rigId: null, place: NOWHERE });
+  return insertSession(ctx, {
+    role: "mayor",
+    agentId: agent.id,
+    beadId: null,
+    rigId: null,
+    charged: { beadId: null, convoyId: null, rigId: null },
+    place: NOWHERE,
+  });
 }
 
 /** A fix bead works on its merge request's branch, from the head that the remote has. */
@@ -111,6 +124,7 @@ interface NewSession {
   agentId: string;
   beadId: string | null;
   rigId: string | null;
+  charged: Charged;
   place: Place;
 }
 
@@ -118,10 +132,11 @@ function insertSession(ctx: Ctx, input: NewSession): string {
   const id = ctx.id("session");
   const config = settings(ctx, input.rigId);
   const role = input.role === "triage" ? "mayor" : input.role;
+  const reserved = estimate(ctx, input.role);
   ctx.sql.run(
     `insert into sessions (id, ending, agent_id, role, bead_id, rig_id, epoch, state, lease_expires_at, last_event_at,
-       runtime, model, branch, start_point, target, start_head, allow_rewrite, started_at)
-     values (?, ?, ?, ?, ?, ?, ?, 'starting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       runtime, model, branch, start_point, target, start_head, allow_rewrite, charged_bead, charged_convoy, reserved_tokens, reserved_usd, started_at)
+     values (?, ?, ?, ?, ?, ?, ?, 'starting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     idEnding(id),
     input.agentId,
@@ -138,6 +153,10 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     input.place.target,
     input.place.startHead,
     input.place.allowRewrite ? 1 : 0,
+    input.charged.beadId,
+    input.charged.convoyId,
+    reserved.tokens,
+    reserved.usd,
     ctx.now,
   );
   ctx.sql.run("update agents set used_at = ? where id = ?", ctx.now, input.agentId);
@@ -159,5 +178,7 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     giveUpAt: ctx.now + START_DEADLINE,
   });
   reschedule(ctx, "session", id, ctx.now + LEASE);
+  const session = sessionRow(ctx, id);
+  if (session) watchBudgets(ctx, session);
   return id;
 }

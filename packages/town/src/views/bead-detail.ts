@@ -6,6 +6,7 @@ import { blockedBy, blockersOf } from "../beads/dependencies.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { latestMergeOf, mergeRow } from "../reviews/merge-row.ts";
 import { toBead } from "./beads.ts";
+import { usageOf } from "./usage.ts";
 import { sessionsOfBead, toMergeRequest } from "./work.ts";
 
 export function toBeadDetail(ctx: Ctx, row: BeadRow): BeadDetail {
@@ -27,5 +28,6 @@ export function toBeadDetail(ctx: Ctx, row: BeadRow): BeadDetail {
     sessions,
     ...(merge ? { mergeRequest: toMergeRequest(ctx, merge) } : {}),
     workRefs: sessions.map((session) => session.workRef).filter((ref) => ref !== null),
+    usage: usageOf(ctx, row.type === "convoy" ? "charged_convoy" : "charged_bead", row.id),
   };
 }

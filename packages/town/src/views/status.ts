@@ -3,6 +3,8 @@ import type { AgentStatus, BeadFilter, TownShape, TownStatus } from "@gastown/pr
 import { newestSeq, readFeed } from "../audit/audit.ts";
 import { toAgent, type AgentRow } from "../agents/agents.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
+import { breakerState } from "../breaker/breaker.ts";
+import { dayOf, spent } from "../budgets/spend.ts";
 import { toEscalation, type EscalationRow } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
@@ -10,6 +12,7 @@ import { mayorStatus } from "../mayor/messages.ts";
 import { nextWakeAt } from "../tick.ts";
 import { townRow } from "../town-row.ts";
 import { toBead } from "./beads.ts";
+import { budgetStates } from "./usage.ts";
 import { waitingOf } from "./waiting.ts";
 import type { Bead } from "@gastown/protocol";
 import { GastownError } from "@gastown/protocol";
@@ -96,6 +99,9 @@ export function townStatus(ctx: Ctx): TownStatus {
     waiting: waitingList(ctx, open),
     needsYou: needsYou.slice(0, LISTED).map((row) => toEscalation(ctx, row)),
     recent: readFeed(ctx, { limit: LISTED }),
+    budgets: budgetStates(ctx),
+    spentToday: spent(ctx, "town_day", dayOf(ctx.now)),
+    breaker: breakerState(ctx),
   };
 }
 

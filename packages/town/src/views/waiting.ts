@@ -2,10 +2,12 @@
 import { waitingCode, type WaitingCode, type WaitingOn } from "@gastown/protocol";
 import type { BeadRow } from "../beads/bead-row.ts";
 import { readWaiting, type StoredWaiting } from "../beads/waiting.ts";
+import { budgetWait, OWN } from "../budgets/budgets.ts";
+import { chargedForMerge } from "../budgets/charged.ts";
 import { readGate, type SharedGate } from "../controllers/dispatch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
-import { latestMergeOf, mergeRow } from "../reviews/merge-row.ts";
+import { latestMergeOf, mergeRow, type MergeRow } from "../reviews/merge-row.ts";
 
 /** The first that holds, in the order of `waitingCode`: the bead's own reason, its rig's gate, its place in the queue. */
 export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
@@ -22,7 +24,7 @@ export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
   return gate ? toWaitingOn(ctx, gate) : noSlot(ctx, row);
 }
 
-function gateOf(ctx: Ctx, row: BeadRow): SharedGate | null {
+function gateOf(ctx: Ctx, row: { rig_id: string | null }): SharedGate | null {
   const rig = row.rig_id
     ? ctx.sql.get<{ gate: string | null }>("select gate from rigs where id = ?", row.rig_id)
     : undefined;
@@ -55,13 +57,21 @@ function noSlot(ctx: Ctx, row: BeadRow): WaitingOn {
 export function mergeWaiting(ctx: Ctx, mergeId: string): WaitingOn | undefined {
   const merge = mergeRow(ctx, mergeId);
   const stored = readWaiting(merge?.waiting ?? null);
-  return stored ? toWaitingOn(ctx, stored) : undefined;
+  if (!merge || !stored) return undefined;
+  return toWaitingOn(ctx, (stored.code === "review_slot" ? reviewKeptBy(ctx, merge) : null) ?? stored);
 }
 
-function toWaitingOn(
-  ctx: Ctx,
-  stored: Pick<StoredWaiting, "code" | "since" | "message"> & Partial<StoredWaiting>,
-): WaitingOn {
+/** A review passes the gates of its rig, and the budgets of what it is for, like any other start. */
+function reviewKeptBy(ctx: Ctx, merge: MergeRow): WaitingNow | null {
+  const gate = gateOf(ctx, merge);
+  const budget = budgetWait(ctx, chargedForMerge(merge), OWN);
+  if (gate && !(budget && comesBefore(budget.code, gate.code))) return gate;
+  return budget && { ...budget, since: merge.updated_at };
+}
+
+type WaitingNow = Pick<StoredWaiting, "code" | "since" | "message"> & Partial<StoredWaiting>;
+
+function toWaitingOn(ctx: Ctx, stored: WaitingNow): WaitingOn {
   const objects = (stored.ids ?? []).map((id) => {
     const bead = ctx.sql.get<{ title: string; status: string }>(
       "select title, status from beads where id = ?",
@@ -73,6 +83,7 @@ function toWaitingOn(
     code: stored.code,
     since: iso(stored.since),
     ...(stored.until === undefined ? {} : { until: iso(stored.until) }),
+    ...(stored.limit === undefined ? {} : { limit: stored.limit }),
     ...(objects.length > 0 ? { objects } : {}),
     message: stored.message,
   };

@@ -20,6 +20,7 @@ import { mergeTitle } from "../reviews/move-merge.ts";
 import { isWatched, readingOf } from "../reviews/pull-request.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { toBead } from "./beads.ts";
+import { usageOf } from "./usage.ts";
 import { mergeWaiting, waitingOf } from "./waiting.ts";
 
 export function toSession(ctx: Ctx, row: SessionRow): Session {
@@ -180,6 +181,7 @@ export function toConvoyDetail(ctx: Ctx, row: ConvoyRow): ConvoyDetail {
     nodes: beads.map((bead) => node(ctx, bead, wave.get(bead.id) ?? 0)),
     edges: edges.map((edge) => ({ beadId: edge.from_id, dependsOnBeadId: edge.to_id })),
     waves: Array.from({ length: depth + 1 }, (_, i) => ids.filter((id) => wave.get(id) === i)),
+    usage: usageOf(ctx, "charged_convoy", row.bead_id),
     landing: ctx.sql
       .all<MergeRow>(
         "select * from merge_requests where source_id = ? and lands_convoy = 1 order by created_at",

@@ -1,0 +1,164 @@
+/**
+ * Tells of a budget once as it fills: at 80 % a warning, at 100 % that nothing more starts, and at a
+ * hard limit the live sessions stop, their work saved (spec/town.md §5). Looked at whenever a cost is
+ * reported, a session begins or ends, or a setting changes.
+ */
+import type { Budget, Usage } from "@gastown/protocol";
+import { audit } from "../audit/audit.ts";
+import { wakeDispatchers } from "../dependents.ts";
+import { escalate, mootEscalations } from "../escalations/escalations.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { schedule } from "../kernel/schedule.ts";
+import type { Row } from "../kernel/sql.ts";
+import { liveSessions, sessionRow, type SessionRow } from "../sessions/session-row.ts";
+import { requestStop } from "../sessions/stop.ts";
+import { budgetOf, SCOPE_NAMES, share, spentBudgets, told } from "./budgets.ts";
+import { charge, chargedOf, dayOf, scopesOf, spent, used, type Charged, type Scope } from "./spend.ts";
+
+const WARNING = 0.8;
+
+type Level = 0 | 1 | 2;
+type LevelRow = Row & { scope: Scope; id: string; rig_id: string | null; level: Level };
+
+/** A report of what a session has used. Of one that ended already, the difference is charged too. */
+export function recordUsage(ctx: Ctx, session: SessionRow, usage: Usage): void {
+  const tokens = usage.tokens_in + usage.tokens_out - session.tokens_in - session.tokens_out;
+  const usd = usage.usd - session.usd;
+  if (tokens === 0 && usd === 0 && usage.usd_known === (session.usd_known === 1)) return;
+  ctx.sql.run(
+    "update sessions set tokens_in = ?, tokens_out = ?, usd = ?, usd_known = ? where id = ?",
+    usage.tokens_in,
+    usage.tokens_out,
+    usage.usd,
+    usage.usd_known ? 1 : 0,
+    session.id,
+  );
+  if (session.state === "ended") charge(ctx, session, { tokens, usd });
+  watchBudgets(ctx, session);
+}
+
+/** From now on its cost stands in the sums, and nothing is reserved for it. */
+export function chargeEnded(ctx: Ctx, sessionId: string): void {
+  const session = sessionRow(ctx, sessionId);
+  if (!session) return;
+  charge(ctx, session, { tokens: session.tokens_in + session.tokens_out, usd: session.usd });
+  watchBudgets(ctx, session);
+}
+
+/** Every budget that this session is charged to. */
+export function watchBudgets(ctx: Ctx, session: SessionRow): void {
+  for (const [scope, id] of scopesOf(ctx, chargedOf(session))) watch(ctx, scope, id, session.rig_id);
+}
+
+/** A setting has changed: what was told may not be true any more, and the other way round. */
+export function watchAllBudgets(ctx: Ctx): void {
+  ctx.sql.run("delete from budget_levels where scope = 'town_day' and id <> ?", dayOf(ctx.now));
+  for (const row of ctx.sql.all<LevelRow>("select * from budget_levels")) {
+    watch(ctx, row.scope, row.id, row.rig_id);
+  }
+  for (const session of liveSessions(ctx)) watchBudgets(ctx, session);
+}
+
+function watch(ctx: Ctx, scope: Scope, id: string, rigId: string | null): void {
+  const budget = budgetOf(ctx, scope, rigId);
+  const before = levelOf(ctx, scope, id);
+  if (budget === null && before === 0) return;
+  const amount = used(ctx, scope, id);
+  const filled = budget === null ? 0 : share(budget, amount);
+  const level: Level = filled >= 1 ? 2 : filled >= WARNING ? 1 : 0;
+  if (budget?.hard && share(budget, spent(ctx, scope, id)) >= 1) stopAll(ctx, scope, id);
+  if (level === before) return;
+  ctx.sql.run(
+    `insert into budget_levels (scope, id, rig_id, level) values (?1, ?2, ?3, ?4)
+     on conflict (scope, id) do update set level = ?4`,
+    scope,
+    id,
+    rigId,
+    level,
+  );
+  tell(ctx, { scope, id, rigId, budget, text: budget === null ? "" : told(budget, amount) }, before, level);
+  wakeDispatchers(ctx);
+  if (scope === "bead") schedule(ctx, "bead", id);
+  if (scope === "convoy") wakeMembersOf(ctx, id);
+}
+
+function levelOf(ctx: Ctx, scope: Scope, id: string): Level {
+  return (
+    ctx.sql.get<{ level: Level }>("select level from budget_levels where scope = ? and id = ?", scope, id)
+      ?.level ?? 0
+  );
+}
+
+interface Told {
+  scope: Scope;
+  id: string;
+  rigId: string | null;
+  budget: Budget | null;
+  text: string;
+}
+
+/** Rising is told once for each level; falling only from where work had stopped. */
+function tell(ctx: Ctx, what: Told, before: Level, level: Level): void {
+  const name = SCOPE_NAMES[what.scope];
+  if (level === 2) {
+    record(ctx, "budget.exhausted", what, `The budget of the ${name} is used up: ${what.text}`);
+    ask(ctx, what);
+  } else if (before === 2) {
+    record(ctx, "budget.reset", what, `The budget of the ${name} has room again`);
+    mootEscalations(ctx, what.id, "budget");
+  } else if (level === 1) {
+    record(ctx, "budget.warned", what, `Four fifths of the budget of the ${name} are used: ${what.text}`);
+  }
+}
+
+/** A person is asked for as long as something waits for it; once, where it is asked already. */
+export function askForMore(ctx: Ctx, charged: Charged): void {
+  for (const { scope, id, budget, amount } of spentBudgets(ctx, charged))
+    ask(ctx, { scope, id, rigId: charged.rigId, budget, text: told(budget, amount) });
+}
+
+/** A day's budget comes back by itself; the others only by a person. */
+function ask(ctx: Ctx, { scope, id, rigId, text }: Told): void {
+  if (scope === "town_day") return;
+  escalate(ctx, {
+    severity: "medium",
+    category: "budget",
+    subject: id,
+    title: `The budget of a ${SCOPE_NAMES[scope]} is used up`,
+    body: `${text}. Nothing more of it starts. Raise budgets.${scope} to go on (gastown config set), or close what is left.`,
+    source: {
+      ...(rigId === null ? {} : { rigId }),
+      ...(scope === "bead" ? { beadId: id } : {}),
+      ...(scope === "convoy" ? { convoyId: id } : {}),
+    },
+  });
+}
+
+function record(ctx: Ctx, kind: string, { scope, id, rigId, budget }: Told, text: string): void {
+  audit(ctx, {
+    kind,
+    subject: scope === "rig" ? { type: "rig", id } : { type: "town", id: ctx.townId },
+    rigId,
+    ...(scope === "bead" ? { beadId: id } : {}),
+    ...(scope === "convoy" ? { convoyId: id } : {}),
+    text,
+    data: { scope, id, limit: budget },
+  });
+}
+
+/** At most the turns that run now go on: each agent reports its cost when a turn ends. */
+function stopAll(ctx: Ctx, scope: Scope, id: string): void {
+  for (const session of liveSessions(ctx)) {
+    const concerned = scopesOf(ctx, chargedOf(session)).some(([one, of]) => one === scope && of === id);
+    if (concerned && session.stop_requested === null)
+      requestStop(ctx, session, "now", `the hard budget of the ${SCOPE_NAMES[scope]} is used up`);
+  }
+}
+
+function wakeMembersOf(ctx: Ctx, convoyId: string): void {
+  for (const { id } of ctx.sql.all<{ id: string }>(
+    "select id from beads where convoy_id = ? and status = 'open'",
+    convoyId,
+  ))
+    schedule(ctx, "bead", id);
+}
