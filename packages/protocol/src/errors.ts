@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   convoy_finished: [409, "fresh"],
   outcome_recorded: [409, "no"],
   head_moved: [409, "fresh"],
+  pr_not_open: [409, "fresh"],
   idempotency_in_progress: [409, "same"],
   rig_not_ready: [409, "fresh"],
   precondition_failed: [412, "fresh"],

@@ -3,10 +3,13 @@ import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
 import type { Sql } from "./kernel/sql.ts";
 import { harness, PERSON, type Harness } from "./scenarios/harness.ts";
+import { forgeHarness } from "./scenarios/memory-forge.ts";
 
 interface Fault {
   id: number;
   what: string;
+  /** Another town than the plain one. */
+  harness?: (sql: Sql) => Harness;
   prepare?: (h: Harness) => void;
   inject: (sql: Sql, h: Harness) => void;
 }
@@ -22,6 +25,21 @@ const working = (h: Harness): void => {
   h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
   h.settle();
 };
+
+function mergedPullRequest(sql: Sql): Harness {
+  const h = forgeHarness(sql);
+  h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+  h.settle();
+  return h;
+}
+
+function landingPullRequest(sql: Sql): Harness {
+  const h = forgeHarness(sql);
+  h.on.merge_pull_request = () => "lost";
+  h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+  h.settle();
+  return h;
+}
 
 const FAULTS: Fault[] = [
   {
@@ -59,6 +77,68 @@ const FAULTS: Fault[] = [
     inject: (sql) => sql.run("update merge_requests set reviewed_sha = null"),
   },
   {
+    id: 4,
+    what: "a failed merge request whose finished work is still in review",
+    harness: landingPullRequest,
+    inject: (sql) => sql.run("update merge_requests set state = 'failed'"),
+  },
+  ...[
+    ["a draft", "$.pr.draft", "json('true')"],
+    ["a conflict", "$.pr.mergeable", "'dirty'"],
+    ["a mergeable state that is not known", "$.pr.mergeable", "'unknown'"],
+    ["another base", "$.pr.base", "'other'"],
+    ["another head", "$.pr.head_sha", "'ffff'"],
+    ["threads that could not be read", "$.signals.threads", `json('{"state":"unknown","why":"x"}')`],
+    ["an unresolved thread", "$.signals.threads.unresolved", "json('[{}]')"],
+    ["checks that could not be read", "$.signals.checks", `json('{"state":"unknown","why":"x"}')`],
+    ["a red check", "$.signals.checks.items", `json('[{"state":"failure"}]')`],
+    ["a pending check", "$.signals.checks.items", `json('[{"state":"pending"}]')`],
+    ["a check of a state that is not known", "$.signals.checks.items", `json('[{"state":"unknown"}]')`],
+    ["approvals that could not be read", "$.signals.approval", `json('{"state":"unknown","why":"x"}')`],
+    ["changes requested", "$.signals.approval.decision", "'changes_requested'"],
+    ["no approval", "$.signals.approval.decision", "'review_required'"],
+  ].map(([what, path, value]): Fault => ({
+    id: 6,
+    what: `a merge of a pull request with ${what}`,
+    harness: landingPullRequest,
+    inject: (sql) =>
+      sql.run(`update merge_requests set pr_reading = json_set(pr_reading, '${path}', ${value})`),
+  })),
+  {
+    id: 6,
+    what: "a merge with an open blocker",
+    harness: landingPullRequest,
+    inject: (sql, h) => {
+      h.auto.done = false;
+      const other = h.town.sling(h.rig, { title: "y" }, { held: true }, PERSON).id;
+      sql.run(
+        "insert into dependencies (from_id, to_id, kind) select bead_id, ?, 'blocks' from merge_requests",
+        other,
+      );
+    },
+  },
+  {
+    id: 5,
+    what: "a town's merge of another head than the reviewed one",
+    harness: mergedPullRequest,
+    inject: (sql) => sql.run("update merge_requests set merged_head = 'ffff'"),
+  },
+  {
+    id: 5,
+    what: "a merge without a commit",
+    harness: mergedPullRequest,
+    inject: (sql) => sql.run("update merge_requests set merge_commit = null"),
+  },
+  {
+    id: 8,
+    what: "a landed convoy whose landing was not merged",
+    prepare: (h) => {
+      h.town.slingConvoy({ title: "c", rigId: h.rig, tasks: [{ title: "a" }], staged: false }, PERSON);
+      h.settle();
+    },
+    inject: (sql) => sql.run("update merge_requests set state = 'failed' where lands_convoy = 1"),
+  },
+  {
     id: 8,
     what: "a landed convoy with an unfinished member",
     prepare: (h) => {
@@ -94,7 +174,7 @@ const FAULTS: Fault[] = [
 describe("invariants", () => {
   it.each(FAULTS)("$id sees $what", (fault) =>
     withSql((sql) => {
-      const h = harness(sql);
+      const h = (fault.harness ?? harness)(sql);
       fault.prepare?.(h);
       expect(h.town.checkInvariants()).toEqual([]);
       fault.inject(sql, h);

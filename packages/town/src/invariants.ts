@@ -27,10 +27,34 @@ const CHECKS: readonly Check[] = [
           ((select count(*) from merge_requests m where m.source_id = b.id and m.state not in ('merged', 'failed')) = 1)`,
   },
   {
+    id: 5,
+    title: "Nothing is merged that had not landed; what the town merged is the reviewed head",
+    sql: `select bead_id as id from merge_requests where state = 'merged' and (merge_commit is null
+            or (strategy = 'pr' and merged_head is null)
+            or (strategy = 'pr' and merged_outside = 0 and merged_head <> reviewed_sha))`,
+  },
+  {
     id: 6,
-    title: "Nothing lands with an outdated or missing approval",
-    sql: `select bead_id as id from merge_requests where state in ('landing', 'merged') and lands_convoy >= 0
-          and (reviewed_sha is null or reviewed_sha <> head_sha)`,
+    title:
+      "The town merges nothing without a current approval, with an open blocker, an unknown signal, or a draft",
+    sql: `select bead_id as id from merge_requests where state in ('landing', 'merged') and merged_outside = 0
+            and (reviewed_sha is null or reviewed_sha <> head_sha)
+          union select m.bead_id from merge_requests m where m.state = 'landing' and m.strategy = 'pr' and (
+            m.pr_reading is null
+            or json_extract(m.pr_reading, '$.pr.state') is not 'open'
+            or json_extract(m.pr_reading, '$.pr.draft') is not 0
+            or json_extract(m.pr_reading, '$.pr.head_sha') is not m.reviewed_sha
+            or json_extract(m.pr_reading, '$.pr.base') is not m.target
+            or json_extract(m.pr_reading, '$.pr.mergeable') not in ('clean', 'has_hooks', 'unstable')
+            or json_extract(m.pr_reading, '$.signals.threads.state') is not 'known'
+            or json_array_length(m.pr_reading, '$.signals.threads.unresolved') is not 0
+            or json_extract(m.pr_reading, '$.signals.checks.state') is not 'known'
+            or exists (select 1 from json_each(m.pr_reading, '$.signals.checks.items') c
+                       where json_extract(c.value, '$.state') not in ('success', 'skipped', 'neutral'))
+            or json_extract(m.pr_reading, '$.signals.approval.state') is not 'known'
+            or json_extract(m.pr_reading, '$.signals.approval.decision') not in ('approved', 'none'))
+          union select m.bead_id from merge_requests m join dependencies d on d.from_id in (m.bead_id, m.source_id) and d.kind = 'blocks'
+            join beads b on b.id = d.to_id where m.state = 'landing' and b.status not in ('closed', 'failed') and b.waived = 0`,
   },
   {
     id: 8,
@@ -39,7 +63,12 @@ const CHECKS: readonly Check[] = [
           exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue' and b.waived = 0
                   and (b.status <> 'closed' or b.reason not in ('merged', 'pushed', 'no_changes', 'done_elsewhere', 'moot', 'waived')))
           or exists (select 1 from merge_requests m where m.source_id = c.bead_id and m.lands_convoy = 1
-                     and m.state not in ('merged', 'failed')))`,
+                     and m.state not in ('merged', 'failed'))
+          or exists (select 1 from convoy_branches f where f.convoy_id = c.bead_id
+                     and exists (select 1 from merge_requests w where w.convoy_id = c.bead_id and w.rig_id = f.rig_id
+                                 and w.lands_convoy = 0 and w.state = 'merged')
+                     and not exists (select 1 from merge_requests l where l.source_id = c.bead_id and l.rig_id = f.rig_id
+                                     and l.lands_convoy = 1 and l.state = 'merged')))`,
   },
   {
     id: 10,

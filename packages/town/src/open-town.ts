@@ -34,6 +34,7 @@ import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
 import { requeueRunning } from "./outbox/outbox.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
+import { mergeCommands } from "./reviews/merge-commands.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
@@ -162,6 +163,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     merge: (ref) => read((ctx) => toMergeRequest(ctx, findMerge(ctx, ref))),
     retryMerge: (ref, actor) =>
       write(actor, (ctx) => toMergeRequest(ctx, findMerge(ctx, retryMerge(ctx, ref)))),
+    ...mergeCommands(write),
 
     agents: () =>
       read((ctx) =>

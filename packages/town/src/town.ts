@@ -49,6 +49,7 @@ import type {
 import type { TownUsage } from "./budgets/town-usage.ts";
 import type { Sql } from "./kernel/sql.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
+import type { TownMerges } from "./reviews/town-merges.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
 
 export interface TownPorts {
@@ -211,7 +212,7 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town extends TownNudges, TownUsage {
+export interface Town extends TownNudges, TownUsage, TownMerges {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import {
   mergeRequest,
   repoCheckRequest,
   setupRigRequest,
+  updateBranchRequest,
 } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { GitWorkspace } from "../git/index.ts";
@@ -33,6 +34,13 @@ export function gitRoutes(git: GitWorkspace, effects: Effects): Hono {
   app.post("/gates/run", async (c) => {
     const body = await jsonBody(c, gatesRequest);
     effects.begin(body.effect_id, body.attempt, ({ signal }) => git.runGates(body, signal));
+    return c.json(accepted, 202);
+  });
+  app.post("/git/update", async (c) => {
+    const body = await jsonBody(c, updateBranchRequest);
+    effects.begin(body.effect_id, body.attempt, ({ signal, canPush }) =>
+      git.updateBranch(body, canPush, signal),
+    );
     return c.json(accepted, 202);
   });
   app.post("/git/merge", async (c) => {

@@ -12,6 +12,7 @@ import type {
   RepoCheckAnswer,
   RigRef,
   SettleResult,
+  UpdateBranchRequest,
 } from "@gastown/protocol";
 
 export interface GitWorkspaceOptions {
@@ -109,6 +110,12 @@ export interface GitWorkspace {
   branch(request: BranchRequest, signal: AbortSignal): Promise<EffectOutcome>;
   /** `gates_done`, `missing_ref`, `auth`, `error`. */
   runGates(request: GatesRequest, signal: AbortSignal): Promise<EffectOutcome>;
+  /** `branch_updated`, `head_moved`, `conflict`, `withdrawn`, `race_lost`, `missing_ref`, `rejected`, `auth`, `error`. */
+  updateBranch(
+    request: UpdateBranchRequest,
+    canPush: () => boolean,
+    signal: AbortSignal,
+  ): Promise<EffectOutcome>;
   /** `canPush()` is asked right before each push; false: `withdrawn`. */
   merge(request: MergeRequestBody, canPush: () => boolean, signal: AbortSignal): Promise<EffectOutcome>;
 }

@@ -17,6 +17,7 @@ import { withScratch } from "./scratch.ts";
 import { settle } from "./settle.ts";
 import { check, setupRig } from "./setup.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "./types.ts";
+import { updateBranch } from "./update.ts";
 import { KeyedLock, Semaphore } from "./waiting.ts";
 
 const GATE_RUNS_AT_ONCE = 2;
@@ -95,6 +96,7 @@ export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
     saveWork: (o) => after(() => saveWork(context, o)),
     branch: (request, signal) => after(() => branch(context, request, signal)),
     runGates: (request, signal) => after(() => runGates(context, request, signal)),
+    updateBranch: (request, canPush, signal) => after(() => updateBranch(context, request, canPush, signal)),
     merge: (request, canPush, signal) =>
       after(() =>
         lanes.run(`${request.rig.id} ${request.target}`, signal, () =>

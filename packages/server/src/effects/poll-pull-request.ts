@@ -14,18 +14,18 @@ export async function pollPullRequest(
   context: EffectContext,
   request: RequestOf<"poll_pull_request">,
 ): Promise<EffectAnswer> {
-  const { knownHead } = request;
+  const { asked } = request;
   const forge = await forgeOf(context, request);
   if (forge === null) {
-    return { type: "forge", answer: { of: "poll", knownHead, reading: NO_FORGE, contained: null, logs: [] } };
+    return { type: "forge", answer: { of: "poll", asked, reading: NO_FORGE, contained: null, logs: [] } };
   }
   const reading = await inTime(forge, request, context.signal);
   if ("kind" in reading || reading.outcome.kind !== "ok")
-    return { type: "forge", answer: { of: "poll", knownHead, reading, contained: null, logs: [] } };
+    return { type: "forge", answer: { of: "poll", asked, reading, contained: null, logs: [] } };
   const { pr } = reading.outcome;
   const contained = pr.state === "merged" ? await isContained(forge, pr, context.signal) : null;
   const logs = request.wantLogs ? await failingLogs(forge, reading, pr, context.signal) : [];
-  return { type: "forge", answer: { of: "poll", knownHead, reading, contained, logs } };
+  return { type: "forge", answer: { of: "poll", asked, reading, contained, logs } };
 }
 
 /** No answer by the effect's deadline is an error like any other, and counts like one. */

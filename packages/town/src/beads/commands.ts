@@ -5,7 +5,7 @@ import { wakeBlockedBy } from "../dependents.ts";
 import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { storeCommand, type PendingCommand } from "../reviews/commands.ts";
+import { storeCommand, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
 import { latestMergeOf, liveMergeOf, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { moveMerge, mergeTitle } from "../reviews/move-merge.ts";
@@ -142,7 +142,7 @@ export function failIssue(ctx: Ctx, ref: string, note: string): string {
  * Ends a live bead with its session and its merge request in the same transaction. While that is
  * landing the command is stored instead and applied with the merge's result.
  */
-function takeFromWork(ctx: Ctx, bead: BeadRow, command: PendingCommand): void {
+function takeFromWork(ctx: Ctx, bead: BeadRow, command: TakeCommand): void {
   const merge = liveMergeOf(ctx, bead.id);
   if (merge?.state === "landing") return storeCommand(ctx, merge, command);
   if (merge) dismissMerge(ctx, merge, command.text);

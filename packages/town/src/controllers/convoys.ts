@@ -1,10 +1,12 @@
 /** A convoy: lands when all its members are done; a broken member holds it (spec/review.md §5). */
 import { beadRow, type BeadRow } from "../beads/bead-row.ts";
 import { isBroken, isDone } from "../beads/done.ts";
+import { readWaiting } from "../beads/waiting.ts";
 import { branchesOf, makeBranches, type ConvoyBranchRow } from "../convoys/branches.ts";
 import { convoyRow, members, moveConvoy, progress, type ConvoyRow } from "../convoys/convoys.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
+import { PERSONS_DECISION } from "../reviews/fail.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
 import { submit } from "../reviews/submit.ts";
 import type { RigRow } from "../rigs/rigs.ts";
@@ -88,9 +90,12 @@ function retryBranches(ctx: Ctx, convoy: ConvoyRow): number | null {
 function land(ctx: Ctx, convoyId: string): number | null {
   const convoy = convoyRow(ctx, convoyId);
   if (convoy?.state !== "landing") return null;
-  const branches = branchesOf(ctx, convoyId).filter((row) => row.head_sha !== null);
+  const branches = branchesOf(ctx, convoyId).filter((row) => addsSomething(ctx, row));
   const states = branches.map((branch) => ({ branch, merge: latestLanding(ctx, convoyId, branch.rig_id) }));
   const failed = states.filter(({ merge }) => merge?.state === "failed");
+  // Somebody closed it: that is a decision, and another attempt would only overrule it.
+  const decided = failed.some(({ merge }) => PERSONS_DECISION.includes(merge?.failure_kind ?? ""));
+  if (failed.length > 0 && (decided || states.some(({ merge }) => waitsForApproval(merge)))) return null;
   if (failed.length > 0)
     return landAgain(
       ctx,
@@ -103,6 +108,22 @@ function land(ctx: Ctx, convoyId: string): number | null {
   moveConvoy(ctx, convoy, "landed", { kind: "convoy.landed", reason: "landed", text: "landed" });
   mootEscalations(ctx, convoyId);
   return null;
+}
+
+/** A rig whose feature branch adds nothing needs no landing. */
+function addsSomething(ctx: Ctx, branch: ConvoyBranchRow): boolean {
+  if (branch.head_sha === null) return false;
+  const merged = ctx.sql.get<{ bead_id: string }>(
+    "select bead_id from merge_requests where convoy_id = ? and rig_id = ? and lands_convoy = 0 and state = 'merged' limit 1",
+    branch.convoy_id,
+    branch.rig_id,
+  );
+  return merged !== undefined;
+}
+
+/** A landing that waits for an approval is not stuck: nothing is tried again meanwhile. */
+function waitsForApproval(merge: MergeRow | undefined): boolean {
+  return merge?.state === "approved" && readWaiting(merge.waiting)?.code === "approval";
 }
 
 function latestLanding(ctx: Ctx, convoyId: string, rigId: string): MergeRow | undefined {

@@ -1,6 +1,7 @@
 /** A merge request: gates before the review, the review's slot, its turn to land (spec/review.md §2). */
 import { beadRow } from "../beads/bead-row.ts";
 import { isBroken, isDone } from "../beads/done.ts";
+import type { Waiting } from "../beads/waiting.ts";
 import { settings } from "../config/store.ts";
 import { laneId } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
@@ -35,15 +36,17 @@ function step(ctx: Ctx, merge: MergeRow): number | null {
       return changesRequested(ctx, merge);
     case "approved":
       if (merge.strategy === "pr") return approvedPullRequest(ctx, merge);
-      mergeWaits(ctx, merge, {
-        code: "landing_queue",
-        message: `waits for its turn to go into ${merge.target}`,
-      });
+      mergeWaits(ctx, merge, laneWait(merge));
       schedule(ctx, "lane", laneId(merge.rig_id, merge.target));
       return null;
     default:
       return null;
   }
+}
+
+function laneWait(merge: MergeRow): Waiting {
+  if (merge.merge_held !== null) return { code: "held", message: `kept from landing by ${merge.merge_held}` };
+  return { code: "landing_queue", message: `waits for its turn to go into ${merge.target}` };
 }
 
 function queued(ctx: Ctx, merge: MergeRow): number | null {

@@ -25,14 +25,17 @@ import { townRow } from "../town-row.ts";
 /** One look at it; returns when to look again, where no event says so. */
 export function approvedPullRequest(ctx: Ctx, merge: MergeRow): number | null {
   const reading = decisive(merge);
+  // A poll that failed says that it is not green; one that is on its way says nothing yet.
+  if (reading === null && merge.poll_error_kind === null) return waitsAt(ctx, merge, unread(merge));
   if (reading === null) return waitsFor(ctx, merge, unread(merge));
   const judged = judgeReading(ctx, merge, reading);
   if (repair(ctx, merge, judged, reading)) return null;
+  settled(ctx, merge, judged);
   const wait = judged.waits ?? ownWaits(ctx, merge) ?? (judged.behind ? bringUpToDate(ctx, merge) : null);
-  return wait === null ? green(ctx, merge) : waitsFor(ctx, merge, wait);
+  return wait === null ? green(ctx, merge, reading) : waitsFor(ctx, merge, wait);
 }
 
-export function judgeReading(ctx: Ctx, merge: MergeRow, reading: Reading): Judgement {
+function judgeReading(ctx: Ctx, merge: MergeRow, reading: Reading): Judgement {
   return judge({
     pr: reading.pr,
     signals: reading.signals,
@@ -43,12 +46,27 @@ export function judgeReading(ctx: Ctx, merge: MergeRow, reading: Reading): Judge
   });
 }
 
+/** The first thing that keeps it from being merged by hand; null: nothing but the grace period. */
+export function blockingWait(ctx: Ctx, merge: MergeRow, reading: Reading): Waiting | null {
+  return judgeReading(ctx, merge, reading).waits ?? ownWaits(ctx, merge);
+}
+
+/** What a fix that changed nothing was made for is gone: the next of its kind is work again. */
+function settled(ctx: Ctx, merge: MergeRow, judged: Judgement): void {
+  if (!judged.conflict && merge.conflict_rounds > 0 && judged.waits?.code !== "unknown")
+    ctx.sql.run("update merge_requests set conflict_rounds = 0 where bead_id = ?", merge.bead_id);
+  const still =
+    (merge.recheck === "feedback" && judged.threads.length + judged.red.length > 0) ||
+    (merge.recheck === "conflict" && judged.conflict);
+  if (merge.recheck === null || still || judged.waits?.code === "unknown") return;
+  ctx.sql.run("update merge_requests set recheck = null where bead_id = ?", merge.bead_id);
+}
+
 /** A reading of exactly this head, not older than what it is to decide. */
 export function decisive(merge: MergeRow): Reading | null {
-  if (merge.poll_error_kind !== null || merge.pr_read_at < merge.read_after) return null;
   const reading = readingOf(merge);
-  if (!reading || reading.pr.head_sha !== merge.head_sha || merge.reviewed_sha !== merge.head_sha)
-    return null;
+  if (!reading || merge.poll_error_kind !== null || reading.asked.no < merge.read_after) return null;
+  if (reading.pr.head_sha !== merge.head_sha || merge.reviewed_sha !== merge.head_sha) return null;
   return reading;
 }
 
@@ -122,7 +140,7 @@ function bringUpToDate(ctx: Ctx, merge: MergeRow): Waiting {
 }
 
 /** Green: its grace period runs, and at its end everything is read again. */
-function green(ctx: Ctx, merge: MergeRow): number | null {
+function green(ctx: Ctx, merge: MergeRow, reading: Reading): number | null {
   const since = merge.green_since ?? ctx.now;
   if (merge.green_since === null)
     ctx.sql.run("update merge_requests set green_since = ? where bead_id = ?", since, merge.bead_id);
@@ -139,7 +157,7 @@ function green(ctx: Ctx, merge: MergeRow): number | null {
     waitsAt(ctx, merge, { code: "grace", message: "is green and will be merged", until });
     return until;
   }
-  if (merge.pr_read_at >= until) return land(ctx, merge);
+  if (delay === 0 || reading.asked.at >= until) return land(ctx, merge);
   readAnew(ctx, merge);
   return waitsAt(ctx, merge, { code: "grace", message: "is read once more before it is merged", until });
 }

@@ -99,7 +99,7 @@ function onMerge(ctx: Ctx, merge: MergeRow, choice: string): void {
 
 function again(ctx: Ctx, merge: MergeRow, to: "queued" | "approved"): void {
   ctx.sql.run(
-    `update merge_requests set question_id = null, gates_head = null, change_rounds = 0, feedback_rounds = 0,
+    `update merge_requests set question_id = null, gates_head = null, change_rounds = 0, feedback_rounds = 0, conflict_rounds = 0,
        recheck = null where bead_id = ?`,
     merge.bead_id,
   );

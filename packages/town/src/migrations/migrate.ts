@@ -6,8 +6,9 @@ import { breaker } from "./0002-breaker.ts";
 import { pullRequests } from "./0003-pull-requests.ts";
 import { nudges } from "./0004-nudges.ts";
 import { budgets } from "./0005-budgets.ts";
+import { updateRounds } from "./0006-update-rounds.ts";
 
-const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests, nudges, budgets];
+const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests, nudges, budgets, updateRounds];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**

@@ -1,10 +1,13 @@
 /** Hands due effects to the host: marked as running in one commit that is flushed before they leave. */
 import { settings } from "../config/store.ts";
-import type { Ctx } from "../kernel/context.ts";
+import { SECOND, type Ctx } from "../kernel/context.ts";
 import type { ClaimedEffect } from "../town.ts";
 import { townRow } from "../town-row.ts";
 import { claimable, finish, type EffectKind } from "./outbox.ts";
 import { buildRequest, callDeadline } from "./requests.ts";
+
+/** The answer of a call that was cut off at its deadline is still on its way then. */
+const ANSWER_SLACK = 5 * SECOND;
 
 export function claimEffects(ctx: Ctx, limit?: number): ClaimedEffect[] {
   const parallel = settings(ctx, null).limits.parallel_effects;
@@ -21,7 +24,7 @@ export function claimEffects(ctx: Ctx, limit?: number): ClaimedEffect[] {
     ctx.sql.run(
       "update outbox set state = 'running', attempts = ?, deadline = ?, runner_epoch = ? where id = ? and state = 'pending'",
       attempt,
-      deadline,
+      deadline + ANSWER_SLACK,
       runnerEpoch,
       row.id,
     );

@@ -9,6 +9,6 @@ import { isBroken, isDone } from "../beads/done.ts";
 export function blockersLeft(ctx: Ctx, merge: MergeRow): BeadRow[] {
   const skip = settings(ctx, merge.rig_id).on_blocker_failure === "skip";
   const passed = (blocker: BeadRow): boolean => isDone(blocker) || (skip && isBroken(blocker));
-  const blockers = [...blockersOf(ctx, merge.bead_id), ...blockersOf(ctx, merge.source_id)];
+  const blockers = [...new Set([merge.bead_id, merge.source_id])].flatMap((id) => blockersOf(ctx, id));
   return blockers.filter((blocker) => !passed(blocker));
 }

@@ -2,7 +2,7 @@
 import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { ask, sendBack, type WorkOrder } from "./fix-beads.ts";
-import type { MergeRow } from "./merge-row.ts";
+import { mayRewrite, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
 
 /** What a worker is told. A history that may not be rewritten gets a merge, never a rebase. */
@@ -16,11 +16,6 @@ export function conflictOrder(merge: MergeRow, files: readonly string[], besides
     text: besides === "" ? how : `${how}\n\n${besides}`,
     files: files.map((path) => ({ path })),
   };
-}
-
-/** Only where a person allowed it for a pull request that they gave to the town; never a feature branch. */
-export function mayRewrite(merge: MergeRow): boolean {
-  return merge.adopted === 1 && merge.force_push_allowed === 1;
 }
 
 /** A merge, or an update of the branch, met conflicts. */

@@ -56,15 +56,18 @@ export function sendBack(
   const { review } = settings(ctx, merge.rig_id);
   const changes = merge.change_rounds + (order.kind === "rework" ? 1 : 0);
   const feedback = merge.feedback_rounds + (order.kind === "feedback" ? 1 : 0);
+  const conflicts = merge.conflict_rounds + (order.kind === "conflict" ? 1 : 0);
   ctx.sql.run(
-    "update merge_requests set change_rounds = ?, feedback_rounds = ? where bead_id = ?",
+    "update merge_requests set change_rounds = ?, feedback_rounds = ?, conflict_rounds = ? where bead_id = ?",
     changes,
     feedback,
+    conflicts,
     merge.bead_id,
   );
-  const round = order.kind === "feedback" ? feedback : changes;
+  const round = { rework: changes, feedback, conflict: conflicts }[order.kind];
   moveMerge(ctx, merge, { to: "changes_requested", ...event, data: { round, ...event.data } });
-  if (changes > review.max_change_rounds || feedback > review.max_feedback_rounds) {
+  const most = order.kind === "feedback" ? review.max_feedback_rounds : review.max_change_rounds;
+  if (round > most) {
     const history = roundsOf(merge).map((one, n) => `${n + 1}. at ${one.headSha.slice(0, 8)}: ${one.text}`);
     const body = `${round - 1} rounds of changes were not enough. The last request: ${order.text}`;
     ask(ctx, merge, "rounds_exhausted", [body, ...history].join("\n\n"));

@@ -20,6 +20,15 @@ export interface PostedComment {
   body: string;
 }
 
+/** What was known when a reading was asked for; the answer says it back, so that a late one shows. */
+export interface Asked {
+  head: string;
+  /** The count of fresh readings that were wanted until then (`read_after`). */
+  no: number;
+  /** Epoch ms. */
+  at: number;
+}
+
 export type ForgeRequest =
   | ({
       kind: "open_pull_request";
@@ -32,8 +41,7 @@ export type ForgeRequest =
   | ({
       kind: "poll_pull_request";
       url: string;
-      /** The head that the town knows now; the answer says it back, so that a late one shows. */
-      knownHead: string;
+      asked: Asked;
       /** Whether the logs of failing checks are wanted: they go into a work order. */
       wantLogs: boolean;
     } & ForgeRig)
@@ -63,7 +71,7 @@ export type ForgeAnswer =
   | { of: "open"; result: { kind: "ok"; pr: PullRequest } | Unsupported | ForgeError }
   | {
       of: "poll";
-      knownHead: string;
+      asked: Asked;
       reading: PullRequestReading | Unsupported;
       /** Merged: whether the base contains the commit that the forge names; null: not known. */
       contained: boolean | null;

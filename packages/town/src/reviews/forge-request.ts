@@ -43,7 +43,7 @@ function pollRequest(ctx: Ctx, merge: MergeRow, rig: ForgeRig): ForgeRequest | n
     kind: "poll_pull_request",
     ...rig,
     url: merge.pr_url,
-    knownHead: merge.head_sha,
+    asked: { head: merge.head_sha, no: merge.read_after, at: ctx.now },
     wantLogs: settings(ctx, merge.rig_id).review.auto_resolve_feedback && merge.state === "approved",
   };
 }

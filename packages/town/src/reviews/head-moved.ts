@@ -58,7 +58,13 @@ export function headMoved(ctx: Ctx, merge: MergeRow, head: string): void {
 export function verdictKept(ctx: Ctx, merge: MergeRow, head: string): void {
   const verdict = verdictOf(merge);
   setHead(ctx, merge, head);
-  ctx.sql.run("update merge_requests set reviewed_sha = ? where bead_id = ?", head, merge.bead_id);
+  ctx.sql.run(
+    `update merge_requests set reviewed_sha = ?1,
+       merge_now_sha = case when merge_now_sha = ?2 then ?1 else merge_now_sha end where bead_id = ?3`,
+    head,
+    merge.head_sha,
+    merge.bead_id,
+  );
   if (verdict) storeVerdict(ctx, merge, { ...verdict, headSha: head });
   moveMerge(ctx, merge, {
     to: "queued",

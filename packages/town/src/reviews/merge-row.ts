@@ -54,7 +54,7 @@ export type MergeRow = Row & {
   /** The last reading that succeeded, as JSON (`pull-request.ts`), and when it was applied. */
   pr_reading: string | null;
   pr_read_at: number;
-  /** A reading from before this time decides nothing. */
+  /** How often a fresh reading was wanted: one that was asked for before the last time decides nothing. */
   read_after: number;
   next_poll_at: number;
   poll_transient_count: number;
@@ -71,6 +71,8 @@ export type MergeRow = Row & {
   prior_heads: string;
   rounds: string;
   feedback_rounds: number;
+  /** Conflict beads since the branch was last free of conflicts. */
+  conflict_rounds: number;
   /** Why the live fix bead was made; what one that changed nothing was made for. */
   fix_cause: FixCause | null;
   recheck: FixCause | null;
@@ -131,6 +133,11 @@ export function latestMergeOf(ctx: Ctx, sourceId: string): MergeRow | undefined 
 /** The issue whose work it is; undefined for a landing and for an adopted pull request. */
 export function sourceIssue(ctx: Ctx, merge: MergeRow): BeadRow | undefined {
   return merge.lands_convoy === 1 || merge.adopted === 1 ? undefined : beadRow(ctx, merge.source_id);
+}
+
+/** Only where a person allowed it for a pull request that they gave to the town; never a feature branch. */
+export function mayRewrite(merge: MergeRow): boolean {
+  return merge.adopted === 1 && merge.force_push_allowed === 1;
 }
 
 export function mergeOfFix(ctx: Ctx, fixBeadId: string): MergeRow | undefined {

@@ -37,11 +37,14 @@ export function moveMerge(ctx: Ctx, merge: MergeRow, step: MergeMove): void {
       },
     },
   });
-  ctx.sql.run("update merge_requests set review_wanted = 0, waiting = null where bead_id = ?", merge.bead_id);
+  ctx.sql.run(
+    "update merge_requests set review_wanted = 0, waiting = null, green_since = null where bead_id = ?",
+    merge.bead_id,
+  );
   // What was read before it was approved decides nothing, however green it was.
   if (step.to === "approved" && merge.pr_url !== null)
     ctx.sql.run(
-      "update merge_requests set read_after = ?1, next_poll_at = ?1 where bead_id = ?2",
+      "update merge_requests set read_after = read_after + 1, next_poll_at = ? where bead_id = ?",
       ctx.now,
       merge.bead_id,
     );

@@ -57,7 +57,7 @@ export function openingRefused(ctx: Ctx, merge: MergeRow, message: string): void
 }
 
 function opened(ctx: Ctx, merge: MergeRow, pr: PullRequest): void {
-  storeReading(ctx, merge, { pr, signals: null, logs: [] });
+  storeReading(ctx, merge, { pr, signals: null, logs: [], asked: { no: -1, at: 0 } });
   audit(ctx, {
     kind: "pr.created",
     subject: { type: "bead", id: merge.bead_id },

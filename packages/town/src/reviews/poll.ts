@@ -51,15 +51,16 @@ export function polled(ctx: Ctx, mergeId: string, answer: Extract<ForgeAnswer, {
   const merge = mergeRow(ctx, mergeId);
   if (!merge || !isWatched(merge)) return;
   schedule(ctx, "merge", mergeId);
-  if (merge.head_sha !== answer.knownHead) return pollAgain(ctx, merge, 0);
+  if (merge.head_sha !== answer.asked.head) return pollAgain(ctx, merge, 0);
   if ("kind" in answer.reading)
     return failPolling(ctx, merge, { message: answer.reading.what, kind: "unsupported" });
   const { outcome, signals } = answer.reading;
   if (outcome.kind !== "ok") return pollError(ctx, merge, outcome);
   keepCounters(ctx, merge, pollSucceeded());
   if (showsOldHead(ctx, merge, outcome.pr)) return pollAgain(ctx, merge, STALE_HEAD_PAUSE);
-  pollAgain(ctx, merge, pollInterval(ctx, merge));
-  storeReading(ctx, merge, { pr: outcome.pr, signals, logs: [...answer.logs] });
+  const { no, at } = answer.asked;
+  pollAgain(ctx, merge, no < merge.read_after ? 0 : pollInterval(ctx, merge));
+  storeReading(ctx, merge, { pr: outcome.pr, signals, logs: [...answer.logs], asked: { no, at } });
   statusChanged(ctx, merge, outcome.pr);
   const { pr } = outcome;
   if (pr.state === "merged") return pullRequestMerged(ctx, merge, pr, answer.contained);

@@ -64,6 +64,8 @@ export function pullRequestMergeFinished(ctx: Ctx, mergeId: string, result: Resu
 
 /** Not known which head: the next poll shows it. */
 function headShownByMerge(ctx: Ctx, merge: MergeRow, head: string | null): void {
+  if (head === merge.head_sha)
+    return notMergeable(ctx, merge, "it says that the head moved, to the same head");
   if (head !== null) return headMovedTo(ctx, merge, head);
   backToLane(ctx, merge, 0, "pr.head_moved", "its branch has moved");
   readAnew(ctx, merge);

@@ -14,6 +14,8 @@ const storedReading = z.object({
   signals: pullRequestSignals.nullable(),
   /** The ends of the logs of its failing checks. */
   logs: z.array(z.object({ name: z.string(), text: z.string() })),
+  /** When it was asked for: the count of fresh readings wanted until then, and epoch ms. */
+  asked: z.object({ no: z.number(), at: z.number() }),
 });
 export type Reading = z.infer<typeof storedReading>;
 
@@ -42,11 +44,10 @@ export function setHead(ctx: Ctx, merge: MergeRow, head: string): void {
   const prior = [...priorHeads(merge), merge.head_sha].slice(-20);
   ctx.sql.run(
     `update merge_requests set head_sha = ?, head_at = ?, prior_heads = ?, recheck = null, green_since = null,
-       next_poll_at = 0, read_after = ? where bead_id = ?`,
+       next_poll_at = 0, read_after = read_after + 1 where bead_id = ?`,
     head,
     ctx.now,
     toJson(prior),
-    ctx.now,
     merge.bead_id,
   );
 }
@@ -63,7 +64,7 @@ export function isWatched(merge: MergeRow): boolean {
 /** Reads it now; what was read before decides nothing any more. */
 export function readAnew(ctx: Ctx, merge: MergeRow): void {
   ctx.sql.run(
-    "update merge_requests set next_poll_at = ?1, read_after = ?1 where bead_id = ?2",
+    "update merge_requests set next_poll_at = ?, read_after = read_after + 1 where bead_id = ?",
     ctx.now,
     merge.bead_id,
   );

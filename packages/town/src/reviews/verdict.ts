@@ -3,10 +3,9 @@ import { GastownError } from "@gastown/protocol";
 import type { Ctx } from "../kernel/context.ts";
 import { closeSession } from "../sessions/close.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
-import { makeFix, sendBack } from "./fix-beads.ts";
+import { requestChanges } from "./changes.ts";
 import { mergeRow, verdictOf, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
-import { postFirst, postsComments, reworkOrder } from "./post-review.ts";
 import { storeVerdict } from "./verdict-row.ts";
 
 export type VerdictInput =
@@ -46,7 +45,7 @@ export function giveVerdict(ctx: Ctx, session: SessionRow, verdict: VerdictInput
   }
   return verdict.kind === "approve"
     ? approve(ctx, session, merge, verdict.summary)
-    : requestChanges(ctx, session, merge, verdict);
+    : sendBackToWork(ctx, session, merge, verdict);
 }
 
 function repeat(
@@ -85,30 +84,14 @@ function approve(ctx: Ctx, session: SessionRow, merge: MergeRow, summary: string
   return { headSha: merge.head_sha, reworkBeadId: null, repeated: false };
 }
 
-function requestChanges(
+function sendBackToWork(
   ctx: Ctx,
   session: SessionRow,
   merge: MergeRow,
   verdict: Extract<VerdictInput, { kind: "request_changes" }>,
 ): VerdictResult {
-  const recorded = {
-    kind: "request_changes",
-    summary: verdict.feedback,
-    headSha: merge.head_sha,
-    at: ctx.now,
-    sessionId: session.id,
-    files: verdict.files,
-  };
-  storeVerdict(ctx, merge, recorded);
-  const reworkBeadId = sendBack(
-    ctx,
-    merge,
-    reworkOrder({ summary: verdict.feedback, files: verdict.files }),
-    { kind: "review.changes_requested", text: `Changes requested on ${mergeTitle(ctx, merge)}` },
-    postsComments(ctx, merge) && merge.pr_url !== null ? postFirst : makeFix,
-  );
-  storeVerdict(ctx, merge, { ...recorded, reworkBeadId });
-  ctx.sql.run("update merge_requests set review_failures = 0 where bead_id = ?", merge.bead_id);
+  const { feedback, files } = verdict;
+  const reworkBeadId = requestChanges(ctx, merge, { feedback, files, sessionId: session.id });
   closeSession(ctx, session, {
     outcome: "changes_requested",
     reason: { code: "changes_requested", message: "" },

@@ -149,6 +149,53 @@ describe("gates and review", () => {
       });
     }));
 
+  it("asks a person what a refinery meant that was done only after it had lost its bead", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.verdict = false;
+      const bead = h.town.sling(h.rig, { title: "Add x" }, { held: false }, PERSON);
+      h.settle();
+      const merge = h.town.merge(bead.id);
+      const session = h.session(merge.id);
+      h.town.stopSession(session, "now", "", PERSON);
+      h.settle();
+      expect(h.town.session(session).state).toBe("ended");
+      expect(h.town.requestDone(session, { summary: "looks good" })).toMatchObject({ type: "recorded" });
+      h.settle();
+      const [question] = h.town.escalations({ open: true });
+      expect(question).toMatchObject({ category: "refinery_unhooked_done", severity: "high" });
+      expect(h.town.merge(bead.id)).toMatchObject({ state: "reviewing", reviewedSha: null });
+      h.town.resolveEscalation(question?.id ?? "", { choice: "approve" }, PERSON);
+      h.settle();
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+      expect(h.town.sessions({ live: true })).toEqual([]);
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("lands what a person approves after three reviews without a verdict, through the queue", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.verdict = false;
+      const bead = h.town.sling(h.rig, { title: "Add x" }, { held: false }, PERSON);
+      for (let attempt = 0; attempt < 3; attempt++) {
+        h.advance(6 * 60_000);
+        const { id, epoch } = h.town.session(h.session(h.town.merge(bead.id).id));
+        const reason = { code: "turn_over", message: "done" };
+        const usage = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
+        h.town.post({
+          type: "session_ended",
+          sessionId: id,
+          ended: { epoch, outcome: "completed", reason, work_ref: null, usage },
+        });
+        h.settle();
+      }
+      const [question] = h.town.escalations({ open: true });
+      h.town.resolveEscalation(question?.id ?? "", { choice: "approve" }, PERSON);
+      h.settle();
+      expect(h.town.bead(bead.id)).toMatchObject({ status: "closed", reason: "merged" });
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
   it("asks a person after the last round of changes", () =>
     withSql((sql) => {
       const h = harness(sql);

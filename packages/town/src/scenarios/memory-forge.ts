@@ -30,6 +30,8 @@ export interface MemoryForge {
   merges: { url: string; headSha: string; method: string }[];
   reviews: { body: string; comments: readonly { path: string; body: string }[] }[];
   logs: { name: string; text: string }[];
+  /** Pull requests are opened without any check. */
+  none: boolean;
 }
 
 export interface ForgeHarness extends Harness {
@@ -86,7 +88,10 @@ export function forgeHarness(sql: Sql, review: Record<string, unknown> = {}): Fo
   const h = harness(sql, { gitUrl: "https://github.com/acme/app.git" });
   h.town.setRigConfig(
     h.rig,
-    { merge_strategy: "pr", review: { code_review: false, auto_merge_delay_minutes: 0, ...review } },
+    {
+      merge_strategy: "pr",
+      review: { code_review: false, auto_merge_delay_minutes: 0, auto_resolve_feedback: false, ...review },
+    },
     PERSON,
   );
   return Object.assign(h, { forge: install(h) });
@@ -106,6 +111,7 @@ function install(h: Harness): MemoryForge {
     merges: [],
     reviews: [],
     logs: [],
+    none: false,
   };
   const byUrl = (url: string): Pull => {
     const found = forge.pulls.find(({ pr }) => pr.url === url);
@@ -118,19 +124,20 @@ function install(h: Harness): MemoryForge {
     const there = forge.pulls.find(({ pr }) => pr.head === branch && pr.base === target);
     const pull = there ?? greenPull(forge.pulls.length + 1, { branch, target, headSha, title });
     if (!there) forge.pulls.push(pull);
+    if (forge.none) checksOf(pull, []);
     return answer({ of: "open", result: { kind: "ok", pr: { ...pull.pr } } });
   };
-  h.on.poll_pull_request = ({ url, knownHead, wantLogs }) => {
+  h.on.poll_pull_request = ({ url, asked, wantLogs }) => {
     forge.polls++;
-    const about = { of: "poll", knownHead, contained: null, logs: [] } as const;
+    const about = { of: "poll", asked, contained: null, logs: [] } as const;
     if (forge.error) return answer({ ...about, reading: { outcome: forge.error, signals: null } });
     const pull = byUrl(url);
-    follow(pull, pull.pr.state === "open" ? (pull.pushed ?? knownHead) : pull.pr.head_sha);
+    follow(pull, pull.pr.state === "open" ? (pull.pushed ?? asked.head) : pull.pr.head_sha);
     const { pr } = pull;
     const signals = pr.state === "open" ? pull.signals : null;
     return answer({
       of: "poll",
-      knownHead,
+      asked,
       reading: { outcome: { kind: "ok", pr: { ...pr } }, signals },
       contained: pr.state === "merged" ? pull.contained : null,
       logs: wantLogs ? forge.logs : [],

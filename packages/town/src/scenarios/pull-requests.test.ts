@@ -94,7 +94,7 @@ describe("opening", () => {
     withSql((sql) => {
       const h = forgeHarness(sql, { auto_merge: false });
       const bead = opened(h);
-      h.town.setRigConfig(h.rig, { merge_strategy: "direct" }, PERSON);
+      h.town.setRigConfig(h.rig, { merge_strategy: "direct", review: { auto_merge: false } }, PERSON);
       h.advance(5 * MINUTE);
       expect(h.town.merge(bead)).toMatchObject({ strategy: "pr", state: "approved" });
       expect(h.carriedOut.some((one) => one.kind === "merge")).toBe(false);
@@ -114,7 +114,7 @@ describe("polling", () => {
       h.advance(10 * 90 * SECOND);
       expect(h.forge.polls).toBe(before + 11);
       expect(sql.get("select count(*) as n from outbox where kind = 'poll_pull_request'")).toEqual({ n: 0 });
-      expect(sql.get("select count(*) as n from inbox where payload like '%knownHead%'")).toEqual({ n: 0 });
+      expect(sql.get(`select count(*) as n from inbox where payload like '%"of":"poll"%'`)).toEqual({ n: 0 });
       h.town.closeBead(bead, "cancelled", "", PERSON);
       h.settle();
       const after = h.forge.polls;
@@ -133,7 +133,7 @@ describe("polling", () => {
         const answer = poll?.(request, effect) ?? "lost";
         if (answer === "lost" || answer.type !== "forge" || answer.answer.of !== "poll") return answer;
         if (poll) h.on.poll_pull_request = poll;
-        const stale = { ...answer.answer, knownHead: old };
+        const stale = { ...answer.answer, asked: { ...answer.answer.asked, head: old } };
         return { type: "forge", answer: stale };
       };
       h.advance(MINUTE);

@@ -12,6 +12,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { enqueue, finishKind } from "../outbox/outbox.ts";
 import { fixChangedNothing, fixPushed } from "../reviews/fix-beads.ts";
 import { mergeOfFix, verdictOf, mergeRow } from "../reviews/merge-row.ts";
+import { doneWithoutBead } from "../reviews/no-verdict.ts";
 import { submitWork } from "../reviews/submit.ts";
 import { move } from "../status.ts";
 import type { DoneRequest, SettleState } from "../town.ts";
@@ -85,6 +86,10 @@ function refineryDone(ctx: Ctx, session: SessionRow): DoneRequest {
   const merge = session.bead_id ? mergeRow(ctx, session.bead_id) : undefined;
   const verdict = merge ? verdictOf(merge) : null;
   if (verdict?.sessionId === session.id) return { type: "verdict_recorded", verdict: verdict.kind };
+  if (session.state === "ended") {
+    if (merge) doneWithoutBead(ctx, session, merge);
+    return { type: "recorded", outcome: session.outcome ?? "ended", headSha: null, branch: null };
+  }
   throw new GastownError(
     "verdict_required",
     "A review ends with a verdict. Call gt_approve{summary} if this head may land, or gt_request_changes{feedback} if not. gt_done is not needed.",

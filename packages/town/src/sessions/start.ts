@@ -12,7 +12,7 @@ import { branchOf, convoyPrefix } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { reschedule } from "../kernel/schedule.ts";
 import { enqueue } from "../outbox/outbox.ts";
-import type { MergeRow } from "../reviews/merge-row.ts";
+import { mayRewrite, type MergeRow } from "../reviews/merge-row.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import { move } from "../status.ts";
 import { LEASE, nextEpoch, sessionRow, START_DEADLINE } from "./session-row.ts";
@@ -93,7 +93,7 @@ function fixPlace(bead: BeadRow, merge: MergeRow): Place {
     startPoint: bead.work_ref ?? `refs/heads/${merge.branch}`,
     target: merge.target,
     startHead: merge.head_sha,
-    allowRewrite: false,
+    allowRewrite: mayRewrite(merge),
   };
 }
 

@@ -1,0 +1,42 @@
+/** `TownMerges` on a town: each command is one transaction (spec/api.md §3.8). */
+import type { MergeRequest } from "@gastown/protocol";
+import { TOWN_ACTOR, type Ctx } from "../kernel/context.ts";
+import { findRig } from "../rigs/rigs.ts";
+import type { Actor } from "../town.ts";
+import { toMergeRequest } from "../views/work.ts";
+import { adoptPullRequest } from "./adopt.ts";
+import { credentialsChanged } from "./credentials-changed.ts";
+import { findMerge } from "./merge-row.ts";
+import {
+  dismissByPerson,
+  holdMerge,
+  judgeByPerson,
+  mergeNow,
+  pollNow,
+  pollUrl,
+  releaseMerge,
+} from "./person-commands.ts";
+import type { TownMerges } from "./town-merges.ts";
+
+type Write = <T>(actor: Actor, fn: (ctx: Ctx) => T) => T;
+
+export function mergeCommands(write: Write): TownMerges {
+  const shown = (actor: Actor, command: (ctx: Ctx) => string): MergeRequest =>
+    write(actor, (ctx) => toMergeRequest(ctx, findMerge(ctx, command(ctx))));
+  return {
+    holdMerge: (ref, actor) => shown(actor, (ctx) => holdMerge(ctx, ref)),
+    releaseMerge: (ref, actor) => shown(actor, (ctx) => releaseMerge(ctx, ref)),
+    pollNow: (ref, actor) => shown(actor, (ctx) => pollNow(ctx, ref)),
+    pollUrl: (url) => write(TOWN_ACTOR, (ctx) => pollUrl(ctx, url)),
+    mergeNow: (ref, headSha, actor) => shown(actor, (ctx) => mergeNow(ctx, ref, headSha)),
+    dismissMerge: (ref, input, actor) => shown(actor, (ctx) => dismissByPerson(ctx, ref, input)),
+    giveMergeVerdict: (ref, verdict, actor) => shown(actor, (ctx) => judgeByPerson(ctx, ref, verdict)),
+    adoptPullRequest: (rigRef, input, actor) =>
+      write(actor, (ctx) => {
+        const { id, existing } = adoptPullRequest(ctx, rigRef, input);
+        return { mergeRequest: toMergeRequest(ctx, findMerge(ctx, id)), existing };
+      }),
+    credentialsChanged: (rigRef, actor) =>
+      write(actor, (ctx) => credentialsChanged(ctx, rigRef === null ? null : findRig(ctx, rigRef).id)),
+  };
+}

@@ -1,0 +1,30 @@
+/** The part of `Town` that people use on merge requests (spec/api.md §3.8). */
+import type { MergeRequest } from "@gastown/protocol";
+import type { Actor } from "../town.ts";
+import type { Adoption } from "./adopt.ts";
+import type { DismissedSource } from "./commands.ts";
+import type { PersonVerdict } from "./person-commands.ts";
+
+export interface TownMerges {
+  /** Keeps it from landing until it is released. */
+  holdMerge(ref: string, actor: Actor): MergeRequest;
+  releaseMerge(ref: string, actor: Actor): MergeRequest;
+  /** Reads its pull request now. */
+  pollNow(ref: string, actor: Actor): MergeRequest;
+  /** The same for the pull request at this address (a webhook); false: nothing watches it. */
+  pollUrl(url: string): boolean;
+  /** Skips the grace period, never a check. Throws `head_moved`, `invalid_transition` with what is not green. */
+  mergeNow(ref: string, headSha: string, actor: Actor): MergeRequest;
+  /** `→ failed` (`dismissed`); the pull request stays as it is. */
+  dismissMerge(ref: string, input: { note: string; source: DismissedSource }, actor: Actor): MergeRequest;
+  /** A person's verdict, by a refinery's rules. Throws `head_moved`. */
+  giveMergeVerdict(ref: string, verdict: PersonVerdict, actor: Actor): MergeRequest;
+  /** `pr` was just read from the rig's own repository. Throws `pr_not_open`. */
+  adoptPullRequest(
+    rigRef: string,
+    input: Adoption,
+    actor: Actor,
+  ): { mergeRequest: MergeRequest; existing: boolean };
+  /** A credential of the town (null) or of one rig is new: what failed for want of one goes on. Returns how many. */
+  credentialsChanged(rigRef: string | null, actor: Actor): number;
+}

@@ -1,0 +1,195 @@
+/** Convoys over pull requests, in both modes (spec/review.md §5). */
+import { withSql } from "#host";
+import { describe, expect, it } from "vitest";
+import { PERSON } from "./harness.ts";
+import { forgeHarness, type ForgeHarness } from "./memory-forge.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60_000;
+
+const chain = [{ title: "a" }, { title: "b", dependsOn: [0] }, { title: "c", dependsOn: [1] }];
+function sling(
+  h: ForgeHarness,
+  mode: "review-then-land" | "review-and-merge",
+  tasks: { title: string; dependsOn?: number[]; rigId?: string }[] = chain,
+) {
+  const convoy = h.town.slingConvoy({ title: "Ship it", rigId: h.rig, tasks, mode, staged: false }, PERSON);
+  h.settle();
+  return convoy.id;
+}
+const landingOf = (h: ForgeHarness, convoy: string) =>
+  h.town.merge(h.town.convoy(convoy).landing.at(-1)?.beadId ?? "");
+
+describe("review-then-land", () => {
+  it("three pull requests into the feature branch, each before the next, and one that lands them", () =>
+    withSql((sql) => {
+      // The grace period guards the default branch only.
+      const h = forgeHarness(sql, { auto_merge_delay_minutes: 5 });
+      const convoy = sling(h, "review-then-land");
+      const feature = h.town.convoy(convoy).featureBranches[h.rig] ?? "";
+      expect(h.forge.pulls.map(({ pr }) => [pr.title, pr.head === feature, pr.base])).toEqual([
+        ["a", false, feature],
+        ["b", false, feature],
+        ["c", false, feature],
+        ["Land Ship it", true, "main"],
+      ]);
+      expect(h.town.convoy(convoy)).toMatchObject({ state: "landing", progress: { closed: 3, total: 3 } });
+      h.advance(5 * MINUTE - 1);
+      expect(h.town.convoy(convoy).state).toBe("landing");
+      h.advance(1);
+      expect(h.town.convoy(convoy).state).toBe("landed");
+      const kinds = h.carriedOut.flatMap((one) =>
+        one.kind === "merge_pull_request" ? ["merge"] : one.kind === "start_session" ? ["start"] : [],
+      );
+      expect(kinds).toEqual(["start", "merge", "start", "merge", "start", "merge", "merge"]);
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("lands each rig by its own pull request, and what merged stays merged", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const other = h.town.addRig({ name: "web", gitUrl: "https://github.com/acme/web.git" }, PERSON).id;
+      h.town.setRigConfig(
+        other,
+        { merge_strategy: "pr", review: { code_review: false, auto_merge_delay_minutes: null } },
+        PERSON,
+      );
+      h.settle();
+      const convoy = sling(h, "review-then-land", [
+        { title: "a" },
+        { title: "b", rigId: other, dependsOn: [0] },
+      ]);
+      const states = h.town.convoy(convoy).landing.map(({ rigId, state }) => [rigId, state]);
+      expect(Object.fromEntries(states)).toEqual({ [h.rig]: "merged", [other]: "approved" });
+      expect(h.town.convoy(convoy).state).toBe("landing");
+      const waits = h.town.convoy(convoy).landing.find(({ rigId }) => rigId === other)?.beadId ?? "";
+      h.town.mergeNow(waits, h.town.merge(waits).headSha, PERSON);
+      h.settle();
+      expect(h.town.convoy(convoy).state).toBe("landed");
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("needs no landing where nothing was merged into the feature branch", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      h.auto.done = false;
+      const convoy = sling(h, "review-then-land", [{ title: "a" }]);
+      h.town.requestDone(h.session(h.bead("a").id), { summary: "there already", no_changes: true });
+      h.settle();
+      expect(h.town.convoy(convoy)).toMatchObject({ state: "landed", landing: [] });
+      expect(h.forge.pulls).toEqual([]);
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("is held by a member whose pull request failed, and goes on when that is retried", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const merge = h.on.merge_pull_request;
+      h.on.merge_pull_request = () => ({
+        type: "forge",
+        answer: { of: "merge", result: { kind: "closed" } },
+      });
+      const convoy = sling(h, "review-then-land");
+      expect(h.town.bead(h.bead("a").id)).toMatchObject({ status: "open", held: true, reason: "pr_closed" });
+      expect(h.bead("b")).toMatchObject({ status: "open", waitingOn: { code: "blocked" } });
+      if (merge) h.on.merge_pull_request = merge;
+      h.town.retryMerge(h.bead("a").id, PERSON);
+      h.advance(3 * MINUTE);
+      expect(h.town.convoy(convoy).state).toBe("landed");
+    }));
+
+  it("tries a landing five times, each after a longer wait, then has failed", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const open = h.on.open_pull_request;
+      h.on.open_pull_request = (request, effect) =>
+        request.target === "main"
+          ? { type: "refused", reason: { code: "x", message: "no" } }
+          : (open?.(request, effect) ?? "lost");
+      const convoy = sling(h, "review-then-land", [{ title: "a" }]);
+      const tries = (): number => h.town.convoy(convoy).landing.length;
+      expect(tries()).toBe(1);
+      for (const [n, wait] of [60, 120, 240, 480].entries()) {
+        h.advance(wait * SECOND - 1);
+        expect(tries()).toBe(n + 1);
+        h.advance(1);
+        expect(tries()).toBe(n + 2);
+      }
+      expect(h.town.convoy(convoy).state).toBe("failed");
+    }));
+
+  it("makes no new attempt while a landing waits for an approval", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const other = h.town.addRig({ name: "web", gitUrl: "https://github.com/acme/web.git" }, PERSON).id;
+      h.town.setRigConfig(
+        other,
+        { merge_strategy: "pr", review: { code_review: false, auto_merge_delay_minutes: 0 } },
+        PERSON,
+      );
+      h.settle();
+      const open = h.on.open_pull_request;
+      h.on.open_pull_request = (request, effect) => {
+        if (request.target !== "main") return open?.(request, effect) ?? "lost";
+        if (request.rig.id === h.rig) return { type: "refused", reason: { code: "x", message: "no" } };
+        const answer = open?.(request, effect) ?? "lost";
+        const pull = h.forge.pulls.at(-1);
+        if (pull) pull.signals.approval = { state: "known", decision: "review_required" };
+        return answer;
+      };
+      const convoy = sling(h, "review-then-land", [
+        { title: "a" },
+        { title: "b", rigId: other, dependsOn: [0] },
+      ]);
+      h.advance(60 * MINUTE);
+      const mine = (): number => h.town.convoy(convoy).landing.filter(({ rigId }) => rigId === h.rig).length;
+      expect(h.town.convoy(convoy)).toMatchObject({ state: "landing" });
+      expect(mine()).toBe(1);
+      if (open) h.on.open_pull_request = open;
+      for (const { signals } of h.forge.pulls) signals.approval = { state: "known", decision: "approved" };
+      h.advance(5 * MINUTE);
+      expect(h.town.convoy(convoy).state).toBe("landed");
+    }));
+
+  it("asks a person, and tries nothing, when somebody closed its landing", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge_delay_minutes: null });
+      const convoy = sling(h, "review-then-land", [{ title: "a" }]);
+      h.forge.pull("Land Ship it").pr.state = "closed";
+      h.advance(3 * 60 * MINUTE);
+      expect(h.town.convoy(convoy)).toMatchObject({ state: "landing" });
+      expect(h.town.convoy(convoy).landing).toHaveLength(1);
+      const [question] = h.town.escalations({ open: true });
+      expect(question).toMatchObject({ category: "pr_closed" });
+      h.forge.pull("Land Ship it").pr.state = "open";
+      h.town.resolveEscalation(question?.id ?? "", { choice: "retry" }, PERSON);
+      h.advance(MINUTE);
+      expect(landingOf(h, convoy)).toMatchObject({ state: "approved", waitingOn: { code: "manual" } });
+    }));
+});
+
+describe("review-and-merge", () => {
+  it("each member goes into the default branch by its own pull request", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      const convoy = sling(h, "review-and-merge");
+      expect(h.forge.pulls.map(({ pr }) => [pr.title, pr.base])).toEqual([
+        ["a", "main"],
+        ["b", "main"],
+        ["c", "main"],
+      ]);
+      expect(h.town.convoy(convoy)).toMatchObject({ state: "landed", landing: [] });
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("keeps the grace period, because it is the default branch", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge_delay_minutes: 5 });
+      const convoy = sling(h, "review-and-merge");
+      expect(h.forge.merges).toEqual([]);
+      h.advance(5 * MINUTE);
+      expect(h.forge.merges).toHaveLength(1);
+      h.advance(10 * MINUTE);
+      expect(h.town.convoy(convoy).state).toBe("landed");
+    }));
+});
