@@ -15,3 +15,4 @@ export * from "./shapes.ts";
 export * from "./states.ts";
 export * from "./tools.ts";
 export * from "./usage.ts";
+export * from "./why.ts";

@@ -108,6 +108,8 @@ export const sessionShape = z.object({
   headSha: z.string().nullable(),
   workRef: z.string().nullable(),
   statusText: z.string().nullable(),
+  /** Its settle, or its end, while that is under way. */
+  waitingOn: waitingOn.optional(),
   leaseExpiresAt: time,
   lastEventAt: time.nullable(),
   usage: z.object({ tokensIn: z.int(), tokensOut: z.int(), usd: z.number(), usdKnown: z.boolean() }),

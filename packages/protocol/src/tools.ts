@@ -193,6 +193,12 @@ export const TOOLS = {
     input: z.strictObject({ open: z.boolean().optional() }),
     makesSomething: false,
   },
+  gt_why: {
+    roles: ["mayor"],
+    description: "Why a bead is not running: what it waits for, what decides, and what a person can do.",
+    input: z.strictObject({ bead_id: ref }),
+    makesSomething: false,
+  },
   gt_nudge: {
     roles: ["mayor"],
     description:

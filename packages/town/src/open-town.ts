@@ -47,6 +47,7 @@ import { townRow } from "./town-row.ts";
 import { readTranscript } from "./transcript.ts";
 import { toBeadDetail } from "./views/bead-detail.ts";
 import { toBead } from "./views/beads.ts";
+import { why } from "./views/why.ts";
 import { listBeads, toTown, townStatus } from "./views/status.ts";
 import { toConvoy, toConvoyDetail, toMergeRequest, toSession } from "./views/work.ts";
 
@@ -140,6 +141,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
       write(actor, (ctx) => bead(ctx, sling(ctx, rigRef, body, options.held))),
     beads: (filter, page) => read((ctx) => listBeads(ctx, filter, page)),
     bead: (ref) => read((ctx) => toBeadDetail(ctx, findBead(ctx, ref))),
+    why: (ref) => read((ctx) => why(ctx, findBead(ctx, ref))),
     holdBead: (ref, actor) => write(actor, (ctx) => bead(ctx, holdBead(ctx, ref))),
     startBead: (ref, actor) => write(actor, (ctx) => bead(ctx, startBead(ctx, ref))),
     closeBead: (ref, reason, note, actor) =>

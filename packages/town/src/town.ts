@@ -45,6 +45,7 @@ import type {
   TranscriptItem,
   TurnEnded,
   UpdateBranchRequest,
+  Why,
 } from "@gastown/protocol";
 import type { TownUsage } from "./budgets/town-usage.ts";
 import type { Sql } from "./kernel/sql.ts";
@@ -256,6 +257,8 @@ export interface Town extends TownNudges, TownUsage, TownMerges {
   beads(filter: BeadFilter, page: PageQuery): Page<Bead>;
   /** By id or unambiguous ending; convoys and escalations are beads too. */
   bead(ref: string): BeadDetail;
+  /** What it waits for, down to what decides, and what a person can do. */
+  why(ref: string): Why;
   holdBead(ref: string, actor: Actor): Bead;
   startBead(ref: string, actor: Actor): Bead;
   closeBead(

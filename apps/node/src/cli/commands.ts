@@ -184,6 +184,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/bead.ts")).beadShow,
   },
   {
+    usage: "bead why <bead>",
+    summary: "Why a bead is not running: what it waits for, since when, until when, and what you can do",
+    operations: ["beads.why"],
+    load: async () => (await import("../commands/why.ts")).why,
+  },
+  {
+    usage: "why <bead>",
+    summary: "The same as `bead why`",
+    operations: ["beads.why"],
+    load: async () => (await import("../commands/why.ts")).why,
+  },
+  {
     usage: "bead retry <bead>",
     summary: "Give a failed bead a new start",
     options: [

@@ -11,11 +11,11 @@ import {
   idSchema,
   retryBody,
   slingBody,
+  whyShape,
 } from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import { anyOf, flag, listOf, noBody, page } from "../http/query.ts";
-import { beadWhy, whyShape } from "./why.ts";
 
 const beads = "/api/towns/{townId}/beads";
 const bead = `${beads}/{beadId}` as const;
@@ -87,7 +87,7 @@ function listRoutes(on: Endpoints): void {
       who: "viewer",
       answer: whyShape,
     },
-    (town, { params }) => beadWhy(town, params.beadId),
+    (town, { params }) => town.why(params.beadId),
   );
 }
 

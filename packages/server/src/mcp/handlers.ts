@@ -2,7 +2,7 @@
 import { TOOLS, type ToolInput, type ToolName } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
 import type { TownActor } from "../towns/actor.ts";
-import { beadRetry, beadStatus, checkpoint, escalate, prime, status } from "./tools-common.ts";
+import { beadRetry, beadStatus, checkpoint, escalate, prime, status, why } from "./tools-common.ts";
 import { nudge } from "./tools-agents.ts";
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
@@ -58,13 +58,14 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_list_convoys: turn("gt_list_convoys", listConvoys),
   gt_list_merges: turn("gt_list_merges", listMerges),
   gt_list_escalations: turn("gt_list_escalations", listEscalations),
+  gt_why: turn("gt_why", why),
   gt_nudge: turn("gt_nudge", nudge),
   gt_bead_retry: turn("gt_bead_retry", beadRetry),
 };
 
 const isToolName = (name: string): name is ToolName => Object.hasOwn(TOOLS, name);
 const OUTCOMES = new Set(["gt_done", "gt_approve", "gt_request_changes"]);
-const READS = new Set(["gt_prime", "gt_bead_status", "gt_convoy_status"]);
+const READS = new Set(["gt_prime", "gt_bead_status", "gt_convoy_status", "gt_why"]);
 
 export function handlerOf(name: string): Handler {
   if (!isToolName(name)) throw new Error(`no handler for ${name}`);

@@ -64,6 +64,25 @@ export function beadStatus(
   return { text: beadText(bead), data: { bead: briefBead(bead) } };
 }
 
+export function why(town: Town, _session: SessionContext, { bead_id }: ToolInput<"gt_why">): ToolResult {
+  const told = town.why(bead_id);
+  const lines = told.chain.map(
+    ({ id, title, status, waitingOn }) =>
+      `- ${id} ${status}${waitingOn === undefined ? "" : `, waits: ${waitingOn.code}`}: ${title}`,
+  );
+  const can = told.actions.map(({ command, does }) => `- ${does}: ${command}`);
+  return {
+    text: compose(
+      [`${told.id} is ${told.state}.`, ...(can.length === 0 ? [] : ["What a person can do:", ...can])],
+      [
+        { heading: "Why", text: told.sentence },
+        { heading: "Down to what decides", text: lines.join("\n") },
+      ],
+    ),
+    data: { ...told },
+  };
+}
+
 export function escalate(town: Town, session: SessionContext, args: ToolInput<"gt_escalate">): ToolResult {
   const { id, severity } = town.escalate(session.sessionId, args);
   return {

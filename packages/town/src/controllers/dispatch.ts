@@ -46,27 +46,56 @@ export function readGate(rig: { gate: string | null }): SharedGate | null {
 }
 
 function sharedGate(ctx: Ctx, rig: RigRow): Gate | null {
+  return sharedGates(ctx, rig)[0] ?? null;
+}
+
+/** All that keep every bead of the rig now, in the order in which they are told. */
+export function sharedGates(ctx: Ctx, rig: RigRow): Gate[] {
+  return [
+    drainingGate(ctx),
+    pausedGate(ctx),
+    budgetGate(ctx, rig),
+    breakerOpen(ctx),
+    repositoryGate(rig),
+  ].filter((gate) => gate !== null);
+}
+
+function drainingGate(ctx: Ctx): Gate | null {
+  if (townRow(ctx).runner_draining === 0) return null;
+  return { code: "draining", message: "the runner is being replaced" };
+}
+
+function pausedGate(ctx: Ctx): Gate | null {
   const town = townRow(ctx);
-  if (town.runner_draining === 1) return { code: "draining", message: "the runner is being replaced" };
-  if (town.paused_at !== null)
-    return {
-      code: "paused",
-      message: `the town is paused${town.paused_reason ? `: ${town.paused_reason}` : ""}`,
-    };
+  if (town.paused_at === null) return null;
+  return {
+    code: "paused",
+    message: `the town is paused${town.paused_reason ? `: ${town.paused_reason}` : ""}`,
+  };
+}
+
+function budgetGate(ctx: Ctx, rig: RigRow): Gate | null {
   const budget = budgetWait(ctx, { beadId: null, convoyId: null, rigId: rig.id }, SHARED);
-  if (budget) return { ...budget, code: "budget" };
+  return budget && { ...budget, code: "budget" };
+}
+
+function breakerOpen(ctx: Ctx): Gate | null {
   const breaker = breakerGate(ctx);
-  if (breaker.type === "open")
-    return {
-      code: "breaker",
-      message: breaker.message,
-      ...(breaker.until === null ? {} : { until: breaker.until }),
-    };
-  if (rig.state === "pending")
-    return { code: "runner_unavailable", message: "its repository is being set up" };
-  if (rig.state === "broken")
-    return { code: "runner_unavailable", message: rig.reason ?? "its repository cannot be used" };
-  return null;
+  if (breaker.type !== "open") return null;
+  return {
+    code: "breaker",
+    message: breaker.message,
+    ...(breaker.until === null ? {} : { until: breaker.until }),
+  };
+}
+
+function repositoryGate(rig: RigRow): Gate | null {
+  if (rig.state === "ready") return null;
+  const message =
+    rig.state === "pending"
+      ? "its repository is being set up"
+      : (rig.reason ?? "its repository cannot be used");
+  return { code: "runner_unavailable", message };
 }
 
 /** Keeps `since` while the code stays the same; nothing is written where nothing changed. */
@@ -185,8 +214,8 @@ function reviewCandidates(ctx: Ctx, rig: RigRow): Candidate[] {
     ctx.now,
     slots + LOOK_PAST,
   );
-  const startable = wanted.filter((merge) => budgetWait(ctx, chargedForMerge(merge), OWN) === null);
-  return startable.slice(0, slots).map((merge) => ({
+  const able = wanted.filter((merge) => budgetWait(ctx, chargedForMerge(merge), OWN) === null);
+  return able.slice(0, slots).map((merge) => ({
     id: merge.bead_id,
     class: 0,
     priority: merge.priority,

@@ -1,9 +1,12 @@
 /** What something waits for, in the shape that people and scripts see (spec/api.md §3.6). */
 import { waitingCode, type WaitingCode, type WaitingOn } from "@gastown/protocol";
 import type { BeadRow } from "../beads/bead-row.ts";
+import { isDone } from "../beads/done.ts";
 import { readWaiting, type StoredWaiting } from "../beads/waiting.ts";
 import { budgetWait, OWN } from "../budgets/budgets.ts";
 import { chargedForMerge } from "../budgets/charged.ts";
+import { settings } from "../config/store.ts";
+import { members } from "../convoys/convoys.ts";
 import { readGate, type SharedGate } from "../controllers/dispatch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
@@ -12,6 +15,8 @@ import { latestMergeOf, mergeRow, type MergeRow } from "../reviews/merge-row.ts"
 /** The first that holds, in the order of `waitingCode`: the bead's own reason, its rig's gate, its place in the queue. */
 export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
   if (row.type === "merge_request") return mergeWaiting(ctx, row.id);
+  if (row.type === "convoy") return convoyWaiting(ctx, row);
+  if (row.type === "escalation") return answerWaiting(row);
   if (row.status === "in_review") {
     const merge = latestMergeOf(ctx, row.id);
     return merge ? mergeWaiting(ctx, merge.bead_id) : undefined;
@@ -35,22 +40,61 @@ function comesBefore(one: WaitingCode, other: WaitingCode): boolean {
   return waitingCode.options.indexOf(one) < waitingCode.options.indexOf(other);
 }
 
+const LISTED = 20;
+
+/** What is left of it. */
+function convoyWaiting(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
+  if (row.status === "closed" || row.status === "failed") return undefined;
+  const convoy = ctx.sql.get<{ state: string }>("select state from convoys where bead_id = ?", row.id);
+  if (convoy?.state === "staged")
+    return { code: "staged", since: iso(row.created_at), message: "has not been started" };
+  const landing = ctx.sql.all<{ id: string }>(
+    "select bead_id as id from merge_requests where source_id = ? and state not in ('merged', 'failed')",
+    row.id,
+  );
+  const left = landing.length > 0 ? landing : members(ctx, row.id).filter((bead) => !isDone(bead));
+  return toWaitingOn(ctx, {
+    code: "members",
+    since: row.updated_at,
+    ids: left.slice(0, LISTED).map(({ id }) => id),
+    message: landing.length > 0 ? "its landing is under way" : `${left.length} of its beads are not done`,
+  });
+}
+
+function answerWaiting(row: BeadRow): WaitingOn | undefined {
+  if (row.status !== "open") return undefined;
+  return { code: "question", since: iso(row.created_at), message: "waits for the answer of a person" };
+}
+
+/** Its place among what is ready in its rig, and the limit that keeps it. */
 function noSlot(ctx: Ctx, row: BeadRow): WaitingOn {
   const before = ctx.sql.get<{ n: number }>(
     `select count(*) as n from beads where rig_id = ?1 and ready = 1 and id <> ?2
-       and (dispatch_class < ?3 or (dispatch_class = ?3 and (priority > ?4 or (priority = ?4 and (created_at, id) < (?5, ?2)))))`,
+       and (dispatch_class < ?3 or (dispatch_class = ?3 and (priority > ?4 or (priority = ?4 and (convoy_at, created_at, id) < (?6, ?5, ?2)))))`,
     row.rig_id,
     row.id,
     row.dispatch_class,
     row.priority,
     row.created_at,
+    row.convoy_at,
   );
   const position = (before?.n ?? 0) + 1;
+  const { limits } = settings(ctx, row.rig_id);
+  const holders = ctx.sql.all<{ bead_id: string }>(
+    "select bead_id from sessions where rig_id = ? and role = 'polecat' and state <> 'ended' order by started_at",
+    row.rig_id,
+  );
+  const full = holders.length >= limits.max_polecats_per_rig;
+  const limit = full ? limits.max_polecats_per_rig : limits.max_agents;
   return {
-    code: "no_slot",
-    since: iso(row.updated_at),
+    ...toWaitingOn(ctx, {
+      code: "no_slot",
+      since: row.updated_at,
+      ids: holders.slice(0, LISTED).map(({ bead_id }) => bead_id),
+      limit: full ? "limits.max_polecats_per_rig" : "limits.max_agents",
+      message: `is number ${position} in the queue for one of ${limit} agents`,
+    }),
     position,
-    message: `is number ${position} in the queue for a free agent`,
   };
 }
 
