@@ -36,6 +36,9 @@ export const rigCredentials = z.strictObject({
 });
 export type RigCredentials = z.infer<typeof rigCredentials>;
 
+/** Variables in which forges' own tools look for a token; none of them ever reaches an agent. */
+export const FORGE_TOKEN_VARIABLE = /^(GH|GITHUB|GITLAB|GLAB)_(ENTERPRISE_)?(ACCESS_)?(TOKEN|PAT)$/i;
+
 /** Dotted names of all credentials, by level. */
 export const TOWN_CREDENTIAL_KEYS = [
   "github_cli_pat",

@@ -2,6 +2,8 @@
  * Everything that the server takes from its host. Node and Workers each implement these; nothing in
  * this package reads a clock, a file, the environment or a random source by itself.
  */
+import type { SealingKey } from "./credentials/seal.ts";
+import type { GitHubSite } from "@gastown/forge";
 import type { RunnerAddress, RunnerPort } from "./runner/port.ts";
 import type { ServerStore } from "./store/store.ts";
 import type { TownDirectory } from "./towns/directory.ts";
@@ -15,6 +17,16 @@ export interface SigningKey {
   kid: string;
   /** At least 32 bytes. */
   secret: Uint8Array;
+}
+
+export type { SealingKey } from "./credentials/seal.ts";
+
+/** How the server reaches forges. */
+export interface ForgePorts {
+  /** The global `fetch` where it is left out. */
+  fetch?: typeof fetch;
+  /** github.com where it is left out. */
+  github?: GitHubSite;
 }
 
 /** One-time secrets that the host hands to the runner processes that it starts. */
@@ -68,6 +80,10 @@ export interface ServerPorts extends ClockPorts {
   sink: EventSink;
   /** Newest first, at least one. */
   keys: readonly SigningKey[];
+  /** What stored secrets are sealed with; the newest seals, all open. At least one. */
+  sealingKeys: readonly SealingKey[];
+  /** Forges; github.com by the global `fetch` where it is left out. */
+  forges?: ForgePorts;
   /** Lower-case hex SHA-256 of the local token (`gtl_…`); read at each use, so a rotation counts. */
   localTokenHash(): string;
   /** Names the cookie: cookies do not know ports. `[a-z0-9]{1,32}`. */

@@ -4,6 +4,7 @@ import { agentRoutes } from "./agents/routes.ts";
 import { createLoginLink } from "./auth/users.ts";
 import { beadRoutes } from "./beads/routes.ts";
 import { configRoutes } from "./config/routes.ts";
+import { createForgeTokens } from "./credentials/tokens.ts";
 import { convoyRoutes } from "./convoys/routes.ts";
 import { escalationRoutes } from "./escalations/routes.ts";
 import { eventRoutes } from "./events/routes.ts";
@@ -52,8 +53,8 @@ export function createServer(ports: ServerPorts): GastownServer {
   peopleRoutes(on, ports);
   repositoryRoutes(on, ports);
   townRoutes(on, ports);
-  rigRoutes(on);
-  configRoutes(on);
+  rigRoutes(on, ports);
+  configRoutes(on, ports);
   beadRoutes(on);
   convoyRoutes(on);
   mergeRoutes(on);
@@ -63,7 +64,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   mayorRoutes(on);
   escalationRoutes(on);
   eventRoutes(on);
-  runnerRoutes(on, ports);
+  runnerRoutes(on, ports, createForgeTokens(ports));
   mcpRoute(app, ports, registry);
   liveRoute(app, ports, registry);
 

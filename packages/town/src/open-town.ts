@@ -16,6 +16,8 @@ import { beadRow, findBead } from "./beads/bead-row.ts";
 import { townUsage } from "./budgets/town-usage.ts";
 import { watchAllBudgets } from "./budgets/watch.ts";
 import { rigConfig, settings, storeConfig, townConfig } from "./config/store.ts";
+import { tokenGrounds, tokenIssued } from "./credentials/issue.ts";
+import { secretsOf, TOWN_SCOPE } from "./credentials/store.ts";
 import { closeConvoy, retryConvoy, waiveMember } from "./convoys/commands.ts";
 import { convoyRow, findConvoy, slingConvoy, startConvoy, type ConvoyRow } from "./convoys/convoys.ts";
 import { wakeDispatchers } from "./dependents.ts";
@@ -108,7 +110,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     claimEffects: (limit) => write(TOWN_ACTOR, (ctx) => claimEffects(ctx, limit)),
 
     town: () => read(toTown),
-    addRig: (input, actor) => write(actor, (ctx) => addRig(ctx, input)),
+    addRig: (input, actor, secrets) => write(actor, (ctx) => addRig(ctx, input, secrets)),
     rigs: () => read((ctx) => rigRows(ctx).map((rig) => toRig(ctx, rig))),
     rig: (ref) => read((ctx) => toRig(ctx, findRig(ctx, ref))),
     removeRig: (ref, options, actor) => write(actor, (ctx) => removeRig(ctx, ref, options.force)),
@@ -124,16 +126,19 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
         const rig = findRig(ctx, ref);
         return { ...rigConfig(ctx, rig.id), effective: settings(ctx, rig.id) };
       }),
-    setConfig: (config, actor) =>
+    setConfig: (config, actor, secrets) =>
       write(actor, (ctx) => {
-        storeConfig(ctx, null, config);
+        storeConfig(ctx, null, config, secrets);
         watchAllBudgets(ctx);
       }),
-    setRigConfig: (ref, config, actor) =>
+    setRigConfig: (ref, config, actor, secrets) =>
       write(actor, (ctx) => {
-        storeConfig(ctx, findRig(ctx, ref).id, config);
+        storeConfig(ctx, findRig(ctx, ref).id, config, secrets);
         watchAllBudgets(ctx);
       }),
+    secrets: (ref) => read((ctx) => secretsOf(ctx, ref === null ? TOWN_SCOPE : findRig(ctx, ref).id)),
+    tokenGrounds: (claim) => read((ctx) => tokenGrounds(ctx, claim)),
+    tokenIssued: (issue) => write(TOWN_ACTOR, (ctx) => tokenIssued(ctx, issue)),
     pause: (reason, actor) => write(actor, (ctx) => setPaused(ctx, reason)),
     resume: (actor) => write(actor, (ctx) => setPaused(ctx, null)),
 

@@ -30,6 +30,7 @@ import type {
   Rig,
   RigConfig,
   Role,
+  SecretChange,
   Session,
   SessionEnded,
   SettleRequest,
@@ -48,6 +49,8 @@ import type {
   Why,
 } from "@gastown/protocol";
 import type { TownUsage } from "./budgets/town-usage.ts";
+import type { TokenClaim, TokenGrounds, TokenIssue } from "./credentials/issue.ts";
+import type { StoredSecret } from "./credentials/store.ts";
 import type { Sql } from "./kernel/sql.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
@@ -238,6 +241,7 @@ export interface Town extends TownNudges, TownUsage, TownMerges {
       forge?: ForgeKind | undefined;
     },
     actor: Actor,
+    secrets?: readonly SecretChange[],
   ): Rig;
   rigs(): Rig[];
   /** By id, id ending or name. Throws `not_found`. */
@@ -247,8 +251,14 @@ export interface Town extends TownNudges, TownUsage, TownMerges {
   config(): { version: number; config: TownConfig; effective: EffectiveConfig };
   rigConfig(ref: string): { version: number; config: RigConfig; effective: EffectiveConfig };
   /** Replaces the stored config by an already merged and parsed one. */
-  setConfig(config: TownConfig, actor: Actor): void;
-  setRigConfig(ref: string, config: RigConfig, actor: Actor): void;
+  setConfig(config: TownConfig, actor: Actor, secrets?: readonly SecretChange[]): void;
+  setRigConfig(ref: string, config: RigConfig, actor: Actor, secrets?: readonly SecretChange[]): void;
+  /** A rig's sealed credentials, or the town's where `ref` is null. */
+  secrets(ref: string | null): StoredSecret[];
+  /** What a forge's token is resolved from. Throws `session_fenced`, `scope_mismatch`, `not_found`. */
+  tokenGrounds(claim: TokenClaim): TokenGrounds;
+  /** Records that a token was given, or that none could be. Throws like `tokenGrounds`. */
+  tokenIssued(issue: TokenIssue): void;
   pause(reason: string, actor: Actor): void;
   resume(actor: Actor): void;
 

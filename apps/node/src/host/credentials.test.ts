@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   BootSecretStore,
   ensureLocalToken,
-  ensureSigningKeys,
+  ensureKeys,
   localTokenHash,
   readLocalToken,
   sha256,
@@ -47,18 +47,27 @@ describe("the local token", () => {
   });
 });
 
-describe("the signing keys", () => {
+describe("the keys", () => {
   it("stay the same over a restart", () => {
-    const [first] = ensureSigningKeys(dir);
-    const [second] = ensureSigningKeys(dir);
-    expect(first?.secret.length).toBe(32);
-    expect(second).toEqual(first);
+    const first = ensureKeys(dir);
+    expect(ensureKeys(dir)).toEqual(first);
+    expect(first.signing[0]?.secret.length).toBe(32);
+    expect(first.sealing[0]?.secret.length).toBe(32);
+    expect(first.sealing[0]?.secret).not.toEqual(first.signing[0]?.secret);
     expect(mode(dir.keys)).toBe(0o600);
+  });
+
+  it("of an earlier version get a key to seal with, and stay", () => {
+    const signing = { kid: "a", secret: Buffer.alloc(32, 1).toString("base64") };
+    writeFileSync(dir.keys, JSON.stringify({ keys: [signing] }));
+    const first = ensureKeys(dir);
+    expect(first.signing.map(({ kid }) => kid)).toEqual(["a"]);
+    expect(ensureKeys(dir)).toEqual(first);
   });
 
   it("that are damaged stop the start with what to do", () => {
     writeFileSync(dir.keys, '{"keys": []}');
-    expect(() => ensureSigningKeys(dir)).toThrow(/delete it/);
+    expect(() => ensureKeys(dir)).toThrow(/delete it/);
   });
 });
 

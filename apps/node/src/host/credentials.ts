@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { BootSecrets, SigningKey } from "@gastown/server";
+import type { BootSecrets, SealingKey, SigningKey } from "@gastown/server";
 import { z } from "zod";
 import { GastownError } from "@gastown/protocol";
 import type { DataDir } from "./data-dir.ts";
@@ -38,28 +38,43 @@ export function localTokenHash(dir: DataDir): () => string {
   };
 }
 
+const storedKey = z.object({ kid: z.string().min(1), secret: z.string().min(40) });
 const keysFile = z.object({
-  keys: z.array(z.object({ kid: z.string().min(1), secret: z.string().min(40) })).min(1),
+  keys: z.array(storedKey).min(1),
+  /** What secrets of towns are sealed with; files of earlier versions have none. */
+  sealing: z.array(storedKey).optional(),
 });
+type KeysFile = z.infer<typeof keysFile>;
 
-/** The keys that sign sessions' and runners' tokens, newest first; the first start makes one. */
-export function ensureSigningKeys(dir: DataDir): SigningKey[] {
-  const stored = readPrivate(dir.keys);
-  if (stored === undefined) {
-    const first = { kid: randomBytes(6).toString("hex"), secret: randomBytes(32).toString("base64") };
-    writePrivate(dir.keys, `${JSON.stringify({ keys: [first] }, null, 2)}\n`);
-    return [decode(first)];
-  }
-  return parseKeys(dir, stored).map(decode);
+export interface HostKeys {
+  /** Sign sessions' and runners' tokens, newest first. */
+  readonly signing: SigningKey[];
+  /** Seal stored secrets, newest first. */
+  readonly sealing: SealingKey[];
 }
 
-function parseKeys(dir: DataDir, text: string): z.infer<typeof keysFile>["keys"] {
+/** The keys of this host; the first start makes them, a later one adds what an earlier version lacked. */
+export function ensureKeys(dir: DataDir): HostKeys {
+  const stored = readPrivate(dir.keys);
+  const known = stored === undefined ? { keys: [newKey()] } : parseKeys(dir, stored);
+  const sealing = known.sealing ?? [newKey()];
+  if (stored === undefined || known.sealing === undefined)
+    writePrivate(dir.keys, `${JSON.stringify({ keys: known.keys, sealing }, null, 2)}\n`);
+  return { signing: known.keys.map(decode), sealing: sealing.map(decode) };
+}
+
+const newKey = (): z.infer<typeof storedKey> => ({
+  kid: randomBytes(6).toString("hex"),
+  secret: randomBytes(32).toString("base64"),
+});
+
+function parseKeys(dir: DataDir, text: string): KeysFile {
   try {
-    return keysFile.parse(JSON.parse(text)).keys;
+    return keysFile.parse(JSON.parse(text));
   } catch {
     throw new GastownError(
       "not_ready",
-      `${dir.keys} does not hold signing keys. Put back its last good copy, or delete it: then new keys are made and running agents have to start again.`,
+      `${dir.keys} does not hold this host's keys. Put back its last good copy, or delete it: then new keys are made, running agents have to start again, and stored credentials have to be set again.`,
     );
   }
 }

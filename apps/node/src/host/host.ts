@@ -13,7 +13,7 @@ import {
 import {
   BootSecretStore,
   ensureLocalToken,
-  ensureSigningKeys,
+  ensureKeys,
   localTokenHash,
   readLocalToken,
 } from "./credentials.ts";
@@ -139,7 +139,7 @@ function run(parts: Parts): Host {
   const clock = { now: Date.now, setTimer };
   const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
   const makeId = idMaker(Date.now, () => bytes(16));
-  const keys = ensureSigningKeys(dir);
+  const { signing: keys, sealing: sealingKeys } = ensureKeys(dir);
   const publicUrl = settings.publicUrl ?? reachable(http.url);
   const bootSecrets = new BootSecretStore(Date.now);
   const runners = new Runners({
@@ -185,6 +185,8 @@ function run(parts: Parts): Host {
     randomBytes: bytes,
     sink,
     keys,
+    sealingKeys,
+    ...forgesOf(settings),
     localTokenHash: localTokenHash(dir),
     serverId: database.meta("server_id", () => randomBytes(6).toString("hex")),
     publicUrl,
@@ -228,6 +230,13 @@ function run(parts: Parts): Host {
       database.close();
     },
   };
+}
+
+/** A GitHub of one's own answers git and API at one address. */
+function forgesOf({ githubUrl }: HostSettings): Pick<ServerPorts, "forges"> {
+  if (githubUrl === undefined) return {};
+  const { host, origin } = new URL(githubUrl);
+  return { forges: { github: { host, apiUrl: `${origin}/api/v3` } } };
 }
 
 function canRead(database: HostDatabase): boolean {

@@ -12,6 +12,8 @@ const settingsFile = z.strictObject({
   /** Where browsers reach this host, when that is not the listening address. */
   public_url: z.url().optional(),
   allowed_hosts: list.optional(),
+  /** A GitHub Enterprise Server in place of github.com. */
+  github_url: z.url({ protocol: /^https?$/ }).optional(),
   development: z.boolean().optional(),
   log_level: z.enum(["debug", "info", "warn", "error"]).optional(),
   log_format: z.enum(["json", "pretty"]).optional(),
@@ -27,6 +29,8 @@ export interface HostSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
+  /** Where it is not github.com. */
+  readonly githubUrl: string | undefined;
   readonly development: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "json" | "pretty";
@@ -52,6 +56,7 @@ export function loadSettings(
     listen: parseListen(merged.listen ?? "127.0.0.1:4780"),
     publicUrl: merged.public_url?.replace(/\/+$/, ""),
     allowedHosts: merged.allowed_hosts ?? [],
+    githubUrl: merged.github_url,
     development: merged.development ?? false,
     logLevel: merged.log_level ?? "info",
     logFormat: merged.log_format ?? (terminal ? "pretty" : "json"),

@@ -32,6 +32,7 @@ async function github(ports: TokenPorts, apps: AppTokens, wanted: TokenWanted): 
     token,
     username: "x-access-token",
     source,
+    provider: "github",
     expiresAt,
     tried,
   });
@@ -83,7 +84,15 @@ function gitlab({ host, credentials: { town } }: TokenWanted): ForgeTokenAnswer 
     return { ok: false, reason: "nothing_stored", provider: "gitlab", tried: ["gitlab_token"] };
   const expected = gitlabHost(town);
   if (host !== expected) return { ok: false, reason: "host_mismatch", expected, got: host, tried: [] };
-  return { ok: true, token, username: "oauth2", source: "gitlab_token", expiresAt: null, tried: [] };
+  return {
+    ok: true,
+    token,
+    username: "oauth2",
+    source: "gitlab_token",
+    provider: "gitlab",
+    expiresAt: null,
+    tried: [],
+  };
 }
 
 /** The caller asks for the rig's own host only: user and password are the rig's. */
@@ -99,5 +108,13 @@ function plain({ credentials: { rig } }: TokenWanted): ForgeTokenAnswer {
     };
   }
   const source = "git_password";
-  return { ok: true, token, username: username ?? "git", source, expiresAt: null, tried: [] };
+  return {
+    ok: true,
+    token,
+    username: username ?? "git",
+    source,
+    provider: "git",
+    expiresAt: null,
+    tried: [],
+  };
 }

@@ -33,6 +33,7 @@ export type ForgeTokenAnswer =
       /** What git says as user name. */
       readonly username: string;
       readonly source: string;
+      readonly provider: ForgeKind;
       /** Epoch milliseconds; null: it does not say. */
       readonly expiresAt: number | null;
       /** What was passed over before it, each with why. */

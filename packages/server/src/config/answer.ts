@@ -9,6 +9,8 @@ import {
 import { z } from "zod";
 import { canonical } from "../kernel/canonical.ts";
 import { flatten, type JsonObject } from "./json-object.ts";
+import type { StoredSecret } from "@gastown/town";
+import { effectiveCredentials, maskedCredentials, secretsAnswer } from "../credentials/shown.ts";
 import { maskEnv } from "./masking.ts";
 
 const WHOLE = new Set(["env"]);
@@ -17,8 +19,18 @@ const effective = z.record(
   z.string(),
   z.object({ value: z.unknown(), source: z.enum(["rig", "town", "default"]) }),
 );
-export const townConfigAnswer = z.object({ version: z.int(), config: townConfig, effective });
-export const rigConfigAnswer = z.object({ version: z.int(), config: rigConfig, effective });
+export const townConfigAnswer = z.object({
+  version: z.int(),
+  config: townConfig,
+  effective,
+  secrets: secretsAnswer,
+});
+export const rigConfigAnswer = z.object({
+  version: z.int(),
+  config: rigConfig,
+  effective,
+  secrets: secretsAnswer,
+});
 export const changeAnswer = z.object({
   version: z.int(),
   changed: z.array(z.string()),
@@ -36,24 +48,28 @@ const STORED_AS: Record<string, string[]> = {
   "role_runtimes.refinery": ["role_runtimes.refinery", "runtime"],
 };
 
-export function masked<T extends TownConfig | RigConfig>(config: T): T {
-  return config.env === undefined ? config : { ...config, env: maskEnv(config.env) };
+/** The one way out for stored settings: nothing of `env` or `credentials` in the clear. */
+export function masked<T extends TownConfig | RigConfig>(config: T, secrets: readonly StoredSecret[]): T {
+  const env = config.env === undefined ? {} : { env: maskEnv(config.env) };
+  return { ...config, ...env, ...maskedCredentials(secrets) };
 }
 
 export function effectiveWithSources(
   value: EffectiveConfig,
   town: TownConfig,
   rig: RigConfig | undefined,
+  secrets: { town: readonly StoredSecret[]; rig?: readonly StoredSecret[] },
 ): z.input<typeof effective> {
   const townKeys = flatten({ ...town }, WHOLE);
   const rigKeys = flatten({ ...rig }, WHOLE);
   const shown = flatten({ ...value, env: maskEnv(value.env) }, WHOLE);
-  return Object.fromEntries(
+  const settings = Object.fromEntries(
     Object.entries(shown).map(([key, item]) => [
       key,
       { value: item, source: sourceOf(key, townKeys, rigKeys) },
     ]),
   );
+  return { ...settings, ...effectiveCredentials(secrets.town, secrets.rig) };
 }
 
 function sourceOf(key: string, town: JsonObject, rig: JsonObject): "rig" | "town" | "default" {

@@ -5,13 +5,17 @@ const SECRET_NAME = /token|secret|password|passwd|key|auth|credential|dsn|privat
 // cspell:ignore pousr glpat abprs AKIA
 const SECRET_VALUE =
   /^(gh[pousr]_|github_pat_|glpat-|gt[al]_|sk-|xox[abprs]-|AKIA[0-9A-Z]{16})|^eyJ[\w-]+\.[\w-]+\.|-----BEGIN [A-Z ]*PRIVATE KEY|^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:[^/\s@]+@/i;
+/** What a reader was shown and sends back. */
 const MASKED = /^\*{4}.{0,4}$/;
 /** Shorter secrets show nothing of themselves. */
 const SHOWS_ENDING = 12;
 
-function mask(secret: string): string {
+/** For every reader, owners included. */
+export function mask(secret: string): string {
   return secret.length >= SHOWS_ENDING ? `****${secret.slice(-4)}` : "****";
 }
+
+export const isMasked = (value: unknown): boolean => typeof value === "string" && MASKED.test(value);
 
 function isSecretEntry(name: string, value: string): boolean {
   return value !== "" && (SECRET_NAME.test(name) || SECRET_VALUE.test(value));

@@ -1,5 +1,5 @@
 /** A change of settings: merged per key, then parsed as a whole (spec/api.md §3.13). */
-import { GastownError } from "@gastown/protocol";
+import { FORGE_TOKEN_VARIABLE, GastownError } from "@gastown/protocol";
 import { z } from "zod";
 import { validationError } from "../http/errors.ts";
 import { isObject, type JsonObject } from "./json-object.ts";
@@ -11,17 +11,21 @@ const REPLACED = new Set(["env"]);
 /** `{…partial config, $unset: ["dotted.key"]}`. */
 export const configPatch = z.looseObject({ $unset: z.array(z.string().min(1).max(200)).max(100).optional() });
 
+export type ConfigPatch = z.output<typeof configPatch>;
+
 /** The stored config after a patch. Throws `unknown_setting`, `validation_failed`, `masked_value_unknown`. */
-export function patchConfig<T>(schema: z.ZodType<T>, stored: T, patch: z.output<typeof configPatch>): T {
+export function patchConfig<T>(schema: z.ZodType<T>, stored: T, patch: ConfigPatch): T {
   const { $unset, ...changes } = patch;
   let next = mergeObjects(asObject(stored), changes);
   for (const key of $unset ?? []) next = without(next, key.split("."));
   const storedEnv = asObject(stored)["env"];
+  assertNoForgeTokens(changes["env"]);
   if (isEnv(next["env"])) next["env"] = unmaskEnv(next["env"], isEnv(storedEnv) ? storedEnv : {});
   return parseConfig(schema, next);
 }
 
-function parseConfig<T>(schema: z.ZodType<T>, value: JsonObject): T {
+/** Throws `unknown_setting`, `validation_failed`; neither repeats a value. */
+export function parseConfig<T>(schema: z.ZodType<T>, value: JsonObject): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const unknown = parsed.error.issues.find(({ code }) => code === "unrecognized_keys");
@@ -34,6 +38,17 @@ function parseConfig<T>(schema: z.ZodType<T>, value: JsonObject): T {
     );
   }
   throw validationError("config", parsed.error);
+}
+
+/** No agent is handed a forge's token (decision 7): as a variable it would be in every process. */
+function assertNoForgeTokens(env: unknown): void {
+  const name = isObject(env) ? Object.keys(env).find((key) => FORGE_TOKEN_VARIABLE.test(key)) : undefined;
+  if (name === undefined) return;
+  throw new GastownError(
+    "validation_failed",
+    `env.${name}: a forge's token is no variable. Set credentials.github_token or credentials.gitlab_token: git, gh and glab get it at the moment of use.`,
+    { issues: [{ path: ["env", name], code: "custom", message: "is a forge's token" }] },
+  );
 }
 
 function mergeObjects(base: JsonObject, changes: JsonObject): JsonObject {

@@ -1,5 +1,8 @@
 /** Settings of a town and of a rig (spec/api.md §3.13). */
 import { GastownError, rigConfig, townConfig } from "@gastown/protocol";
+import { changesToStore, sealPatch } from "../credentials/patch.ts";
+import { secretsShown } from "../credentials/shown.ts";
+import type { ServerPorts } from "../ports.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { AppContext } from "../http/env.ts";
 import {
@@ -17,7 +20,7 @@ const rigPath = "/api/towns/{townId}/rigs/{rigId}/config";
 const tagOf = (version: number): string => `"cfg-${version}"`;
 const etag = ({ version }: { version: number }): string => tagOf(version);
 
-export function configRoutes(on: Endpoints): void {
+export function configRoutes(on: Endpoints, ports: ServerPorts): void {
   on.read(
     {
       method: "get",
@@ -30,14 +33,16 @@ export function configRoutes(on: Endpoints): void {
     },
     (town) => {
       const { version, config, effective } = town.config();
+      const secrets = town.secrets(null);
       return {
         version,
-        config: masked(config),
-        effective: effectiveWithSources(effective, config, undefined),
+        config: masked(config, secrets),
+        effective: effectiveWithSources(effective, config, undefined, { town: secrets }),
+        secrets: secretsShown(secrets, town.rigs()),
       };
     },
   );
-  on.command(
+  on.commandAfter(
     {
       method: "patch",
       path: townPath,
@@ -48,12 +53,14 @@ export function configRoutes(on: Endpoints): void {
       answer: changeAnswer,
       etag,
     },
-    (town, { body, actor, c }) => {
+    ({ params, body }) => sealPatch(ports, params.townId, "town", body),
+    (town, { actor, c }, prepared) => {
       const { version, config } = town.config();
       checkVersion(c, version);
-      const next = patchConfig(townConfig, config, body);
-      const changed = changedKeys(config, next);
-      if (changed.length > 0) town.setConfig(next, actor);
+      const next = patchConfig(townConfig, config, prepared.rest);
+      const secrets = changesToStore(prepared, town.secrets(null));
+      const changed = [...changedKeys(config, next), ...secrets.map(({ key }) => `credentials.${key}`)];
+      if (changed.length > 0) town.setConfig(next, actor, secrets);
       return { version: town.config().version, changed, effects: [] };
     },
   );
@@ -69,14 +76,17 @@ export function configRoutes(on: Endpoints): void {
     },
     (town, { params }) => {
       const { version, config, effective } = town.rigConfig(params.rigId);
+      const secrets = { town: town.secrets(null), rig: town.secrets(params.rigId) };
+      const rig = town.rig(params.rigId);
       return {
         version,
-        config: masked(config),
-        effective: effectiveWithSources(effective, town.config().config, config),
+        config: masked(config, secrets.rig),
+        effective: effectiveWithSources(effective, town.config().config, config, secrets),
+        secrets: secretsShown(secrets.rig, [rig]),
       };
     },
   );
-  on.command(
+  on.commandAfter(
     {
       method: "patch",
       path: rigPath,
@@ -87,12 +97,14 @@ export function configRoutes(on: Endpoints): void {
       answer: changeAnswer,
       etag,
     },
-    (town, { params, body, actor, c }) => {
+    ({ params, body }) => sealPatch(ports, params.townId, "rig", body),
+    (town, { params, actor, c }, prepared) => {
       const { version, config } = town.rigConfig(params.rigId);
       checkVersion(c, version);
-      const next = patchConfig(rigConfig, config, body);
-      const changed = changedKeys(config, next);
-      if (changed.length > 0) town.setRigConfig(params.rigId, next, actor);
+      const next = patchConfig(rigConfig, config, prepared.rest);
+      const secrets = changesToStore(prepared, town.secrets(params.rigId));
+      const changed = [...changedKeys(config, next), ...secrets.map(({ key }) => `credentials.${key}`)];
+      if (changed.length > 0) town.setRigConfig(params.rigId, next, actor, secrets);
       return { version: town.rigConfig(params.rigId).version, changed, effects: [] };
     },
   );

@@ -104,6 +104,18 @@ export interface Endpoints {
     spec: Spec<Path, Q, B, A>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>) => z.input<A>,
   ): void;
+  /** A command with something to wait for (a cipher, say) before the town's own, synchronous turn. */
+  commandAfter<
+    Path extends string,
+    A extends z.ZodType,
+    P,
+    Q extends z.ZodType = z.ZodType,
+    B extends z.ZodType = z.ZodType,
+  >(
+    spec: Spec<Path, Q, B, A>,
+    prepare: (call: Call<Path, z.output<Q>, z.output<B>>) => Promise<P>,
+    handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>, prepared: P) => z.input<A>,
+  ): void;
 }
 
 type AnySpec = Spec<string, z.ZodType, z.ZodType, z.ZodType>;
@@ -142,6 +154,12 @@ export function createEndpoints(app: App, ports: ServerPorts, registry: Registry
           handler(open, call as unknown as Parameters<typeof handler>[1]),
         ),
       ),
+    commandAfter: (spec, prepare, handler) =>
+      mount(spec, async (call, town) => {
+        const checked = call as unknown as Parameters<typeof handler>[1];
+        const prepared = await prepare(checked);
+        return answerCommand(spec, call, needed(town), (open) => handler(open, checked, prepared));
+      }),
   };
 }
 

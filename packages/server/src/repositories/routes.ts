@@ -7,6 +7,7 @@ import {
   type RepoCheckAnswer,
 } from "@gastown/protocol";
 import { z } from "zod";
+import { cleanGitUrl } from "../credentials/git-url.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { ServerPorts } from "../ports.ts";
 import { createRunnerClient } from "../runner/client.ts";
@@ -35,6 +36,7 @@ export function repositoryRoutes(on: Endpoints, ports: ServerPorts): void {
       answer: checkAnswer,
     },
     async ({ body }) => {
+      const { gitUrl } = cleanGitUrl(body.gitUrl);
       const runner = await ports.runners.ensure(await townFor(ports, body.townId));
       const deadline = new AbortController();
       const cancel = ports.setTimer(CHECK_TIMEOUT_MS, () => deadline.abort());
@@ -43,7 +45,7 @@ export function repositoryRoutes(on: Endpoints, ports: ServerPorts): void {
           method: "POST",
           path: "/repos/check",
           body: {
-            git_url: body.gitUrl,
+            git_url: gitUrl,
             ...(body.defaultBranch === undefined ? {} : { branch: body.defaultBranch }),
           },
           signal: deadline.signal,
@@ -54,7 +56,7 @@ export function repositoryRoutes(on: Endpoints, ports: ServerPorts): void {
       if (call.type === "unknown") throw new RetryableError("timeout", call.message);
       const answer = repoCheckAnswer.safeParse(call.body);
       if (!answer.success) throw new GastownError("runner_error", "The runner's answer was not understood.");
-      return shown(body.gitUrl, answer.data);
+      return shown(gitUrl, answer.data);
     },
   );
 }

@@ -1,13 +1,15 @@
 /** Rigs: the repositories of a town (spec/api.md §3.4). */
 import { createRigBody, rigShape } from "@gastown/protocol";
 import { z } from "zod";
+import { sealUrl } from "../credentials/git-url.ts";
+import type { ServerPorts } from "../ports.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import { complete, flag, listOf, noBody } from "../http/query.ts";
 
 const rigs = "/api/towns/{townId}/rigs";
 const rig = `${rigs}/{rigId}` as const;
 
-export function rigRoutes(on: Endpoints): void {
+export function rigRoutes(on: Endpoints, ports: ServerPorts): void {
   on.read(
     {
       method: "get",
@@ -19,7 +21,7 @@ export function rigRoutes(on: Endpoints): void {
     },
     (town) => complete(town.rigs()),
   );
-  on.command(
+  on.commandAfter(
     {
       method: "post",
       path: rigs,
@@ -31,7 +33,8 @@ export function rigRoutes(on: Endpoints): void {
       answer: rigShape,
       location: ({ townId, id }) => `/api/towns/${townId}/rigs/${id}`,
     },
-    (town, { body, actor }) => town.addRig(body, actor),
+    ({ params, body }) => sealUrl(ports, params.townId, body.gitUrl),
+    (town, { body, actor }, { gitUrl, secrets }) => town.addRig({ ...body, gitUrl }, actor, secrets),
   );
   on.read(
     {

@@ -24,6 +24,8 @@ import { bearerOf } from "../auth/users.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { Principal } from "../http/env.ts";
 import type { ServerPorts } from "../ports.ts";
+import type { ForgeTokens } from "../credentials/tokens.ts";
+import { gitTokenRoute } from "./git-token.ts";
 import { heartbeatRoute } from "./heartbeat.ts";
 import { startRequestOf } from "./start-request.ts";
 
@@ -35,12 +37,13 @@ const acknowledged = z.object({ acknowledged: z.literal(true) });
 const RECORDED = { recorded: true };
 const ACKNOWLEDGED = { acknowledged: true as const };
 
-export function runnerRoutes(on: Endpoints, ports: ServerPorts): void {
+export function runnerRoutes(on: Endpoints, ports: ServerPorts, tokens: ForgeTokens): void {
   registerRoute(on, ports);
   heartbeatRoute(on, ports);
   eventsRoute(on);
   sessionRoutes(on);
   instanceRoutes(on, ports);
+  gitTokenRoute(on, tokens);
 }
 
 /** The instance that called; routes of `who: "runner"` have checked that it is the newest. */

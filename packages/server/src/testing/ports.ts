@@ -120,6 +120,7 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
       log: (level, message, fields) => void logged.push({ level, message, fields }),
     },
     keys: [{ kid: "k1", secret: new Uint8Array(32).fill(7) }],
+    sealingKeys: [{ kid: "s1", secret: new Uint8Array(32).fill(9) }],
     localTokenHash: () => tokenHash,
     serverId: "test",
     publicUrl: "http://127.0.0.1:4780",

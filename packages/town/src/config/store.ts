@@ -5,16 +5,16 @@ import {
   townConfig as townConfigSchema,
   type EffectiveConfig,
   type RigConfig,
+  type SecretChange,
   type TownConfig,
 } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
+import { namesOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Sql } from "../kernel/sql.ts";
-
-const TOWN_SCOPE = "town";
 
 function stored(ctx: Ctx, scope: string): { version: number; value: string | null } {
   return (
@@ -72,7 +72,13 @@ function wakeWaitingBeads(ctx: Ctx): void {
     schedule(ctx, "bead", id);
 }
 
-export function storeConfig(ctx: Ctx, rigId: string | null, config: TownConfig | RigConfig): void {
+/** Credentials are stored beside it, sealed, and raise the same version. */
+export function storeConfig(
+  ctx: Ctx,
+  rigId: string | null,
+  config: TownConfig | RigConfig,
+  secrets: readonly SecretChange[] = [],
+): void {
   const scope = rigId ?? TOWN_SCOPE;
   const version = stored(ctx, scope).version + 1;
   ctx.sql.run(
@@ -82,14 +88,22 @@ export function storeConfig(ctx: Ctx, rigId: string | null, config: TownConfig |
     version,
     toJson(config),
   );
+  storeSecrets(ctx, scope, secrets);
   audit(ctx, {
     kind: "config.updated",
     subject: rigId ? { type: "rig", id: rigId } : { type: "town", id: ctx.townId },
     rigId,
     text: `Settings changed (version ${version})`,
-    data: { keys: Object.keys(config), version },
+    data: { keys: [...Object.keys(config), ...namesOf(secrets)], version },
   });
+  if (secrets.length > 0) tryBrokenRigs(ctx);
   wakeDispatchers(ctx);
   wakeWaitingBeads(ctx);
   schedule(ctx, "mayor", "mayor");
+}
+
+/** A credential is what most broken repositories wait for (spec/town.md §5). */
+function tryBrokenRigs(ctx: Ctx): void {
+  const broken = ctx.sql.all<{ id: string }>("select id from rigs where state = 'broken'");
+  for (const { id } of broken) schedule(ctx, "rig", id);
 }

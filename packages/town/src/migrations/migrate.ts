@@ -7,8 +7,17 @@ import { pullRequests } from "./0003-pull-requests.ts";
 import { nudges } from "./0004-nudges.ts";
 import { budgets } from "./0005-budgets.ts";
 import { updateRounds } from "./0006-update-rounds.ts";
+import { secrets } from "./0007-secrets.ts";
 
-const MIGRATIONS: readonly string[] = [initial, breaker, pullRequests, nudges, budgets, updateRounds];
+const MIGRATIONS: readonly string[] = [
+  initial,
+  breaker,
+  pullRequests,
+  nudges,
+  budgets,
+  updateRounds,
+  secrets,
+];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**

@@ -2,6 +2,7 @@
 import { GastownError } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { closeIssue } from "../beads/commands.ts";
+import { forgetSecrets } from "../credentials/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { unschedule } from "../kernel/schedule.ts";
 import { cancelPending } from "../outbox/outbox.ts";
@@ -25,6 +26,7 @@ export function removeRig(ctx: Ctx, ref: string, force: boolean): void {
     closeIssue(ctx, bead.id, "cancelled", `its rig ${rig.name} was removed`);
   }
   ctx.sql.run("delete from config where scope = ?", rig.id);
+  forgetSecrets(ctx, rig.id);
   ctx.sql.run("delete from rigs where id = ?", rig.id);
   unschedule(ctx, "dispatch", rig.id);
   unschedule(ctx, "rig", rig.id);

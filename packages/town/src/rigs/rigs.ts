@@ -1,6 +1,7 @@
 /** Rigs: the town's repositories (spec/town.md §1, §5). */
-import { GastownError, type ForgeKind, type Rig } from "@gastown/protocol";
+import { GastownError, type ForgeKind, type Rig, type SecretChange } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
+import { storeSecrets } from "../credentials/store.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { schedule, unschedule } from "../kernel/schedule.ts";
@@ -32,6 +33,7 @@ export function addRig(
     defaultBranch?: string | undefined;
     forge?: ForgeKind | undefined;
   },
+  secrets: readonly SecretChange[] = [],
 ): Rig {
   const taken = ctx.sql.get<{ id: string }>("select id from rigs where name = ?", input.name);
   if (taken) {
@@ -60,6 +62,7 @@ export function addRig(
     text: `Rig ${input.name} added`,
   });
   ctx.sql.run("update rigs set version = ? where id = ?", seq, id);
+  storeSecrets(ctx, id, secrets);
   askForSetup(ctx, id);
   return toRig(ctx, rigRow(ctx, id));
 }

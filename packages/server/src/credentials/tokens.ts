@@ -1,0 +1,145 @@
+/**
+ * A forge's token for a rig of a town: resolved now, recorded, kept nowhere (spec/review.md §4.2,
+ * decision 7). What is stored is opened here for the length of one resolution.
+ */
+import {
+  createTokenResolver,
+  GITHUB,
+  hostOf,
+  repositoryPathOf,
+  type ForgeCredentials,
+  type ForgeTokenAnswer,
+} from "@gastown/forge";
+import {
+  GastownError,
+  rigCredentials,
+  townCredentials,
+  type ForgeKind,
+  type GitTokenPurpose,
+} from "@gastown/protocol";
+import type { StoredSecret, TokenClaim } from "@gastown/town";
+import type { TownActor } from "../towns/actor.ts";
+import type { ServerPorts } from "../ports.ts";
+import { unseal, type SealingKey } from "./seal.ts";
+import { maskedCredentials } from "./shown.ts";
+
+export interface IssuedToken {
+  /** Empty: whatever the host's git says. */
+  username: string;
+  /** Null: nothing is stored for this forge, so what the host is configured with counts. */
+  token: string | null;
+  source: string;
+  forge: ForgeKind;
+  /** Epoch milliseconds; null: not known. */
+  expiresAt: number | null;
+}
+
+export interface ForgeTokens {
+  /**
+   * Throws `session_fenced`, `scope_mismatch`, `host_mismatch`, and `no_token` with what was tried.
+   * `host`: whom it is for; left out: the rig's own.
+   */
+  issue(
+    town: TownActor,
+    claim: TokenClaim,
+    wanted: { host?: string; purpose: GitTokenPurpose },
+  ): Promise<IssuedToken>;
+}
+
+/** Source of a credential that the town does not have and the host's git may. */
+export const HOST_SOURCE = "host";
+
+type Ports = Pick<ServerPorts, "now" | "sink" | "sealingKeys" | "forges">;
+
+export function createForgeTokens(ports: Ports): ForgeTokens {
+  const resolve = createTokenResolver({
+    fetch: ports.forges?.fetch ?? ((input, init) => fetch(input, init)),
+    now: ports.now,
+    warn: (source, reason) =>
+      ports.sink.log("warn", `The ${source} gave no token: ${reason}. The next source is tried.`),
+    github: ports.forges?.github ?? GITHUB,
+  });
+  return {
+    async issue(town, claim, { host, purpose }) {
+      const grounds = town.read((open) => open.tokenGrounds(claim));
+      const own = grounds.gitUrl === null ? null : hostOf(grounds.gitUrl);
+      const asked = host ?? own;
+      if (asked === null) throw new GastownError("no_token", NO_HOST, { tried: [] });
+      if (grounds.gitUrl !== null && own !== asked) throw mismatch(own ?? "none", asked);
+      const { credentials, unreadable } = await opened(ports.sealingKeys, town.id, grounds);
+      const repository = grounds.gitUrl === null ? null : repositoryPathOf(grounds.gitUrl);
+      const answer = withUnreadable(await resolve({ host: asked, repository, credentials }), unreadable);
+      return settle(town, claim, { host: asked, purpose }, answer);
+    },
+  };
+}
+
+const NO_HOST = "This repository is a path on the host: it has no forge, and needs no token.";
+
+/** Records what became of it; a session that ended meanwhile gets nothing after all. */
+function settle(
+  town: TownActor,
+  claim: TokenClaim,
+  wanted: { host: string; purpose: GitTokenPurpose },
+  answer: ForgeTokenAnswer,
+): IssuedToken {
+  const record = (source: string | null): void =>
+    town.run((open) => open.tokenIssued({ ...claim, ...wanted, source, tried: answer.tried }));
+  if (answer.ok) {
+    record(answer.source);
+    const { username, token, source, expiresAt, provider: forge } = answer;
+    return { username, token, source, expiresAt, forge };
+  }
+  if (answer.reason === "host_mismatch") throw mismatch(answer.expected, answer.got);
+  if (answer.reason === "nothing_stored") {
+    const { username = "", provider: forge } = answer;
+    return { username, token: null, source: HOST_SOURCE, expiresAt: null, forge };
+  }
+  record(null);
+  throw new GastownError(
+    "no_token",
+    `No credential for ${wanted.host}. Tried in this order: ${answer.tried.join(", ")}. Set one with \`gastown config set credentials.…=-\`; the logins of agents do not help the town.`,
+    { tried: answer.tried },
+  );
+}
+
+function mismatch(expected: string, got: string): GastownError {
+  return new GastownError(
+    "host_mismatch",
+    `A credential for ${expected} was asked for ${got}. It never leaves for another host.`,
+    { expected, got },
+  );
+}
+
+function withUnreadable(answer: ForgeTokenAnswer, unreadable: readonly string[]): ForgeTokenAnswer {
+  if (unreadable.length === 0 || answer.ok || answer.reason === "host_mismatch") return answer;
+  const tried = unreadable.map(
+    (key) => `${key} (not available: sealed with a key that this host does not have; set it again)`,
+  );
+  return { ...answer, reason: "no_token", tried: [...answer.tried, ...tried] };
+}
+
+async function opened(
+  keys: readonly SealingKey[],
+  townId: string,
+  { town, rig }: { town: readonly StoredSecret[]; rig: readonly StoredSecret[] },
+): Promise<{ credentials: ForgeCredentials; unreadable: string[] }> {
+  const unreadable: string[] = [];
+  const clear = async (stored: readonly StoredSecret[]): Promise<unknown> => {
+    const found = await Promise.all(
+      stored.map(async (one) => {
+        const text = await unseal(keys, { townId, key: one.key }, one.sealed);
+        if (text === undefined) unreadable.push(one.key);
+        return text === undefined ? [] : [{ ...one, masked: text }];
+      }),
+    );
+    return maskedCredentials(found.flat()).credentials ?? {};
+  };
+  return {
+    credentials: {
+      town: townCredentials.parse(await clear(town)),
+      rig: rigCredentials.parse(await clear(rig)),
+    },
+    unreadable,
+  };
+}
