@@ -274,6 +274,36 @@ describe("settings", () => {
   });
 });
 
+describe("credentials", () => {
+  it("come from standard input, and are shown to nobody", async () => {
+    await world.must(["config", "set", "credentials.github_token"], { input: "planted-secret-1234\n" });
+    await world.must(["config", "set", "credentials.gitlab_url=https://code.example.org"]);
+    const shown = await world.must(["config", "get"]);
+    expect(shown.stdout).not.toContain("planted-secret");
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      credentials: { github_token: "****1234", gitlab_url: "https://code.example.org" },
+    });
+    await world.must(["config", "unset", "credentials"]);
+    expect(await done(z.unknown(), "config", "get", "credentials.github_token")).toBe(null);
+  });
+
+  it("are refused as an argument, empty, and two from one standard input", async () => {
+    const refused = await world.run(["config", "set", "credentials.github_token=planted-secret"]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/history/)]);
+    expect(refused.stderr).not.toContain("planted-secret");
+    expect((await world.run(["config", "set", "credentials.github_token"], { input: "\n" })).code).toBe(2);
+    const both = ["config", "set", "credentials.github_token", "credentials.gitlab_token=-"];
+    expect((await world.run(both, { input: "one" })).code).toBe(2);
+  });
+
+  it("in a rig's url are refused without being repeated", async () => {
+    const refused = await world.run(["rig", "add", "https://ann:planted-secret@git.example.org/a.git"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/contains a password/);
+    expect(refused.stdout + refused.stderr).not.toContain("planted-secret");
+  });
+});
+
 describe("doctor", () => {
   it("finds what is wrong and says what to do", async () => {
     const report = z.object({

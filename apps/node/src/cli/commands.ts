@@ -326,7 +326,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "config set <key=value...>",
-    summary: "Change settings; values are JSON, else text",
+    summary: "Change settings; values are JSON, else text; a credential's key alone asks for it",
     operations: ["config.update", "rigConfig.update"],
     load: async () => (await import("../commands/config.ts")).configSet,
   },

@@ -1,10 +1,11 @@
-import { text as readAll } from "node:stream/consumers";
+import { isatty } from "node:tty";
 import { GastownError } from "@gastown/protocol";
 import { z } from "zod";
 import type { Run } from "../cli/commands.ts";
 import type { ApiClient } from "../cli/client.ts";
 import type { Context } from "../cli/context.ts";
 import { EXIT, usageError } from "../cli/failure.ts";
+import { readSecret } from "../cli/read-secret.ts";
 import { theRig, theTown } from "../cli/target.ts";
 
 const configAnswer = z.object({
@@ -68,22 +69,47 @@ function valueAt(config: Record<string, unknown>, key: string): unknown {
   return value;
 }
 
-/** `key=value …`; `key=-` reads the value from standard input, so that a secret is no argument. */
+/**
+ * `key=value …`. `key=-`, and a credential's key alone, take the value from where nobody sees it: a
+ * hidden prompt, or standard input (spec/api.md §7).
+ */
 export const configSet: Run = async (context, pairs) => {
+  const settings = pairs.map(parsePair);
+  const hidden = settings.filter(({ text }) => text === null);
+  if (hidden.length > 1 && !isatty(0))
+    throw usageError(
+      `Standard input holds one value, but ${hidden.map(({ key }) => key).join(", ")} want one.`,
+    );
   const { api, path } = await place(context);
   const version = (await api.get(configAnswer, path)).version;
   let patch: Record<string, unknown> = {};
-  for (const pair of pairs) {
-    const cut = pair.indexOf("=");
-    if (cut < 1) throw usageError(`"${pair}" is not key=value. For example: review.code_review=false.`);
-    const key = pair.slice(0, cut);
-    const text = pair.slice(cut + 1);
-    const value = text === "-" ? (await readAll(process.stdin)).trimEnd() : parseValue(key, text);
+  for (const { key, text } of settings) {
+    const value = text === null ? await readSecret(context, key) : parseValue(key, text);
     if (/^(role_)?runtimes?(\.|$)/.test(key)) await requireKnownRuntime(api, value);
     patch = mergeAt(patch, key.split("."), value);
   }
   return change(context, api, path, version, await withWholeEnv(api, path, patch));
 };
+
+/** `text` is null where the value is to be read from elsewhere. */
+function parsePair(pair: string): { key: string; text: string | null } {
+  const cut = pair.indexOf("=");
+  if (cut === -1 && pair.startsWith(CREDENTIALS)) return { key: pair, text: null };
+  if (cut < 1) throw usageError(`"${pair}" is not key=value. For example: review.code_review=false.`);
+  const key = pair.slice(0, cut);
+  const text = pair.slice(cut + 1);
+  if (text === "-") return { key, text: null };
+  if (isSecret(key))
+    throw usageError(
+      `A secret in the command line is seen by every program and stays in the shell's history. Say \`gastown config set ${key}\` and type it, or give it on standard input.`,
+    );
+  return { key, text };
+}
+
+const CREDENTIALS = "credentials.";
+const NO_SECRET = /^(github_app\.(id|installation)|gitlab_url|git_username)$/;
+const isSecret = (key: string): boolean =>
+  key.startsWith(CREDENTIALS) && !NO_SECRET.test(key.slice(CREDENTIALS.length));
 
 export const configUnset: Run = async (context, keys) => {
   const { api, path } = await place(context);
@@ -109,9 +135,9 @@ async function change(
   return EXIT.done;
 }
 
-/** JSON where it is JSON, else the text as it is; variables are always text. */
+/** JSON where it is JSON, else the text as it is; variables and credentials are always text. */
 function parseValue(key: string, text: string): unknown {
-  if (key.startsWith("env.")) return text;
+  if (key.startsWith("env.") || key.startsWith(CREDENTIALS)) return text;
   try {
     return JSON.parse(text);
   } catch {

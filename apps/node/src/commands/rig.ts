@@ -10,6 +10,7 @@ import { waitFor } from "../cli/live.ts";
 import { duration, table } from "../cli/output.ts";
 import { listRigs, theRig, theTown } from "../cli/target.ts";
 import { textOption, timeoutOption } from "../cli/values.ts";
+import { withoutSecrets } from "../host/sink.ts";
 
 const CLONE_SECONDS = 600;
 
@@ -53,7 +54,7 @@ export const rigAdd: Run = async (context, [place = ""], options) => {
 export async function addRig(context: Context, townId: string, wanted: NewRig): Promise<Rig> {
   const api = await context.api();
   const asked = wanted.branch === undefined ? {} : { defaultBranch: wanted.branch };
-  context.out.note(`Looking at ${wanted.gitUrl} …`);
+  context.out.note(withoutSecrets(`Looking at ${wanted.gitUrl} …`));
   const checked = await api.post(checkAnswer, "/api/repositories/check", {
     townId,
     gitUrl: wanted.gitUrl,

@@ -7,6 +7,9 @@ const LEVELS: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 
 const SECRETS =
   /\b(?:gt[lab]_[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})|([?&]ticket=)[\w-]+/g;
 
+/** User and password in a url. */
+const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)[^@/\s"]+@/gi;
+
 export interface SinkOptions {
   readonly level: LogLevel;
   readonly format: "json" | "pretty";
@@ -18,7 +21,8 @@ export interface SinkOptions {
 
 /** Hides what must never be in a log (spec/api.md §2.1). */
 export function withoutSecrets(text: string): string {
-  return text.replaceAll(SECRETS, (_, ticket: string | undefined) => `${ticket ?? ""}****`);
+  const named = text.replaceAll(SECRETS, (_, ticket: string | undefined) => `${ticket ?? ""}****`);
+  return named.replaceAll(USER_INFO, "$1");
 }
 
 /** A host's log: a line per event (at level `debug`) and per message, JSON or for people. */

@@ -26,7 +26,7 @@ export function cleanGitUrl(gitUrl: string): CleanUrl {
 function passwordInUrl(): GastownError {
   return new GastownError(
     "validation_failed",
-    "This url contains a password or token. Use it without: the rig's own are set with `gastown rig set <rig> credentials.git_username=… credentials.git_password=-`, GitHub's and GitLab's with `gastown config set credentials.github_token=-` or `credentials.gitlab_token=-`.",
+    "This url contains a password or token. Use it without: the rig's own are set with `gastown config set --rig <rig> credentials.git_username=… credentials.git_password`, GitHub's and GitLab's with `gastown config set credentials.github_token` or `credentials.gitlab_token`.",
     { issues: [{ path: ["gitUrl"], code: "custom", message: "contains a password" }] },
   );
 }

@@ -98,7 +98,7 @@ function settle(
   record(null);
   throw new GastownError(
     "no_token",
-    `No credential for ${wanted.host}. Tried in this order: ${answer.tried.join(", ")}. Set one with \`gastown config set credentials.…=-\`; the logins of agents do not help the town.`,
+    `No credential for ${wanted.host}. Tried in this order: ${answer.tried.join(", ")}. Set one with \`gastown config set credentials.<name>\`; the logins of agents do not help the town.`,
     { tried: answer.tried },
   );
 }
