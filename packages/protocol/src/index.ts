@@ -5,6 +5,7 @@ export * from "./forge.ts";
 export * from "./ids.ts";
 export * as limits from "./text.ts";
 export * from "./live.ts";
+export * from "./mail.ts";
 export * from "./nudges.ts";
 export * from "./prime.ts";
 export * from "./requests.ts";

@@ -44,6 +44,8 @@ export const primeContext = z.object({
     }),
   ),
   gates: z.array(z.object({ name: z.string(), command: z.string() })),
+  /** What others wrote and this agent has not read for certain. */
+  mail: z.array(z.object({ id: z.string(), from: z.string(), subject: z.string(), body: z.string() })),
   instructions: z.string(),
 });
 export type PrimeContext = z.infer<typeof primeContext>;

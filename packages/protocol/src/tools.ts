@@ -63,6 +63,20 @@ export const TOOLS = {
     input: z.strictObject({ bead_id: ref.optional() }),
     makesSomething: false,
   },
+  gt_mail_check: {
+    roles: everyone,
+    description:
+      "Mail for you from people and other agents. What was shown counts as read with your next call.",
+    input: z.strictObject({}),
+    makesSomething: false,
+  },
+  gt_mail_send: {
+    roles: everyone,
+    description:
+      "Write to another agent (id or name) or to the mayor; an idle agent reads it when it starts.",
+    input: z.strictObject({ to: text(1, 120), subject: text(1, 200), body: longText }),
+    makesSomething: true,
+  },
   gt_escalate: {
     roles: everyone,
     description: "Ask a person, when you cannot go on by yourself. Say what you need and why.",
@@ -197,6 +211,23 @@ export const TOOLS = {
     roles: ["mayor"],
     description: "Why a bead is not running: what it waits for, what decides, and what a person can do.",
     input: z.strictObject({ bead_id: ref }),
+    makesSomething: false,
+  },
+  gt_escalation_acknowledge: {
+    roles: ["mayor"],
+    description: "Say that a question is being looked at, so that it is not raised again.",
+    input: z.strictObject({ escalation_id: ref }),
+    makesSomething: false,
+  },
+  gt_escalation_resolve: {
+    roles: ["mayor"],
+    description:
+      "Answer a question by one of its choices or by a text that its asker is told. What approves or allows something is a person's.",
+    input: z.strictObject({
+      escalation_id: ref,
+      choice: text(1, 40).optional(),
+      note: text(1, 20_000).optional(),
+    }),
     makesSomething: false,
   },
   gt_nudge: {

@@ -13,6 +13,7 @@ import { createEndpoints } from "./http/endpoint.ts";
 import type { App, AppEnv } from "./http/env.ts";
 import { createRegistry, type RegisteredRoute } from "./http/registry.ts";
 import { consumeTicket, liveRoute } from "./live/routes.ts";
+import { mailRoutes } from "./mail/routes.ts";
 import { mayorRoutes } from "./mayor/routes.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { mergeRoutes } from "./merges/routes.ts";
@@ -61,6 +62,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   agentRoutes(on);
   sessionRoutes(on);
   nudgeRoutes(on);
+  mailRoutes(on);
   mayorRoutes(on);
   escalationRoutes(on);
   eventRoutes(on);

@@ -3,6 +3,7 @@ import { GastownError } from "@gastown/protocol";
 import { audit } from "./audit/audit.ts";
 import { escalate, findEscalation, toEscalation } from "./escalations/escalations.ts";
 import type { Access, Ctx } from "./kernel/context.ts";
+import { acknowledgeMail, claimMail, sendMail } from "./mail/mail.ts";
 import { toJson } from "./kernel/json.ts";
 import { giveVerdict } from "./reviews/verdict.ts";
 import { renewLease, touch } from "./sessions/lease.ts";
@@ -18,6 +19,8 @@ type AgentTools = Pick<
   | "toolsListed"
   | "hasListedTools"
   | "toolCalled"
+  | "checkMail"
+  | "sendMailAs"
   | "setStatusText"
   | "checkpoint"
   | "escalate"
@@ -25,6 +28,9 @@ type AgentTools = Pick<
   | "settleState"
   | "giveVerdict"
 >;
+
+/** Asking once more may mean that the answer was lost: what they showed is shown again. */
+const SHOWS_MAIL: readonly string[] = ["gt_prime", "gt_mail_check"];
 
 const FENCED = "This session is over and its work is saved. Stop now; nothing you do is kept.";
 
@@ -52,18 +58,34 @@ export function agentTools({ read, write }: Access): AgentTools {
   return {
     authorizeSession: (claims, options) =>
       read((ctx) => authorize(ctx, claims, options?.allowEnded === true)),
-    prime: (id) => read((ctx) => prime(ctx, any(id))),
+    prime: (id) => {
+      const session = any(id);
+      if (session.state === "ended") return read((ctx) => prime(ctx, session));
+      return as(session, (ctx) => {
+        claimMail(ctx, session);
+        return prime(ctx, session);
+      });
+    },
+    checkMail: (id) => {
+      const session = live(id);
+      return as(session, (ctx) => claimMail(ctx, session));
+    },
+    sendMailAs: (id, mail) => {
+      const session = live(id);
+      return as(session, (ctx) => sendMail(ctx, mail));
+    },
     toolsListed: (id) => {
       const session = live(id);
       as(session, (ctx) => toolsListed(ctx, session));
     },
     hasListedTools: (id) => read((ctx) => sessionRow(ctx, id)?.tools_listed === 1),
-    toolCalled: (id) => {
+    toolCalled: (id, tool) => {
       const session = any(id);
       if (session.state === "ended") return;
       as(session, (ctx) => {
         touch(ctx, id);
         renewLease(ctx, session);
+        if (!SHOWS_MAIL.includes(tool)) acknowledgeMail(ctx, session);
       });
     },
     setStatusText: (id, text) => {
@@ -79,10 +101,12 @@ export function agentTools({ read, write }: Access): AgentTools {
     escalate: (id, input) => {
       const session = live(id);
       return as(session, (ctx) => {
+        const same = openQuestion(ctx, session, input.title);
+        if (same !== null) return toEscalation(ctx, findEscalation(ctx, same));
         const escalation = escalate(ctx, {
           severity: input.severity ?? "medium",
           category: input.category ?? "question",
-          subject: `session:${session.id}`,
+          subject: questionSubject(ctx, session),
           title: input.title,
           body: input.body ?? "",
           source: {
@@ -108,6 +132,27 @@ export function agentTools({ read, write }: Access): AgentTools {
       return as(session, (ctx) => giveVerdict(ctx, session, verdict));
     },
   };
+}
+
+/** An open one with the same title from the same bead is not doubled (spec/api.md §4.2). */
+function openQuestion(ctx: Ctx, session: SessionRow, title: string): string | null {
+  const row = ctx.sql.get<{ id: string }>(
+    `select id from beads where type = 'escalation' and status = 'open' and title = ?1
+       and (parent_id = ?2 or (?2 is null and id in (select bead_id from escalations where subject like ?3)))`,
+    title.slice(0, 300),
+    session.bead_id,
+    `session:${session.id}%`,
+  );
+  return row?.id ?? null;
+}
+
+/** One session may have more than one question: each is a subject of its own. */
+function questionSubject(ctx: Ctx, session: SessionRow): string {
+  const subject = `session:${session.id}`;
+  const asked =
+    ctx.sql.get<{ n: number }>("select count(*) as n from escalations where subject like ?", `${subject}%`)
+      ?.n ?? 0;
+  return asked === 0 ? subject : `${subject}#${asked + 1}`;
 }
 
 /** Live, same epoch, same agent: else `session_fenced` and nothing changes (spec/api.md §2.5). */

@@ -169,6 +169,17 @@ const FAULTS: Fault[] = [
     },
     inject: (sql) => sql.run("update sessions set state = 'ended'"),
   },
+  {
+    id: 15,
+    what: "mail that an ended session keeps for itself",
+    prepare: (h) => {
+      working(h);
+      const [session] = h.town.sessions({ live: true });
+      h.town.sendMail({ to: session?.agentName ?? "", subject: "s", body: "b" }, PERSON);
+      h.town.checkMail(session?.id ?? "");
+    },
+    inject: (sql) => sql.run("update sessions set state = 'ended'"),
+  },
 ];
 
 describe("invariants", () => {

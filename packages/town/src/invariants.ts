@@ -87,10 +87,13 @@ const CHECKS: readonly Check[] = [
   },
   {
     id: 15,
-    title: "Every nudge is shown by one live session, waits for one, or is reported as not delivered",
+    title:
+      "Every message and nudge is shown by one live session, waits for one, or is reported as not delivered",
     sql: `select n.id from nudges n where n.state in ('pending', 'claimed') and exists (
             select 1 from sessions x where x.id = coalesce(n.claimed_by, n.session_id) and x.state = 'ended')
-          union select n.id from nudges n where n.state = 'delivered' and n.claimed_by is null`,
+          union select n.id from nudges n where n.state = 'delivered' and n.claimed_by is null
+          union select m.id from messages m where m.delivered_at is null and exists (
+            select 1 from sessions x where x.id = m.claimed_by and x.state = 'ended')`,
   },
 ];
 

@@ -31,6 +31,7 @@ import { TOWN_ACTOR, type Ctx } from "./kernel/context.ts";
 import { idMaker } from "./kernel/ids.ts";
 import { schedule } from "./kernel/schedule.ts";
 import { conversation, mayorStatus, queueMessage } from "./mayor/messages.ts";
+import { townMail } from "./mail/town-mail.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
@@ -92,6 +93,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     id: row.town_id,
     ...agentTools({ read, write }),
     ...townNudges({ read, write }),
+    ...townMail({ read, write }),
     ...townUsage({ read, write }),
 
     tick: () => {

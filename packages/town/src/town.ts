@@ -23,6 +23,8 @@ import type {
   GatesRequest,
   HeartbeatAnswer,
   HeartbeatRequest,
+  Mail,
+  MailBody,
   MayorStatus,
   MergeRequest,
   MergeRequestBody,
@@ -54,6 +56,7 @@ import type { StoredSecret } from "./credentials/store.ts";
 import type { Sql } from "./kernel/sql.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
+import type { TownMail } from "./mail/town-mail.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
 
 export interface TownPorts {
@@ -216,7 +219,7 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town extends TownNudges, TownUsage, TownMerges {
+export interface Town extends TownNudges, TownUsage, TownMail, TownMerges {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------
@@ -311,7 +314,10 @@ export interface Town extends TownNudges, TownUsage, TownMerges {
   // --- what agents do by their tools (spec/api.md §4) ---------------------------------------------
   /** Throws `session_fenced` unless live; with `allowEnded` an ended one is returned as not live. */
   authorizeSession(claims: SessionClaims, options?: { allowEnded?: boolean }): SessionContext;
+  /** Mail that it shows is claimed for the session. */
   prime(sessionId: string): PrimeContext;
+  checkMail(sessionId: string): Mail[];
+  sendMailAs(sessionId: string, mail: MailBody): Mail[];
   toolsListed(sessionId: string): void;
   hasListedTools(sessionId: string): boolean;
   /** Every tool call: renews the session's activity. */

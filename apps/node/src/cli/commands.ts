@@ -270,6 +270,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/agent.ts")).nudge,
   },
   {
+    usage: "mail",
+    summary: "Mail between people and agents",
+    options: [
+      ["--to <agent>", "only to this agent, or to mayor"],
+      ["--waiting", "only what nobody has read yet"],
+    ],
+    operations: ["mail.list"],
+    load: async () => (await import("../commands/mail.ts")).mail,
+  },
+  {
+    usage: "mail send <to> <subject> [body]",
+    summary: "Write to an agent, to mayor, or to rig:<rig>; body: text, @file or - for standard input",
+    operations: ["mail.send"],
+    load: async () => (await import("../commands/mail.ts")).mailSend,
+  },
+  {
     usage: "usage",
     summary: "Tokens and money, and how the budgets stand",
     options: [
@@ -309,6 +325,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [["--all", "resolved ones too"]],
     operations: ["escalations.list"],
     load: async () => (await import("../commands/escalation.ts")).escalations,
+  },
+  {
+    usage: "escalation ack <escalation>",
+    summary: "Say that a question is being looked at: it is not raised again",
+    operations: ["escalations.list", "escalations.acknowledge"],
+    load: async () => (await import("../commands/escalation.ts")).escalationAck,
   },
   {
     usage: "escalation resolve <escalation> [choice]",

@@ -47,3 +47,12 @@ export const escalationResolve: Run = async (context, [ref = "", choice], option
   context.out.result(resolved, `Resolved: ${resolved.title}`);
   return EXIT.done;
 };
+
+export const escalationAck: Run = async (context, [ref = ""]) => {
+  const api = await context.api();
+  const town = await theTown(context);
+  const { id } = await findEscalation(context, town.id, ref);
+  const seen = await api.post(escalationShape, `/api/towns/${town.id}/escalations/${id}/acknowledge`);
+  context.out.result(seen, `Acknowledged: ${seen.title}`);
+  return EXIT.done;
+};

@@ -3,7 +3,7 @@ import { TOOLS, type ToolInput, type ToolName } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
 import type { TownActor } from "../towns/actor.ts";
 import { beadRetry, beadStatus, checkpoint, escalate, prime, status, why } from "./tools-common.ts";
-import { nudge } from "./tools-agents.ts";
+import { escalationAcknowledge, escalationResolve, mailCheck, mailSend, nudge } from "./tools-agents.ts";
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
 import { approve, done, requestChanges } from "./tools-outcome.ts";
@@ -59,6 +59,10 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_list_merges: turn("gt_list_merges", listMerges),
   gt_list_escalations: turn("gt_list_escalations", listEscalations),
   gt_why: turn("gt_why", why),
+  gt_mail_check: turn("gt_mail_check", mailCheck),
+  gt_mail_send: turn("gt_mail_send", mailSend),
+  gt_escalation_acknowledge: turn("gt_escalation_acknowledge", escalationAcknowledge),
+  gt_escalation_resolve: turn("gt_escalation_resolve", escalationResolve),
   gt_nudge: turn("gt_nudge", nudge),
   gt_bead_retry: turn("gt_bead_retry", beadRetry),
 };

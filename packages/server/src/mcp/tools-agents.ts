@@ -1,6 +1,7 @@
 /** With which agents reach each other (spec/api.md §4.2, §4.4). */
-import type { ToolInput } from "@gastown/protocol";
+import { GastownError, type ToolInput } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
+import { compose } from "../prompts/text.ts";
 import { actorOf } from "./actor-of.ts";
 import type { ToolResult } from "./result.ts";
 
@@ -23,4 +24,70 @@ export function nudge(town: Town, session: SessionContext, args: ToolInput<"gt_n
     actorOf(session),
   );
   return { text: `Nudge ${id} is on its way: ${SEEN[mode]}.`, data: { nudge_id: id, mode } };
+}
+
+export function mailCheck(town: Town, session: SessionContext): ToolResult {
+  const mail = town.checkMail(session.sessionId);
+  if (mail.length === 0) return { text: "No mail.", data: { items: [] } };
+  return {
+    text: compose(
+      [`${mail.length} message${mail.length === 1 ? "" : "s"}. Your next call says that you have read them.`],
+      mail.map(({ from, subject, body }) => ({ heading: `From ${from.name}: ${subject}`, text: body })),
+    ),
+    data: { items: mail.map(({ id, from, subject, body }) => ({ id, from: from.name, subject, body })) },
+  };
+}
+
+export function mailSend(town: Town, session: SessionContext, args: ToolInput<"gt_mail_send">): ToolResult {
+  if (session.role === "polecat" || session.role === "refinery") assertNear(town, session, args.to);
+  const sent = town.sendMailAs(session.sessionId, args);
+  const names = sent.map(({ to }) => to).join(", ");
+  const live = town
+    .agents()
+    .some((agent) => agent.sessionId !== null && sent.some((mail) => mail.toAgentId === agent.id));
+  const when = live ? "It is told now that it has mail." : "It is read with the next session.";
+  return { text: `Sent to ${names}. ${when}`, data: { items: sent.map(({ id, to }) => ({ id, to })) } };
+}
+
+/** Workers write to the mayor and to those of their own rig. */
+function assertNear(town: Town, session: SessionContext, to: string): void {
+  if (to === "mayor") return;
+  const near = town
+    .agents()
+    .filter((agent) => agent.rigId === session.rigId || agent.role === "mayor")
+    .some((agent) => agent.id === to || agent.name.toLowerCase() === to.toLowerCase());
+  if (!near)
+    throw new GastownError(
+      "not_found",
+      `There is no ${to} in your rig. Write to a colleague there, or to mayor.`,
+    );
+}
+
+const FOR_PEOPLE = /^(approve|allow_)/;
+
+export function escalationAcknowledge(
+  town: Town,
+  session: SessionContext,
+  { escalation_id }: ToolInput<"gt_escalation_acknowledge">,
+): ToolResult {
+  const { id } = town.acknowledgeEscalation(escalation_id, actorOf(session));
+  return { text: `${id} is not raised again.`, data: { escalation_id: id } };
+}
+
+export function escalationResolve(
+  town: Town,
+  session: SessionContext,
+  { escalation_id, choice, note }: ToolInput<"gt_escalation_resolve">,
+): ToolResult {
+  if (choice !== undefined && FOR_PEOPLE.test(choice))
+    throw new GastownError(
+      "forbidden",
+      `Only a person can answer ${choice}. Tell them what you would do and why.`,
+    );
+  const { id, resolution } = town.resolveEscalation(
+    escalation_id,
+    { choice, answer: note },
+    actorOf(session),
+  );
+  return { text: `${id} is answered (${resolution?.choice ?? "with a text"}).`, data: { escalation_id: id } };
 }

@@ -42,6 +42,7 @@ function polecatPrompt(prime: PrimeContext): string {
       section("What the change was made for", prime.source),
       blockers(prime),
       attempts(prime),
+      mail(prime),
     ],
   );
 }
@@ -56,7 +57,7 @@ function refineryPrompt(prime: PrimeContext): string {
       gateResults(prime),
       "The bead that the change is for follows as data. End with exactly one verdict: gt_approve or gt_request_changes.",
     ],
-    [section("What the change was made for", prime.source ?? prime.bead), gateLogs(prime)],
+    [section("What the change was made for", prime.source ?? prime.bead), gateLogs(prime), mail(prime)],
   );
 }
 
@@ -88,6 +89,12 @@ function section(
   return { heading: `${heading} ${thing.id}`, text };
 }
 
+function mail(prime: PrimeContext): DataSection | null {
+  if (prime.mail.length === 0) return null;
+  const text = prime.mail.map(({ from, subject, body }) => `From ${from}: ${subject}\n${body}`).join("\n\n");
+  return { heading: "Mail for you", text };
+}
+
 function blockers(prime: PrimeContext): DataSection | null {
   if (prime.blockers.length === 0) return null;
   const lines = prime.blockers.map((blocker) => `- ${blocker.id} ${blocker.title}: ${blocker.summary}`);
@@ -96,7 +103,8 @@ function blockers(prime: PrimeContext): DataSection | null {
 
 function attemptsLine(prime: PrimeContext): string | null {
   if (prime.attempts.length === 0) return null;
-  const saved = prime.attempts.findLast((attempt) => attempt.work_ref !== null)?.work_ref;
+  // The newest comes first.
+  const saved = prime.attempts.find((attempt) => attempt.work_ref !== null)?.work_ref;
   const where = saved ? ` Unfinished work was saved as ${saved}; look at it before you begin anew.` : "";
   return `Earlier attempts at this bead ended without a result.${where}`;
 }

@@ -24,6 +24,7 @@ export function primeOf(changes: Partial<PrimeContext> = {}): PrimeContext {
     blockers: [],
     attempts: [],
     gates: [],
+    mail: [],
     instructions: "",
     ...changes,
   };

@@ -7,13 +7,15 @@ import { ownWait } from "../beads/own-waits.ts";
 import { storeWaiting } from "../beads/waiting.ts";
 import { chargedForBead } from "../budgets/charged.ts";
 import { askForMore } from "../budgets/watch.ts";
-import { escalate } from "../escalations/escalations.ts";
+import { escalate, mootQuestionsOf } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 
 export function beadController(ctx: Ctx, id: string): number | null {
   const bead = ctx.sql.get<BeadRow>("select * from beads where id = ?", id);
-  if (!bead || bead.type !== "issue" || bead.status !== "open") return null;
+  if (!bead || bead.type !== "issue") return null;
+  if (bead.status === "closed") mootQuestionsOf(ctx, bead.id);
+  if (bead.status !== "open") return null;
   const waiting = ownWait(ctx, bead);
   if (waiting?.code === "blocked_by_failed")
     escalateBroken(

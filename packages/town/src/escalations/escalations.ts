@@ -2,10 +2,10 @@
 import { GastownError, idEnding, type Escalation, type Severity } from "@gastown/protocol";
 import { z } from "zod";
 import { audit } from "../audit/audit.ts";
-import { HOUR, type Ctx } from "../kernel/context.ts";
+import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
-import { reschedule, unschedule } from "../kernel/schedule.ts";
+import { schedule, unschedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
 import { move } from "../status.ts";
 
@@ -22,6 +22,8 @@ export type EscalationRow = Row & {
   choices: string;
   resolution: string | null;
   source: string;
+  /** 1 once the mayor was told, or nobody was to be told. */
+  told: number;
   created_at: number;
 };
 
@@ -46,9 +48,7 @@ export interface NewEscalation {
   };
 }
 
-const MAX_BUMPS = 3;
-const BUMP_EVERY = 4 * HOUR;
-const SEVERITIES: readonly Severity[] = ["low", "medium", "high", "critical"];
+export const SEVERITIES: readonly Severity[] = ["low", "medium", "high", "critical"];
 
 /** Opens one, or returns the id of the open one of the same subject and category. */
 export function escalate(ctx: Ctx, input: NewEscalation): string {
@@ -100,27 +100,11 @@ export function escalate(ctx: Ctx, input: NewEscalation): string {
     data: { severity: input.severity, category: input.category },
   });
   ctx.sql.run("update beads set version = ? where id = ?", seq, id);
-  reschedule(ctx, "escalation", id, ctx.now + BUMP_EVERY);
+  schedule(ctx, "escalation", id);
   return id;
 }
 
-/** Raises what nobody has looked at by one step: after 4 h × (bumps + 1), at most three times. */
-export function escalationController(ctx: Ctx, id: string): number | null {
-  const row = escalationRow(ctx, id);
-  if (!row || row.open === 0 || row.acknowledged_at !== null || row.bumps >= MAX_BUMPS) return null;
-  const raised =
-    SEVERITIES[Math.min(SEVERITIES.indexOf(row.severity) + 1, SEVERITIES.length - 1)] ?? "critical";
-  ctx.sql.run("update escalations set bumps = bumps + 1, severity = ? where bead_id = ?", raised, id);
-  audit(ctx, {
-    kind: "escalation.bumped",
-    subject: { type: "bead", id },
-    text: `Still needs a person (now ${raised}): ${row.title}`,
-    data: { severity: raised, bumps: row.bumps + 1 },
-  });
-  return row.bumps + 1 >= MAX_BUMPS ? null : ctx.now + BUMP_EVERY * (row.bumps + 2);
-}
-
-function escalationRow(ctx: Ctx, id: string): EscalationRow | undefined {
+export function escalationRow(ctx: Ctx, id: string): EscalationRow | undefined {
   return ctx.sql.get<EscalationRow>("select * from escalations where bead_id = ?", id);
 }
 
@@ -174,6 +158,16 @@ export function closeEscalation(
       data: { choice: resolution.choice },
     },
   });
+}
+
+/** What a bead's sessions asked is moot when the bead is over. */
+export function mootQuestionsOf(ctx: Ctx, beadId: string): void {
+  const rows = ctx.sql.all<EscalationRow>(
+    `select e.* from beads b join escalations e on e.bead_id = b.id
+     where b.parent_id = ? and b.type = 'escalation' and b.status = 'open' and e.subject like 'session:%'`,
+    beadId,
+  );
+  for (const row of rows) closeEscalation(ctx, row, { choice: "moot", answer: null });
 }
 
 /** Its cause is gone. */

@@ -8,6 +8,7 @@ import { nudges } from "./0004-nudges.ts";
 import { budgets } from "./0005-budgets.ts";
 import { updateRounds } from "./0006-update-rounds.ts";
 import { secrets } from "./0007-secrets.ts";
+import { mail } from "./0008-mail.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly string[] = [
   budgets,
   updateRounds,
   secrets,
+  mail,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

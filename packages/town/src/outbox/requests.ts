@@ -7,6 +7,7 @@ import { fromJson } from "../kernel/json.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
 import { forgeRequest } from "../reviews/forge-request.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
+import { claimMail } from "../mail/mail.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import { author, launchPlan, toRigRef } from "../sessions/launch.ts";
 import { sessionRow } from "../sessions/session-row.ts";
@@ -114,6 +115,8 @@ function startSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
   const session = sessionRow(ctx, row.subject);
   if (!session || session.state !== "starting" || session.stop_requested !== null) return null;
   const plan = launchPlan(ctx, session);
+  // Its first prompt shows what waits for it.
+  if (plan) claimMail(ctx, session);
   return plan && { kind: "start_session", plan };
 }
 

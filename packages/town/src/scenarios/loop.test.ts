@@ -192,26 +192,6 @@ describe("the mayor", () => {
     }));
 });
 
-describe("escalations", () => {
-  it("are raised after 4, 8 and 12 hours unless somebody has seen them", () =>
-    withSql((sql) => {
-      const h = harness(sql);
-      h.auto.done = false;
-      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
-      h.settle();
-      h.town.escalate(h.session(bead.id), { title: "help", severity: "low" });
-      h.town.closeBead(bead.id, "cancelled", "", PERSON);
-      h.settle();
-      h.advance(4 * 3_600_000 - 1);
-      expect(h.town.escalations({})[0]?.bumps).toBe(0);
-      h.advance(1);
-      expect(h.town.escalations({})[0]).toMatchObject({ bumps: 1, severity: "medium" });
-      h.town.acknowledgeEscalation(h.town.escalations({})[0]?.id ?? "", PERSON);
-      h.advance(48 * 3_600_000);
-      expect(h.town.escalations({})[0]?.bumps).toBe(1);
-    }));
-});
-
 describe("storage", () => {
   it("refuses a database of a newer version and does not touch it", () =>
     withSql((sql) => {

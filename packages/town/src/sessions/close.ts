@@ -9,6 +9,7 @@ import { chargeEnded } from "../budgets/watch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { unschedule } from "../kernel/schedule.ts";
+import { sessionEndedWithMail } from "../mail/mail.ts";
 import { sessionEndedWithNudges } from "../nudges/nudges.ts";
 import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
@@ -65,6 +66,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   if (end.outcome === "refused") recordRefusal(ctx, session, end.reason);
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);
   sessionEndedWithNudges(ctx, session);
+  sessionEndedWithMail(ctx, session.id);
   chargeEnded(ctx, session.id);
   breakerSawEnd(ctx, session, end);
 }

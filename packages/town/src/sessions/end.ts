@@ -59,8 +59,8 @@ function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: Fa
 
 function releaseFailed(ctx: Ctx, session: SessionRow, bead: BeadRow, end: SessionEnd): void {
   const asked = ctx.sql.get<{ id: string }>(
-    "select bead_id as id from escalations where open = 1 and subject = ? limit 1",
-    `session:${session.id}`,
+    "select bead_id as id from escalations where open = 1 and subject like ? limit 1",
+    `session:${session.id}%`,
   );
   if (asked && end.outcome === "completed") {
     ctx.sql.run("update beads set held = 'question' where id = ?", bead.id);
