@@ -29,7 +29,11 @@ export default defineConfig({
     projects: [
       {
         resolve: onNode,
-        test: { name: "node", include: [...portable, ...simulation], isolate: false, ...patient },
+        test: { name: "node", include: portable, isolate: false, ...patient },
+      },
+      {
+        resolve: onNode,
+        test: { name: "simulation", include: simulation, isolate: false },
       },
       {
         plugins: [workers],

@@ -13,6 +13,7 @@ export type TownRow = Row & {
   runner_epoch: number;
   runner_instance: string | null;
   runner_seen_at: number | null;
+  runner_wanted_at: number | null;
   runner_draining: number;
   runner_failures: number;
   pruned_at: number;

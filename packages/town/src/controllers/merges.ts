@@ -8,7 +8,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { stopReview } from "../reviews/fail.ts";
-import { ask, sendBack } from "../reviews/fix-beads.ts";
+import { ask, forgetFix, sendBack } from "../reviews/fix-beads.ts";
 import { gatesWorkOrder } from "../reviews/landing.ts";
 import { wantPullRequest } from "../reviews/open-pr.ts";
 import { pollWhenDue } from "../reviews/poll.ts";
@@ -137,9 +137,18 @@ function changesRequested(ctx: Ctx, merge: MergeRow): null {
   }
   const fix = beadRow(ctx, merge.fix_bead_id);
   if (isBroken(fix)) {
-    ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
+    forgetFix(ctx, merge, fix.id);
     ask(ctx, merge, "fix_failed", `${fix.title} did not succeed (${fix.reason ?? fix.status}).`);
-  } else if (!isDone(fix)) {
+  } else if (isDone(fix)) {
+    // Closed by a person: nothing was pushed for it, so what it was made for may still be there.
+    forgetFix(ctx, merge, fix.id);
+    ask(
+      ctx,
+      merge,
+      "fix_without_change",
+      `${fix.title} was closed (${fix.reason ?? "waived"}) without a change.`,
+    );
+  } else {
     feedbackJoins(ctx, merge, fix);
     mergeWaits(ctx, merge, {
       code: fix.kind === "conflict" ? "conflict" : "rework",

@@ -4,7 +4,9 @@
  */
 import { settings } from "../config/store.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
-import { schedule } from "../kernel/schedule.ts";
+import { audit } from "../audit/audit.ts";
+import { wakeDispatchers } from "../dependents.ts";
+import { reschedule, schedule } from "../kernel/schedule.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
 
@@ -15,11 +17,38 @@ export function runnerController(ctx: Ctx): number | null {
   const town = townRow(ctx);
   const wanted = isWanted(ctx);
   const seen = town.runner_seen_at;
-  if (!wanted) return seen === null ? null : stopWhenIdle(ctx, seen);
+  if (town.runner_draining === 1) return draining(ctx, seen);
+  if (!wanted) return seen === null ? null : stopWhenIdle(ctx, seen, town.runner_wanted_at);
+  ctx.sql.run("update town set runner_wanted_at = ? where id = 1", ctx.now);
   const late = seen === null ? ctx.now : seen + HEARTBEAT_LATE;
   if (late > ctx.now) return late;
   enqueue(ctx, { kind: "ensure_runner", subject: "runner", key: "runner:ensure" });
   return ctx.now + HEARTBEAT_LATE;
+}
+
+/**
+ * Nothing is asked of a runner that goes. Its last word may be lost (no host was there to hear it), so
+ * one that is not heard of any more is gone: else nothing would ever start again.
+ */
+function draining(ctx: Ctx, seen: number | null): number | null {
+  const silentAt = (seen ?? 0) + HEARTBEAT_LATE;
+  if (silentAt > ctx.now) return silentAt;
+  runnerIsGone(ctx, "runner.lost", "The runner is gone: it was leaving and is not heard of any more");
+  return null;
+}
+
+/** Nothing keeps a start back any more, and what still needs a runner asks for one at once. */
+export function runnerIsGone(ctx: Ctx, kind: "runner.drained" | "runner.lost", text: string): void {
+  ctx.sql.run("update town set runner_seen_at = null, runner_draining = 0 where id = 1");
+  audit(ctx, { kind, subject: { type: "town", id: ctx.townId }, text });
+  reschedule(ctx, "runner", "runner", ctx.now);
+  wakeStarters(ctx);
+}
+
+/** Whoever starts sessions looks again: the dispatchers and the mayor's own. */
+export function wakeStarters(ctx: Ctx): void {
+  wakeDispatchers(ctx);
+  schedule(ctx, "mayor", "mayor");
 }
 
 /**
@@ -36,14 +65,15 @@ function isWanted(ctx: Ctx): boolean {
   return one !== undefined;
 }
 
-/** Idle since the last session ended, or since it was last seen where none ever ran. */
-function stopWhenIdle(ctx: Ctx, seen: number): number | null {
+/** Idle since it was last wanted, for a session or for other work; or since it was there, where never. */
+function stopWhenIdle(ctx: Ctx, seen: number, wantedAt: number | null): number | null {
   const busy = ctx.sql.get<{ id: string }>(
     "select id from outbox where state in ('pending', 'running', 'accepted') and kind <> 'stop_runner' limit 1",
   );
   if (busy) return ctx.now + MINUTE;
-  const lastEnd = ctx.sql.get<{ at: number | null }>("select max(ended_at) as at from sessions")?.at ?? seen;
-  const until = lastEnd + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
+  const lastEnd = ctx.sql.get<{ at: number | null }>("select max(ended_at) as at from sessions")?.at ?? 0;
+  const until =
+    (Math.max(lastEnd, wantedAt ?? 0) || seen) + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
   if (until > ctx.now) return until;
   enqueue(ctx, { kind: "stop_runner", subject: "runner", key: "runner:stop" });
   ctx.sql.run("update town set runner_seen_at = null where id = 1");

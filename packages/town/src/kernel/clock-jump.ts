@@ -23,6 +23,7 @@ const FUTURE_TIMES: readonly (readonly [table: string, column: string])[] = [
   ["outbox", "give_up_at"],
   ["inbox", "due_at"],
   ["town", "runner_seen_at"],
+  ["town", "runner_wanted_at"],
   ["town", "pruned_at"],
 ];
 

@@ -9,6 +9,7 @@ import { budgets } from "./0005-budgets.ts";
 import { updateRounds } from "./0006-update-rounds.ts";
 import { secrets } from "./0007-secrets.ts";
 import { mail } from "./0008-mail.ts";
+import { runnerIdle } from "./0009-runner-idle.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -19,6 +20,7 @@ const MIGRATIONS: readonly string[] = [
   updateRounds,
   secrets,
   mail,
+  runnerIdle,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

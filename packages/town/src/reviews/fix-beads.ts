@@ -197,6 +197,19 @@ export function mootFix(ctx: Ctx, merge: MergeRow): void {
     });
 }
 
+/**
+ * Its merge request waits for it no more: a person decides instead. The edge goes too, or a broken fix
+ * would keep what that person lets through from ever landing.
+ */
+export function forgetFix(ctx: Ctx, merge: MergeRow, fixId: string): void {
+  ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
+  ctx.sql.run(
+    "delete from dependencies where from_id = ? and to_id = ? and kind = 'blocks'",
+    merge.bead_id,
+    fixId,
+  );
+}
+
 /** A question to a person; the merge request waits for the answer. */
 export function ask(ctx: Ctx, merge: MergeRow, category: string, body: string): void {
   const id = escalate(ctx, {

@@ -2,15 +2,15 @@
 import type { EventsAnswer, EventsRequest, HeartbeatAnswer, HeartbeatRequest } from "@gastown/protocol";
 import { GastownError } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
-import { wakeDispatchers } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
+import { mayorSessionEnded } from "../mayor/messages.ts";
 import { waitingNudges } from "../nudges/nudges.ts";
-import { requeueAccepted } from "../outbox/outbox.ts";
-import { runnerSeen } from "../controllers/runner.ts";
+import { requeueAccepted, underWay } from "../outbox/outbox.ts";
+import { runnerIsGone, runnerSeen, wakeStarters } from "../controllers/runner.ts";
 import { launchPlan } from "../sessions/launch.ts";
 import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
-import { liveSessions, nextEpoch, sessionRow } from "../sessions/session-row.ts";
+import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
 
@@ -40,8 +40,9 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
     ctx.sql.run("update sessions set epoch = ?, tools_listed = 0 where id = ?", nextEpoch(ctx), session.id);
     touch(ctx, session.id);
     renewLease(ctx, session);
+    if (session.role === "mayor") mayorLostItsRunner(ctx, session);
   }
-  wakeDispatchers(ctx);
+  wakeStarters(ctx);
   return { epoch, desired: desired(ctx) };
 }
 
@@ -51,6 +52,16 @@ function desired(ctx: Ctx): LaunchPlan[] {
     .filter((session) => session.stop_requested === null)
     .map((session) => launchPlan(ctx, session))
     .filter((plan) => plan !== null);
+}
+
+/**
+ * The session lives on in the new instance, but the turn that it was in does not. What the old
+ * instance was not given yet is still on its way and is left alone.
+ */
+function mayorLostItsRunner(ctx: Ctx, session: SessionRow): void {
+  if (underWay(ctx, "message_session", session.id)) return;
+  ctx.sql.run("update sessions set busy = 0, waiting_since = ? where id = ?", ctx.now, session.id);
+  mayorSessionEnded(ctx, session);
 }
 
 /** Throws `runner_fenced` unless `epoch` is the newest instance's. */
@@ -94,13 +105,15 @@ export function setDraining(ctx: Ctx, draining: boolean): void {
   if ((town.runner_draining === 1) === draining) return;
   ctx.sql.run("update town set runner_draining = ? where id = 1", draining ? 1 : 0);
   if (draining) {
+    // Also where it was asked to go and is not watched any more: its last word may never come.
+    runnerSeen(ctx);
     audit(ctx, {
       kind: "runner.drain_started",
       subject: { type: "town", id: ctx.townId },
       text: "The runner is being replaced: nothing new starts until the next one is there",
     });
   }
-  wakeDispatchers(ctx);
+  wakeStarters(ctx);
 }
 
 /** The runner is gone, drained or dead: it is looked after at once instead of when it is late. */
@@ -110,15 +123,7 @@ export function runnerGone(
   kind: "runner.drained" | "runner.lost",
   why: string,
 ): void {
-  if (epoch !== townRow(ctx).runner_epoch) return;
-  ctx.sql.run("update town set runner_seen_at = null, runner_draining = 0 where id = 1");
-  audit(ctx, { kind, subject: { type: "town", id: ctx.townId }, text: why });
-  ctx.sql.run(
-    `insert into schedule (kind, id, due_at) values ('runner', 'runner', ?1)
-     on conflict (kind, id) do update set due_at = ?1`,
-    ctx.now,
-  );
-  wakeDispatchers(ctx);
+  if (epoch === townRow(ctx).runner_epoch) runnerIsGone(ctx, kind, why);
 }
 
 /** A turn that the town began, or a notice of the runner, is no sign of the agent. */

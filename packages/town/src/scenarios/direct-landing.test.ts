@@ -119,6 +119,35 @@ describe("gates and review", () => {
       expect(h.town.bead(bead.id).reason).toBe("merged");
     }));
 
+  it.each(["done_elsewhere", "waived", "cancelled"] as const)(
+    "asks a person when its rework is closed as %s",
+    (reason) =>
+      withSql((sql) => {
+        const h = harness(sql);
+        h.auto.verdict = false;
+        const bead = h.town.sling(h.rig, { title: "Add x" }, { held: false }, PERSON);
+        h.settle();
+        const merge = h.town.merge(bead.id);
+        h.auto.done = false;
+        const { reworkBeadId } = h.town.giveVerdict(h.session(merge.id), {
+          kind: "request_changes",
+          feedback: "rename it",
+          files: [],
+        });
+        h.settle();
+        h.town.closeBead(reworkBeadId ?? "", reason, "", PERSON);
+        h.settle();
+        expect(h.town.merge(bead.id)).toMatchObject({
+          state: "changes_requested",
+          waitingOn: { code: "question" },
+        });
+        const [question] = h.town.escalations({ open: true });
+        h.town.resolveEscalation(question?.id ?? "", { choice: "approve" }, PERSON);
+        h.settle();
+        expect(h.town.bead(bead.id).reason).toBe("merged");
+      }),
+  );
+
   it("takes a refinery that ends without a verdict never for an approval", () =>
     withSql((sql) => {
       const h = harness(sql);

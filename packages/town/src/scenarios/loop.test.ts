@@ -3,7 +3,7 @@ import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
 import { openTown } from "../open-town.ts";
 import { SCHEMA_VERSION } from "../migrations/migrate.ts";
-import { harness, PERSON } from "./harness.ts";
+import { harness, PERSON, type Harness } from "./harness.ts";
 
 const NO_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
 
@@ -106,6 +106,57 @@ describe("the outbox", () => {
       const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
       h.settle();
       expect(h.town.bead(bead.id).reason).toBe("merged");
+    }));
+
+  it("does not wait for ever for the last word of a runner that was leaving", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.post({ type: "runner_draining", epoch: h.town.runnerEpoch() });
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.town.messageMayor("hello", PERSON);
+      h.auto.heartbeat = false;
+      h.settle();
+      expect(h.town.bead(bead.id).waitingOn?.code).toBe("draining");
+      h.advance(44_999);
+      expect(h.town.bead(bead.id).status).toBe("open");
+      expect(h.town.mayor().status).toBe("idle");
+      h.advance(2);
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+      expect(h.town.mayor().status).not.toBe("idle");
+    }));
+
+  it("keeps an idle runner for five minutes after any work, not only after sessions", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.setRigConfig(h.rig, { review: { gates: ["test"], code_review: false } }, PERSON);
+      h.on.run_gates = () => ({ type: "accepted" });
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      for (let minute = 0; minute < 20; minute += 0.5) {
+        beat(h);
+        h.advance(30_000);
+      }
+      const [gates] = h.carriedOut.flatMap((request) => (request.kind === "run_gates" ? [request.body] : []));
+      const gate = { name: "test", exit_code: 1, duration_ms: 1, required: true, log_tail: "" };
+      delete h.on.run_gates;
+      h.auto.done = false;
+      h.on.start_session = () => ({ type: "retry", message: "later", counted: true });
+      h.town.pause("no new work", PERSON);
+      h.town.post({
+        type: "effect_settled",
+        effectId: gates?.effect_id ?? "",
+        runnerEpoch: h.town.runnerEpoch(),
+        attempt: 1,
+        outcome: { outcome: "gates_done", gates: [gate] },
+      });
+      const stops = (): number => h.carriedOut.filter((request) => request.kind === "stop_runner").length;
+      for (let minute = 0; minute < 4; minute += 0.5) {
+        beat(h);
+        h.advance(30_000);
+      }
+      expect(stops()).toBe(0);
+      h.advance(2 * 60_000);
+      expect(stops()).toBe(1);
     }));
 
   it("gives up after twenty counted failures and tells whoever waits", () =>
@@ -239,3 +290,12 @@ describe("storage", () => {
       }
     }));
 });
+
+/** A runner without sessions says that it is there. */
+function beat(h: Harness): void {
+  h.town.heartbeat(h.town.runnerEpoch(), {
+    instance_id: "run_00000000000000000000000001",
+    draining: false,
+    sessions: [],
+  });
+}

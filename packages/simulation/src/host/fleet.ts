@@ -1,0 +1,112 @@
+/**
+ * The runners of a host: one that it knows, perhaps others that it believes dead. It survives the host,
+ * which finds it again by its file.
+ */
+import type { Network } from "../kernel/network.ts";
+import { SECOND } from "../kernel/timeline.ts";
+import { Disk } from "../runner/disk.ts";
+import { Runner } from "../runner/runner.ts";
+import type { World } from "../world/world.ts";
+import type { Host } from "./host.ts";
+
+const START_TIMEOUT = 60 * SECOND;
+
+export class Fleet {
+  current: Runner | null = null;
+  /** Every instance that ever ran. */
+  readonly all: Runner[] = [];
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #host: () => Host;
+  #starting: Runner | null = null;
+  #waiting: { ready: () => void; failed: () => void }[] = [];
+  #disk = new Disk();
+
+  constructor(world: World, network: Network, host: () => Host) {
+    this.#world = world;
+    this.#network = network;
+    this.#host = host;
+  }
+
+  /** The instances that still run. */
+  alive(): Runner[] {
+    return this.all.filter((runner) => runner.alive);
+  }
+
+  ensure(ready: () => void, failed: () => void): void {
+    if (this.#starting?.alive) {
+      this.#waiting.push({ ready, failed });
+      return;
+    }
+    const { faults } = this.#world;
+    if (this.current?.alive && !this.current.leaving) {
+      // Unreachable for a while is enough to be believed dead; the old one goes on elsewhere.
+      if (!faults.hit("two_runners")) return ready();
+      this.#disk = new Disk();
+    } else if (this.current && !this.current.alive && faults.hit("disk_lost")) this.#disk = new Disk();
+    this.#waiting.push({ ready, failed });
+    this.#start();
+  }
+
+  /** Drained and gone; there may be none. */
+  stop(done: () => void): void {
+    const runner = this.current;
+    this.current = null;
+    if (!runner?.alive) return done();
+    runner.drain(done);
+  }
+
+  /** The host begins anew: who waited in its memory is gone. */
+  hostCrashed(): void {
+    this.#waiting = [];
+  }
+
+  #start(): void {
+    const number = this.all.length + 1;
+    const runner = new Runner({
+      world: this.#world,
+      network: this.#network,
+      host: this.#host(),
+      disk: this.#disk,
+      number,
+      onRegistered: () => this.#registered(runner),
+      onGone: (expected) => this.#gone(runner, expected),
+    });
+    this.all.push(runner);
+    this.#starting = runner;
+    runner.boot();
+    this.#world.time.after(START_TIMEOUT, () => {
+      if (this.#starting !== runner) return;
+      runner.kill();
+      this.#failed();
+    });
+  }
+
+  #registered(runner: Runner): void {
+    if (this.#starting === runner) this.#starting = null;
+    this.current = runner;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { ready } of waiting) ready();
+  }
+
+  #failed(): void {
+    this.#starting = null;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { failed } of waiting) failed();
+  }
+
+  /** Its process ended. The host sees that, unless it was away just then. */
+  #gone(runner: Runner, expected: boolean): void {
+    if (this.#starting === runner) this.#failed();
+    if (this.current !== runner) return;
+    if (expected || this.#world.faults.hit("runner_unnoticed")) return;
+    this.#world.time.after(SECOND, () => {
+      if (this.current === runner) this.current = null;
+      this.#host().request((town) =>
+        town.post({ type: "runner_lost", epoch: runner.epoch, reason: "its process ended" }),
+      );
+    });
+  }
+}

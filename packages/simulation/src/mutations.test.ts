@@ -1,0 +1,145 @@
+/**
+ * The simulator finds what it is there for: each of these engines or runners has one rule less, and
+ * some seed shows it. `seeds` is how many are tried at most.
+ */
+import { withSql } from "#host";
+import type { Sql, Town } from "@gastown/town";
+import { describe, expect, it } from "vitest";
+import { scenarioOf, simulate, type Result, type ScenarioChanges } from "./index.ts";
+
+interface Mutation {
+  rule: string;
+  /** Numbers of invariants of which breaking the rule must break one. */
+  breaks: number[];
+  seeds: number;
+  changes?: ScenarioChanges;
+  /** Text of a statement, and what is carried out instead. */
+  sql?: [from: string, to: string];
+  town?: (town: Town) => Town;
+  mergeBlindly?: boolean;
+}
+
+const MUTATIONS: Mutation[] = [
+  {
+    rule: "a call of an earlier life of a session is fenced",
+    breaks: [2],
+    seeds: 60,
+    town: (town) => ({
+      ...town,
+      authorizeSession: (claims, options) =>
+        town.authorizeSession(
+          { ...claims, epoch: town.launchPlan(claims.sessionId)?.epoch ?? claims.epoch },
+          options,
+        ),
+    }),
+  },
+  {
+    rule: "a merge asks first whether the work has landed",
+    breaks: [14],
+    seeds: 60,
+    mergeBlindly: true,
+  },
+  {
+    rule: "a bead waits for its blockers",
+    breaks: [7, 6],
+    seeds: 20,
+    sql: [
+      "where d.from_id = ? and d.kind = 'blocks' order by b.created_at",
+      "where d.from_id = ? and d.kind = 'none' order by b.created_at",
+    ],
+  },
+  {
+    rule: "the end of a blocker wakes what waits for it",
+    breaks: [10],
+    seeds: 20,
+    sql: [
+      "select from_id from dependencies where to_id = ? and kind = 'blocks'",
+      "select from_id from dependencies where to_id = ? and kind = 'none'",
+    ],
+  },
+  {
+    rule: "an effect whose answer is lost is sent again",
+    breaks: [10, 14],
+    seeds: 20,
+    sql: [
+      "where state in ('running', 'accepted') and deadline <= ?1",
+      "where state in ('running', 'accepted') and deadline <= ?1 - 9000000000",
+    ],
+  },
+  {
+    rule: "what a dead host had in flight is taken up again",
+    breaks: [10, 11, 14],
+    seeds: 60,
+    sql: [
+      "update outbox set state = 'pending', due_at = ? where state = 'running'",
+      "update outbox set state = 'done', due_at = ? where state = 'running'",
+    ],
+  },
+  {
+    rule: "a verdict counts for the head that was reviewed",
+    breaks: [6],
+    seeds: 60,
+    town: (town) => ({
+      ...town,
+      giveVerdict: (id, verdict) =>
+        town.giveVerdict(id, verdict.kind === "approve" ? verdict : { kind: "approve", summary: "" }),
+    }),
+  },
+  {
+    rule: "a session that nobody hears of is lost",
+    breaks: [10, 15],
+    seeds: 20,
+    town: (town) => {
+      const live = (id: string) => town.sessions({ live: true }).some((session) => session.id === id);
+      return {
+        ...town,
+        // Its end is never believed, and its lease always renewed.
+        tick: () => {
+          const sessions = town
+            .sessions({ live: true })
+            .map((session) => session.id)
+            .filter(live);
+          for (const id of sessions) town.toolCalled(id, "x", null);
+          return town.tick();
+        },
+      };
+    },
+  },
+];
+
+function mutated(sql: Sql, mutation: Mutation): Sql {
+  const { sql: change } = mutation;
+  if (!change) return sql;
+  const other = (text: string): string => text.replace(change[0], change[1]);
+  return {
+    exec: (script) => sql.exec(script),
+    all: (text, ...values) => sql.all(other(text), ...values),
+    get: (text, ...values) => sql.get(other(text), ...values),
+    run: (text, ...values) => sql.run(other(text), ...values),
+    transaction: (fn) => sql.transaction(fn),
+  };
+}
+
+const run = (seed: number, mutation: Mutation): Promise<Result> =>
+  withSql((sql) =>
+    simulate(scenarioOf(seed, mutation.changes), mutated(sql, mutation), {
+      ...(mutation.town === undefined ? {} : { breakTown: mutation.town }),
+      mergeBlindly: mutation.mergeBlindly === true,
+    }),
+  );
+
+describe("an engine without this rule is found out", () => {
+  it.each(MUTATIONS)(
+    "$rule",
+    async (mutation) => {
+      const found = new Set<number>();
+      for (let seed = 1; seed <= mutation.seeds; seed++) {
+        const { violation } = await run(seed, mutation);
+        if (violation) found.add(violation.invariant);
+        if (violation && mutation.breaks.includes(violation.invariant)) return;
+      }
+      expect([...found]).toEqual(mutation.breaks);
+    },
+    120_000,
+  );
+});

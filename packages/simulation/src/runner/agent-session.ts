@@ -1,0 +1,210 @@
+/** One session in one runner: its worktree, its agent, its settles, its end (spec/runner.md §4, §5). */
+import type { HeartbeatSession, SessionEnded, SettleRequest } from "@gastown/protocol";
+import type { LaunchPlan, SessionContext, Town } from "@gastown/town";
+import { workAsMayor } from "../agents/mayor.ts";
+import { workAsPolecat } from "../agents/polecat.ts";
+import { workAsRefinery } from "../agents/refinery.ts";
+import type { Outcome } from "../kernel/network.ts";
+import { SECOND } from "../kernel/timeline.ts";
+import type { Worktree } from "./disk.ts";
+import type { Runner } from "./runner.ts";
+import { NO_USAGE, reportEnd, saveWork } from "./save-work.ts";
+import { Settles } from "./settles.ts";
+
+const REFUSALS = [
+  "tools_missing",
+  "runtime_missing",
+  "model_unavailable",
+  "at_capacity",
+  "agent_exited",
+] as const;
+
+export class AgentSession {
+  readonly runner: Runner;
+  readonly plan: LaunchPlan;
+  readonly id: string;
+  /** The epoch that its token carries. */
+  epoch: number;
+  state: HeartbeatSession["state"] = "queued";
+  tree: Worktree | null = null;
+  /** Set while the agent does nothing any more: when it was last heard of. */
+  frozenAt: number | null = null;
+  activeTools: string[] = [];
+  readonly #settles: Settles;
+  #prompted = false;
+  readonly #messages = new Set<string>();
+
+  constructor(runner: Runner, plan: LaunchPlan) {
+    this.runner = runner;
+    this.plan = plan;
+    this.id = plan.session_id;
+    this.epoch = plan.epoch;
+    this.#settles = new Settles(this);
+  }
+
+  /** Runs `run` later while the agent lives. */
+  later(delay: number, run: () => void): void {
+    this.runner.later(delay, () => {
+      if (this.state !== "gone") run();
+    });
+  }
+
+  begin(): void {
+    this.state = "provisioning";
+    this.later(this.runner.random.skewed(SECOND, 40 * SECOND), () => this.#provision());
+  }
+
+  #provision(): void {
+    const { plan, runner } = this;
+    if (runner.world.faults.hit("start_refused")) return this.#refuse(runner.random.pick(REFUSALS));
+    if (plan.rig && plan.start_point !== null && !this.#checkOut(plan.rig.id, plan.start_point))
+      return this.#refuse("missing_ref");
+    this.state = "opening";
+    this.#listTools(1);
+  }
+
+  /** The slot's worktree: what this session left there, or a new one at its start point. */
+  #checkOut(rigId: string, startPoint: string): boolean {
+    const { disk, world } = this.runner;
+    const found = disk.worktrees.get(this.plan.agent.id);
+    if (found?.sessionId === this.id) {
+      found.epoch = this.epoch;
+      this.tree = found;
+      return true;
+    }
+    if (found) saveWork(this.runner, found, "evicted", "left_over");
+    const base = world.remote(rigId).resolve(startPoint);
+    if (base === null) return false;
+    const { agent } = this.plan;
+    this.tree = { agentId: agent.id, sessionId: this.id, epoch: this.epoch, rigId, base, head: base };
+    disk.worktrees.set(agent.id, this.tree);
+    return true;
+  }
+
+  #listTools(attempt: number): void {
+    this.tool(
+      "tools/list",
+      (town) => town.toolsListed(this.id),
+      (outcome) => {
+        if (outcome.type === "ok") return this.#open();
+        if (outcome.type === "error" || attempt >= 4) return this.#refuse("tools_missing");
+        this.later(3 * SECOND, () => this.#listTools(attempt + 1));
+      },
+    );
+  }
+
+  #open(): void {
+    this.#prompted = this.plan.role !== "mayor";
+    this.state = this.plan.role === "mayor" ? "idle" : "busy";
+    this.runner.callbacks.add({
+      lane: this.id,
+      name: `first turn of ${this.id}`,
+      tell: (town) =>
+        town.post({ type: "session_status", sessionId: this.id, epoch: this.epoch, phase: "first_turn" }),
+    });
+    if (this.plan.role === "polecat") workAsPolecat(this);
+    else if (this.plan.role === "refinery") workAsRefinery(this);
+  }
+
+  #refuse(code: string): void {
+    this.state = "gone";
+    this.#dropTree();
+    reportEnd(this.runner, this.id, this.epoch, "refused", code, null);
+  }
+
+  #dropTree(): void {
+    const { disk } = this.runner;
+    if (this.tree && disk.worktrees.get(this.tree.agentId) === this.tree)
+      disk.worktrees.delete(this.tree.agentId);
+  }
+
+  /** A call of one of the town's tools with this session's token. */
+  tool<T>(
+    name: string,
+    call: (town: Town, session: SessionContext) => T,
+    done: (outcome: Outcome<T>) => void,
+    epoch: number = this.epoch,
+  ): void {
+    const claims = { sessionId: this.id, epoch, agentId: this.plan.agent.id };
+    this.runner.network.call<T>({
+      name: `${this.id} → town: ${name}`,
+      timeoutMs: 20 * SECOND,
+      deliver: () =>
+        this.runner.host.request((town) => {
+          const session = town.authorizeSession(claims, { allowEnded: true });
+          const before = town.newestSeq();
+          const value = call(town, session);
+          const changed = town.newestSeq() > before;
+          this.runner.world.letThrough(claims, { live: session.live, changed });
+          return value;
+        }),
+      done: (outcome) => {
+        if (this.state !== "gone" && this.runner.alive) done(outcome);
+      },
+    });
+  }
+
+  settle(request: SettleRequest): void {
+    this.#settles.begin(request);
+  }
+
+  /** The turn is over; a graceful stop waits for nothing more. */
+  turnOver(): void {
+    if (this.state !== "gone") this.state = "idle";
+  }
+
+  mayorTurn(messageId: string): void {
+    if (this.#messages.has(messageId)) return;
+    this.#messages.add(messageId);
+    workAsMayor(this, messageId);
+  }
+
+  stop(mode: "graceful" | "now"): void {
+    if (this.state === "gone") return;
+    const wait =
+      mode === "graceful" && this.state === "busy" ? this.runner.random.between(1, 60) * SECOND : 0;
+    if (wait === 0) this.end("stopped", "stopped");
+    else this.later(wait, () => this.end("stopped", "stopped"));
+  }
+
+  /** The agent is ended, its work saved, the town told. */
+  end(outcome: SessionEnded["outcome"], code: string): void {
+    if (this.state === "gone") return;
+    this.state = "gone";
+    this.runner.later(this.runner.random.between(200, 5_000), () => {
+      if (this.tree) saveWork(this.runner, { ...this.tree, epoch: this.epoch }, outcome, code);
+      else reportEnd(this.runner, this.id, this.epoch, outcome, code, null);
+      this.#dropTree();
+    });
+  }
+
+  /** Its runner died: nothing is saved and nobody is told. An agent that was left over may go on for a while. */
+  processGone(): void {
+    if (this.state === "gone") return;
+    const { faults, time } = this.runner.world;
+    this.state = "gone";
+    if (this.plan.role !== "polecat" || !faults.hit("agent_lies")) return;
+    const { host, random } = this.runner;
+    const claims = { sessionId: this.id, epoch: this.epoch, agentId: this.plan.agent.id };
+    time.after(random.skewed(SECOND, 900 * SECOND), () => {
+      host.request((town) => {
+        const { live } = town.authorizeSession(claims, { allowEnded: true });
+        const before = town.newestSeq();
+        town.requestDone(this.id, { summary: "left over" });
+        this.runner.world.letThrough(claims, { live, changed: town.newestSeq() > before });
+      });
+    });
+  }
+
+  beat(): HeartbeatSession {
+    return {
+      session_id: this.id,
+      epoch: this.epoch,
+      state: this.state,
+      last_event_at: this.frozenAt ?? this.runner.wallNow(),
+      active_tools: this.activeTools,
+      prompted: this.#prompted,
+      usage: NO_USAGE,
+    };
+  }
+}

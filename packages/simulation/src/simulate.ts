@@ -1,0 +1,132 @@
+/** One scenario from its beginning to its rest, in one thread. */
+import type { Row, Sql, Town } from "@gastown/town";
+import { checkRest } from "./checks/ending.ts";
+import { ViolationFound, type Violation } from "./checks/violation.ts";
+import { Watcher } from "./checks/watcher.ts";
+import { Executor } from "./host/executor.ts";
+import { Fleet } from "./host/fleet.ts";
+import { Host } from "./host/host.ts";
+import type { FaultKind } from "./kernel/faults.ts";
+import { Network } from "./kernel/network.ts";
+import { DAY, HOUR, SECOND } from "./kernel/timeline.ts";
+import { troubleMachine } from "./people/machine.ts";
+import { People } from "./people/people.ts";
+import type { Scenario } from "./scenario.ts";
+import { World, type TraceEntry } from "./world/world.ts";
+
+export interface Result {
+  seed: number;
+  virtualMs: number;
+  ticks: number;
+  steps: number;
+  faults: Partial<Record<FaultKind, number>>;
+  occasions: number;
+  beads: number;
+  merges: number;
+  violation: Violation | null;
+  trace: readonly TraceEntry[];
+}
+
+export interface SimulateOptions {
+  /** Keeps a trace, and checks every invariant after every single transaction. */
+  trace?: boolean;
+  /** Replaces the engine by a broken one, which the checks must find. */
+  breakTown?: (town: Town) => Town;
+  /** The same for runners: one that merges without asking first whether the work has landed. */
+  mergeBlindly?: boolean;
+}
+
+/** How long the town has to come to rest once nothing goes wrong any more. */
+const REST = 2 * DAY;
+/** Then it must be quiet: this many ticks an hour at most. */
+const QUIET_TICKS = 4;
+
+/** Runs a scenario on an empty database. */
+export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions = {}): Result {
+  const world = new World(scenario.seed, scenario.faults, options.trace === true);
+  world.mergeBlindly = options.mergeBlindly === true;
+  const watcher = new Watcher(world, sql, options.trace === true);
+  const network = new Network(world);
+  const fleet: Fleet = new Fleet(world, network, () => host);
+  const executor = new Executor(network, fleet);
+  const restart = world.random.fork("restart");
+  const count = { steps: 0 };
+  const host: Host = new Host(world, {
+    sql,
+    perform: (effect, answer) => executor.perform(effect, answer),
+    ...(options.breakTown === undefined ? {} : { wrap: options.breakTown }),
+    onStep: (town) => {
+      count.steps++;
+      watcher.look(town);
+    },
+    onCrash: () => {
+      fleet.hostCrashed();
+      world.note(() => "the host is gone");
+      world.time.after(restart.skewed(SECOND, 2 * HOUR), () => host.boot(false));
+    },
+  });
+  world.pushed = () => watcher.pushed();
+  world.letThrough = (claims, how) => watcher.letThrough(claims, how);
+  const people = new People({ world, host, fleet, scenario, onAsked: () => undefined });
+  const violation = guarded(() => {
+    host.boot(true);
+    host.request((town) => people.begin(town));
+    people.start();
+    troubleMachine(world, host);
+    runTo(world, scenario.days * DAY);
+    world.faults.stop();
+    people.settle();
+    repairTargets(world, sql);
+    runTo(world, world.time.now + REST);
+    checkRest(sql);
+    checkQuiet(world, host);
+  });
+  return {
+    seed: scenario.seed,
+    virtualMs: world.time.now,
+    ticks: host.ticks,
+    steps: count.steps,
+    faults: world.faults.counts,
+    occasions: world.faults.occasions,
+    beads: sql.get<{ n: number }>("select count(*) as n from beads where type = 'issue'")?.n ?? 0,
+    merges: watcher.merged,
+    violation,
+    trace: world.trace,
+  };
+}
+
+/** People repair what is red on the branches that work goes to; a town cannot. */
+function repairTargets(world: World, sql: Sql): void {
+  const targets = sql.all<Row & { rig_id: string; target: string }>(
+    "select distinct rig_id, target from merge_requests",
+  );
+  for (const { rig_id, target } of targets) {
+    const remote = world.remote(rig_id);
+    const head = remote.branch(target);
+    if (head !== null && world.history.get(head).red) remote.touch(target, [], false);
+  }
+}
+
+function runTo(world: World, end: number): void {
+  while (world.time.step(end));
+}
+
+/** 11: with no outside events a town goes quiet. */
+function checkQuiet(world: World, host: Host): void {
+  const before = host.ticks;
+  const hours = 6;
+  runTo(world, world.time.now + hours * HOUR);
+  const ticks = host.ticks - before;
+  if (ticks > hours * QUIET_TICKS)
+    throw new ViolationFound(11, `at rest the town still ticked ${ticks} times in ${hours} hours`);
+}
+
+function guarded(run: () => void): Violation | null {
+  try {
+    run();
+    return null;
+  } catch (error) {
+    if (error instanceof ViolationFound) return error.violation;
+    return { invariant: 0, what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}

@@ -1,0 +1,58 @@
+/** Everything of a simulation that is shared: time, chance, faults, repositories, the trace. */
+import { Faults, type FaultPlan } from "../kernel/faults.ts";
+import { Random } from "../kernel/random.ts";
+import { Timeline } from "../kernel/timeline.ts";
+import { History } from "./history.ts";
+import { Remote } from "./remote.ts";
+
+export interface TraceEntry {
+  at: number;
+  text: string;
+}
+
+export class World {
+  readonly time = new Timeline();
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly history = new History();
+  readonly #remotes = new Map<string, Remote>();
+  readonly trace: TraceEntry[] = [];
+  /** Verdicts as they were given, as `merge request head`. */
+  readonly approvals = new Set<string>();
+  /** Runners merge without asking first whether the work has landed (a mutation of the tests). */
+  mergeBlindly = false;
+  /** A runner has pushed to a target: what has to be so is checked in that moment. */
+  pushed: () => void = () => undefined;
+  /** A call of a session was not refused: whether it should have been is checked in that moment. */
+  letThrough: (
+    claims: { sessionId: string; epoch: number },
+    how: { live: boolean; changed: boolean },
+  ) => void = () => undefined;
+  readonly #tracing: boolean;
+
+  constructor(seed: number, plan: FaultPlan, tracing: boolean) {
+    this.random = new Random(seed);
+    this.#tracing = tracing;
+    this.faults = new Faults(plan, this.random.fork("faults"), (kind, occasion) =>
+      this.note(() => `! ${kind} (fault ${occasion})`),
+    );
+  }
+
+  /** A line of the trace; it costs nothing while nobody reads it. */
+  note(text: () => string): void {
+    if (this.#tracing) this.trace.push({ at: this.time.now, text: text() });
+  }
+
+  remote(rigId: string): Remote {
+    let remote = this.#remotes.get(rigId);
+    if (!remote) {
+      remote = new Remote(this.history, rigId);
+      this.#remotes.set(rigId, remote);
+    }
+    return remote;
+  }
+
+  remotes(): Remote[] {
+    return [...this.#remotes.values()];
+  }
+}
