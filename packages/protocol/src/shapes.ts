@@ -195,6 +195,29 @@ export const mergeRequestShape = z.object({
 });
 export type MergeRequest = z.infer<typeof mergeRequestShape>;
 
+/** A merge request that waits for a person (spec/api.md §3.8). */
+export const attentionItem = z.object({
+  category: z.enum([
+    "failed",
+    "approval",
+    "question",
+    "conflict",
+    "rounds_exhausted",
+    "checks_red",
+    "manual_merge",
+    "stale",
+  ]),
+  since: time,
+  reason: z.string(),
+  actions: z.array(z.enum(["retry", "dismiss", "open", "refresh", "answer", "merge", "hold"])),
+  mergeRequest: mergeRequestShape,
+  sourceBead: z.object({ id: z.string(), title: z.string() }).optional(),
+  convoy: z.object({ id: z.string(), title: z.string() }).optional(),
+  rigName: z.string(),
+  agentName: z.string().optional(),
+});
+export type AttentionItem = z.infer<typeof attentionItem>;
+
 export const convoyShape = z.object({
   id: z.string(),
   shortId: z.string(),

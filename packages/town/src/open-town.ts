@@ -45,7 +45,7 @@ import { launchPlan } from "./sessions/launch.ts";
 import { findSession, sessionRow, type SessionRow } from "./sessions/session-row.ts";
 import { requestStop } from "./sessions/stop.ts";
 import { nextWakeAt, renewAllLeases, runTick } from "./tick.ts";
-import type { Actor, NewTown, Town, TownPorts } from "./town.ts";
+import type { Actor, MergeFilter, NewTown, Town, TownPorts } from "./town.ts";
 import { townRow } from "./town-row.ts";
 import { readTranscript } from "./transcript.ts";
 import { toBeadDetail } from "./views/bead-detail.ts";
@@ -172,7 +172,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     merge: (ref) => read((ctx) => toMergeRequest(ctx, findMerge(ctx, ref))),
     retryMerge: (ref, actor) =>
       write(actor, (ctx) => toMergeRequest(ctx, findMerge(ctx, retryMerge(ctx, ref)))),
-    ...mergeCommands(write),
+    ...mergeCommands({ read, write }),
 
     agents: () =>
       read((ctx) =>
@@ -291,13 +291,16 @@ function listConvoys(ctx: Ctx, filter: { state?: string | undefined; rigId?: str
   return rows.map((row) => toConvoy(ctx, convoyRow(ctx, row.bead_id) ?? row));
 }
 
-function listMerges(ctx: Ctx, filter: { state?: string | undefined; rigId?: string | undefined }) {
+function listMerges(ctx: Ctx, filter: MergeFilter) {
   return ctx.sql
     .all<MergeRow>(
       `select * from merge_requests where (?1 is null and state not in ('merged', 'failed') or state = ?1)
-         and (?2 is null or rig_id = ?2) order by created_at desc limit 200`,
+         and (?2 is null or rig_id = ?2) and (?3 is null or convoy_id = ?3) and (?4 is null or adopted = ?4)
+       order by created_at desc limit 200`,
       filter.state ?? null,
       filter.rigId ?? null,
+      filter.convoyId ?? null,
+      filter.adopted === undefined ? null : Number(filter.adopted),
     )
     .map((row) => toMergeRequest(ctx, row));
 }

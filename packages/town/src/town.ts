@@ -213,6 +213,14 @@ export interface PageQuery {
   cursor?: string;
 }
 
+/** Without `state`: those that are not over. */
+export interface MergeFilter {
+  state?: string | undefined;
+  rigId?: string | undefined;
+  convoyId?: string | undefined;
+  adopted?: boolean | undefined;
+}
+
 /** What an idempotent call answered (spec/api.md §1.5). */
 export interface StoredAnswer {
   status: number;
@@ -289,7 +297,7 @@ export interface Town extends TownNudges, TownUsage, TownMail, TownMerges {
   waiveMember(convoyRef: string, beadRef: string, note: string, actor: Actor): ConvoyDetail;
   retryConvoy(ref: string, actor: Actor): ConvoyDetail;
   closeConvoy(ref: string, note: string, actor: Actor): ConvoyDetail;
-  merges(filter: { state?: string | undefined; rigId?: string | undefined }): MergeRequest[];
+  merges(filter: MergeFilter): MergeRequest[];
   merge(ref: string): MergeRequest;
   retryMerge(ref: string, actor: Actor): MergeRequest;
 

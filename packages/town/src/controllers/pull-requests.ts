@@ -19,7 +19,7 @@ import type { MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, mergeWaits } from "../reviews/move-merge.ts";
 import { landPullRequest } from "../reviews/pr-landing.ts";
 import { intoFeatureBranch, readAnew, readingOf, type Reading } from "../reviews/pull-request.ts";
-import { updateBranch } from "../reviews/update-branch.ts";
+import { updateAhead, updateBranch } from "../reviews/update-branch.ts";
 import { townRow } from "../town-row.ts";
 
 /** One look at it; returns when to look again, where no event says so. */
@@ -135,6 +135,11 @@ function ownWaits(ctx: Ctx, merge: MergeRow): Waiting | null {
 }
 
 function bringUpToDate(ctx: Ctx, merge: MergeRow): Waiting {
+  const ahead = updateAhead(ctx, merge);
+  if (ahead) {
+    const message = `is behind ${merge.target}; ${mergeTitle(ctx, ahead)} is brought up to date first`;
+    return { code: "landing_queue", message, ids: [ahead.bead_id] };
+  }
   updateBranch(ctx, merge);
   return { code: "landing_queue", message: `is brought up to date with ${merge.target}` };
 }

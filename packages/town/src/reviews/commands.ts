@@ -11,7 +11,7 @@ import { dismissMerge } from "./fail.ts";
 import { sourceIssue, type MergeRow } from "./merge-row.ts";
 
 /** What becomes of the work whose merge request is dismissed. */
-export const dismissedSource = z.enum(["reopen", "hold", "close"]);
+const dismissedSource = z.enum(["reopen", "hold", "close"]);
 export type DismissedSource = z.infer<typeof dismissedSource>;
 
 const takeCommand = z.object({ action: z.enum(["close", "fail"]), reason: z.string(), text: z.string() });
@@ -73,9 +73,19 @@ function takeSource(ctx: Ctx, merge: MergeRow, command: TakeCommand): void {
   else failBead(ctx, source, command.reason, command.text);
 }
 
+/** It had failed before a person decided what becomes of it. */
+function nameDismissed(ctx: Ctx, merge: MergeRow, text: string): void {
+  ctx.sql.run(
+    "update merge_requests set failure_kind = 'dismissed', failure_message = ? where bead_id = ?",
+    text,
+    merge.bead_id,
+  );
+}
+
 /** The person who dismisses finished work says what becomes of it (spec/town.md §2). */
 export function dismissWith(ctx: Ctx, merge: MergeRow, choice: DismissedSource, text: string): void {
-  if (merge.state !== "failed") dismissMerge(ctx, merge, text);
+  if (merge.state === "failed") nameDismissed(ctx, merge, text);
+  else dismissMerge(ctx, merge, text);
   const source = sourceIssue(ctx, merge);
   if (!source || (source.status !== "in_review" && source.status !== "open")) return;
   if (choice === "close") return closeBead(ctx, source, "cancelled", text);

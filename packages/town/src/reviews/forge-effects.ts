@@ -21,7 +21,7 @@ export interface PostedComment {
 }
 
 /** What was known when a reading was asked for; the answer says it back, so that a late one shows. */
-export interface Asked {
+interface Asked {
   head: string;
   /** The count of fresh readings that were wanted until then (`read_after`). */
   no: number;
@@ -61,7 +61,7 @@ export type ForgeRequest =
       comments: readonly PostedComment[];
     } & ForgeRig);
 
-export interface Unsupported {
+interface Unsupported {
   kind: "unsupported";
   what: string;
 }

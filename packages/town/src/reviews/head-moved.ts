@@ -59,7 +59,7 @@ export function verdictKept(ctx: Ctx, merge: MergeRow, head: string): void {
   const verdict = verdictOf(merge);
   setHead(ctx, merge, head);
   ctx.sql.run(
-    `update merge_requests set reviewed_sha = ?1,
+    `update merge_requests set reviewed_sha = ?1, updated_head = ?1,
        merge_now_sha = case when merge_now_sha = ?2 then ?1 else merge_now_sha end where bead_id = ?3`,
     head,
     merge.head_sha,

@@ -1,10 +1,11 @@
 /** `TownMerges` on a town: each command is one transaction (spec/api.md §3.8). */
 import type { MergeRequest } from "@gastown/protocol";
-import { TOWN_ACTOR, type Ctx } from "../kernel/context.ts";
+import { TOWN_ACTOR, type Access, type Ctx } from "../kernel/context.ts";
 import { findRig } from "../rigs/rigs.ts";
 import type { Actor } from "../town.ts";
 import { toMergeRequest } from "../views/work.ts";
 import { adoptPullRequest } from "./adopt.ts";
+import { attention } from "./attention.ts";
 import { credentialsChanged } from "./credentials-changed.ts";
 import { findMerge } from "./merge-row.ts";
 import {
@@ -18,12 +19,11 @@ import {
 } from "./person-commands.ts";
 import type { TownMerges } from "./town-merges.ts";
 
-type Write = <T>(actor: Actor, fn: (ctx: Ctx) => T) => T;
-
-export function mergeCommands(write: Write): TownMerges {
+export function mergeCommands({ read, write }: Access): TownMerges {
   const shown = (actor: Actor, command: (ctx: Ctx) => string): MergeRequest =>
     write(actor, (ctx) => toMergeRequest(ctx, findMerge(ctx, command(ctx))));
   return {
+    attention: () => read(attention),
     holdMerge: (ref, actor) => shown(actor, (ctx) => holdMerge(ctx, ref)),
     releaseMerge: (ref, actor) => shown(actor, (ctx) => releaseMerge(ctx, ref)),
     pollNow: (ref, actor) => shown(actor, (ctx) => pollNow(ctx, ref)),

@@ -83,6 +83,8 @@ export type MergeRow = Row & {
   merge_now_sha: string | null;
   /** Why it is kept from landing; null: it is not. */
   merge_held: string | null;
+  /** The head that the town made by merging the target into the branch; null: none yet. */
+  updated_head: string | null;
   merged_by: string | null;
   merged_head: string | null;
   /** Merged, but not by the town. */

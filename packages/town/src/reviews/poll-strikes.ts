@@ -11,8 +11,8 @@
 import type { ForgeError, ForgeKind } from "@gastown/protocol";
 import { pollMessage } from "./poll-messages.ts";
 
-export const TRANSIENT_BUDGET = 10;
-export const INVALID_BUDGET = 3;
+const TRANSIENT_BUDGET = 10;
+const INVALID_BUDGET = 3;
 
 export interface PollCounters {
   transient: number;

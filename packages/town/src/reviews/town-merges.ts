@@ -1,11 +1,13 @@
 /** The part of `Town` that people use on merge requests (spec/api.md §3.8). */
-import type { MergeRequest } from "@gastown/protocol";
+import type { AttentionItem, MergeRequest } from "@gastown/protocol";
 import type { Actor } from "../town.ts";
 import type { Adoption } from "./adopt.ts";
 import type { DismissedSource } from "./commands.ts";
 import type { PersonVerdict } from "./person-commands.ts";
 
 export interface TownMerges {
+  /** Merge requests that wait for a person, the latest first. */
+  attention(): AttentionItem[];
   /** Keeps it from landing until it is released. */
   holdMerge(ref: string, actor: Actor): MergeRequest;
   releaseMerge(ref: string, actor: Actor): MergeRequest;

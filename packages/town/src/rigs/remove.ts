@@ -6,6 +6,8 @@ import { forgetSecrets } from "../credentials/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { unschedule } from "../kernel/schedule.ts";
 import { cancelPending } from "../outbox/outbox.ts";
+import { dismissMerge } from "../reviews/fail.ts";
+import type { MergeRow } from "../reviews/merge-row.ts";
 import { findRig } from "./rigs.ts";
 
 /** Throws `has_live_work` unless `force`, which cancels its unfinished beads (their work is saved). */
@@ -25,6 +27,7 @@ export function removeRig(ctx: Ctx, ref: string, force: boolean): void {
   for (const bead of live.filter((row) => row.type === "issue")) {
     closeIssue(ctx, bead.id, "cancelled", `its rig ${rig.name} was removed`);
   }
+  for (const merge of adoptedMerges(ctx, rig.id)) dismissMerge(ctx, merge, `its rig ${rig.name} was removed`);
   ctx.sql.run("delete from config where scope = ?", rig.id);
   forgetSecrets(ctx, rig.id);
   ctx.sql.run("delete from rigs where id = ?", rig.id);
@@ -37,4 +40,12 @@ export function removeRig(ctx: Ctx, ref: string, force: boolean): void {
     rigId: rig.id,
     text: `Rig ${rig.name} removed`,
   });
+}
+
+/** Pull requests that people gave to the town: no issue's end is theirs. */
+function adoptedMerges(ctx: Ctx, rigId: string): MergeRow[] {
+  return ctx.sql.all<MergeRow>(
+    "select * from merge_requests where rig_id = ? and adopted = 1 and state not in ('merged', 'failed')",
+    rigId,
+  );
 }

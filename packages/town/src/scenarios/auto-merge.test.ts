@@ -232,15 +232,36 @@ describe("a branch that is behind", () => {
       expect(h.carriedOut.filter((one) => one.kind === "run_gates")).toHaveLength(2);
     }));
 
-  it("one pull request per target at a time", () =>
+  const updates = (h: ForgeHarness): number =>
+    h.carriedOut.filter((one) => one.kind === "update_branch").length;
+
+  it("one pull request per target at a time, until that has landed", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge_delay_minutes: 10 });
+      const beads = [opened(h, "a"), opened(h, "b")];
+      for (const { pr } of h.forge.pulls) pr.mergeable = "behind";
+      h.advance(2 * MINUTE);
+      expect(updates(h)).toBe(1);
+      expect(h.town.merge(beads[1] ?? "")).toMatchObject({ waitingOn: { code: "landing_queue" } });
+      h.advance(8 * MINUTE);
+      expect(h.town.merge(beads[0] ?? "").state).toBe("approved");
+      expect(updates(h)).toBe(1);
+      h.advance(5 * MINUTE);
+      expect(h.town.merge(beads[0] ?? "").state).toBe("merged");
+      expect(updates(h)).toBe(2);
+      h.advance(15 * MINUTE);
+      expect(h.town.merge(beads[1] ?? "").state).toBe("merged");
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it("does not keep the others waiting when it waits for a person itself", () =>
     withSql((sql) => {
       const h = forgeHarness(sql, { auto_merge: false });
       opened(h, "a");
       opened(h, "b");
       for (const { pr } of h.forge.pulls) pr.mergeable = "behind";
-      h.on.update_branch = () => ({ type: "accepted" });
-      h.advance(5 * MINUTE);
-      expect(h.carriedOut.filter((one) => one.kind === "update_branch")).toHaveLength(1);
+      h.advance(3 * MINUTE);
+      expect(updates(h)).toBe(2);
     }));
 
   it("is never brought up to date while something else is not green", () =>

@@ -62,6 +62,27 @@ describe("feedback", () => {
       expect(h.town.checkInvariants()).toEqual([]);
     }));
 
+  it("does not take an older head, that a forge still shows after the push, for a move", () =>
+    withSql((sql) => {
+      const { h, bead, pull } = approved(sql);
+      const before = h.town.merge(bead).headSha;
+      threadsOf(pull, [thread("t1", "rename it")]);
+      h.advance(MINUTE);
+      threadsOf(pull, []);
+      pull.pushed = before;
+      const after = h.town.merge(bead).headSha;
+      expect(after).not.toBe(before);
+      h.advance(2 * MINUTE - 1);
+      expect(h.town.merge(bead).headSha).toBe(after);
+      // It goes on showing it: somebody took the push back.
+      h.on.update_branch = ({ body }) => ({
+        type: "outcome",
+        outcome: { outcome: "head_moved", head: body.check_head },
+      });
+      h.advance(MINUTE);
+      expect(h.town.merge(bead)).toMatchObject({ headSha: before, state: "approved" });
+    }));
+
   it("waits here where it is not resolved by agents", () =>
     withSql((sql) => {
       const { h, bead, pull } = approved(sql, { auto_resolve_feedback: false });

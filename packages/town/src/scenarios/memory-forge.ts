@@ -18,7 +18,7 @@ export interface Pull {
   contained: boolean | null;
 }
 
-export interface MemoryForge {
+interface MemoryForge {
   pulls: Pull[];
   /** The pull request of a branch, by the title that it was opened with. */
   pull(title: string): Pull;
@@ -32,6 +32,8 @@ export interface MemoryForge {
   logs: { name: string; text: string }[];
   /** Pull requests are opened without any check. */
   none: boolean;
+  /** Merges that were asked for although the last reading that was given out was not green. */
+  wrongMerges: string[];
 }
 
 export interface ForgeHarness extends Harness {
@@ -112,7 +114,9 @@ function install(h: Harness): MemoryForge {
     reviews: [],
     logs: [],
     none: false,
+    wrongMerges: [],
   };
+  const shown = new Map<string, Shown>();
   const byUrl = (url: string): Pull => {
     const found = forge.pulls.find(({ pr }) => pr.url === url);
     if (!found) throw new Error(`no pull request at ${url}`);
@@ -135,6 +139,7 @@ function install(h: Harness): MemoryForge {
     follow(pull, pull.pr.state === "open" ? (pull.pushed ?? asked.head) : pull.pr.head_sha);
     const { pr } = pull;
     const signals = pr.state === "open" ? pull.signals : null;
+    shown.set(url, { pr: { ...pr }, signals: JSON.stringify(signals) });
     return answer({
       of: "poll",
       asked,
@@ -145,9 +150,11 @@ function install(h: Harness): MemoryForge {
   };
   h.on.merge_pull_request = ({ url, headSha, method }) => {
     forge.merges.push({ url, headSha, method });
+    const why = notGreen(shown.get(url), headSha);
+    if (why !== null) forge.wrongMerges.push(`${url} at ${headSha}: ${why}`);
     if (forge.mergeAnswer) return answer({ of: "merge", result: forge.mergeAnswer });
-    const commit = h.sha();
     const pull = byUrl(url);
+    const commit = pull.pr.merge_commit ?? h.sha();
     Object.assign(pull.pr, {
       state: "merged",
       merge_commit: commit,
@@ -165,6 +172,24 @@ function install(h: Harness): MemoryForge {
     return outcome({ outcome: "branch_updated", head: h.sha() });
   };
   return forge;
+}
+
+interface Shown {
+  pr: PullRequest;
+  /** As JSON: what was given out, whatever changes later. */
+  signals: string;
+}
+
+/** The forge's own idea of green, which knows nothing of the town's. */
+function notGreen(shown: Shown | undefined, headSha: string): string | null {
+  if (!shown) return "never read";
+  const { pr, signals } = shown;
+  if (pr.head_sha !== headSha) return "another head";
+  if (pr.state !== "open" || pr.draft) return "not open, or a draft";
+  if (!["clean", "has_hooks", "unstable"].includes(pr.mergeable)) return pr.mergeable;
+  if (/"state":"(unknown|pending|failure)"/.test(signals)) return "a signal is unknown, pending or red";
+  if (!signals.includes('"unresolved":[]')) return "a thread";
+  return /"decision":"(approved|none)"/.test(signals) ? null : "no approval";
 }
 
 /** The forge's signals are of the head that it shows. */

@@ -2,6 +2,7 @@
 import { withSql } from "#host";
 import type { ForgeError } from "@gastown/protocol";
 import { describe, expect, it } from "vitest";
+import type { EffectAnswer } from "../town.ts";
 import { PERSON } from "./harness.ts";
 import { forgeHarness, http, type ForgeHarness } from "./memory-forge.ts";
 
@@ -122,23 +123,66 @@ describe("polling", () => {
       expect(h.forge.polls).toBe(after);
     }));
 
-  it("takes no reading that was asked at another head", () =>
+  it("takes no reading that was asked at another head, and reads again at once", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge: false, poll_seconds: 300 });
+      const bead = opened(h);
+      const head = h.town.merge(bead).headSha;
+      const usual = h.on.poll_pull_request;
+      const old = "d".repeat(40);
+      h.on.poll_pull_request = (request, effect) => {
+        if (usual) h.on.poll_pull_request = usual;
+        const answer = usual?.(request, effect) ?? "lost";
+        if (answer === "lost" || answer.type !== "forge" || answer.answer.of !== "poll") return answer;
+        const pr = { ...h.forge.pull("Add x").pr, head_sha: old };
+        return {
+          type: "forge",
+          answer: {
+            ...answer.answer,
+            asked: { ...request.asked, head: old },
+            reading: { outcome: { kind: "ok", pr }, signals: null },
+          },
+        };
+      };
+      const polls = h.forge.polls;
+      h.advance(5 * MINUTE);
+      expect(h.town.merge(bead)).toMatchObject({ headSha: head, state: "approved" });
+      expect(h.forge.polls).toBe(polls + 2);
+    }));
+
+  it("lets no forge read for more than half of the effects at once", () =>
     withSql((sql) => {
       const h = forgeHarness(sql, { auto_merge: false });
-      const bead = opened(h);
-      const poll = h.on.poll_pull_request;
-      const head = h.town.merge(bead).headSha;
-      const old = h.sha();
-      h.on.poll_pull_request = (request, effect) => {
-        const answer = poll?.(request, effect) ?? "lost";
-        if (answer === "lost" || answer.type !== "forge" || answer.answer.of !== "poll") return answer;
-        if (poll) h.on.poll_pull_request = poll;
-        const stale = { ...answer.answer, asked: { ...answer.answer.asked, head: old } };
-        return { type: "forge", answer: stale };
-      };
-      h.advance(MINUTE);
-      expect(h.town.merge(bead)).toMatchObject({ headSha: head, state: "approved" });
+      for (let n = 0; n < 12; n++) opened(h, `bead ${n}`);
+      h.town.sling(h.rig, { title: "one more" }, { held: true }, PERSON);
+      h.setClock(h.now() + 10 * MINUTE);
+      h.town.startBead(h.bead("one more").id, PERSON);
+      h.town.tick();
+      const kinds = h.town.claimEffects().map(({ request }) => request.kind);
+      expect(kinds.filter((kind) => kind === "poll_pull_request")).toHaveLength(4);
+      expect(kinds).toContain("start_session");
     }));
+
+  it.each(["open_pull_request", "poll_pull_request", "merge_pull_request"] as const)(
+    "does no harm when the answer to %s is lost",
+    (kind) =>
+      withSql((sql) => {
+        const h = forgeHarness(sql);
+        const usual = h.on[kind] as ((...args: unknown[]) => EffectAnswer | "lost") | undefined;
+        let lost = 0;
+        h.on[kind] = (...args: unknown[]) => {
+          const answer = usual?.(...args) ?? "lost";
+          return lost++ === 0 ? "lost" : answer;
+        };
+        const bead = opened(h);
+        expect(h.town.bead(bead).status).toBe("in_review");
+        h.advance(2 * MINUTE);
+        expect(lost).toBeGreaterThan(1);
+        expect(h.town.bead(bead)).toMatchObject({ status: "closed", reason: "merged" });
+        expect(h.forge.pulls).toHaveLength(1);
+        expect(h.town.checkInvariants()).toEqual([]);
+      }),
+  );
 });
 
 describe("polling that fails", () => {
