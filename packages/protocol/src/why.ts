@@ -1,6 +1,6 @@
 /** Why a thing is not running, in words (spec/api.md §3.6). */
 import { z } from "zod";
-import { waitingOn } from "./shapes.ts";
+import { waitingOn } from "./waiting-shape.ts";
 import { waitingCode } from "./states.ts";
 
 /** One reason that there can be; `holds: false`: it is none now. */
