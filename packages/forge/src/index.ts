@@ -9,3 +9,6 @@ export { plainForge } from "./plain/forge.ts";
 export { parsePullRequestUrl, type PullRequestUrl } from "./urls/pull-request-url.ts";
 export { parseRepositoryUrl, type RepositoryLocation, sameProject } from "./urls/repository-url.ts";
 export { redactUrl } from "./urls/redact.ts";
+export { readGitHubWebhook } from "./webhooks/github.ts";
+export { readGitLabWebhook } from "./webhooks/gitlab.ts";
+export type { WebhookReading, WebhookRequest } from "./webhooks/event.ts";

@@ -30,7 +30,7 @@ export const repositoryJson = (repository: Repository, origin: string, access: A
       }),
 });
 
-export function mergeableState(pull: PullRequest, state: Mergeability): string {
+function mergeableState(pull: PullRequest, state: Mergeability): string {
   if (pull.saysMergeable !== null) return pull.saysMergeable;
   if (pull.draft) return "draft";
   if (state.conflicts) return "dirty";

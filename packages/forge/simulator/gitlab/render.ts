@@ -3,7 +3,7 @@ import { listHeads, mergeBase } from "../git/bare.ts";
 import { mergeability, type Mergeability } from "../model/pulls.ts";
 import type { Access, Check, Note, PullRequest, Repository, Thread, User } from "../model/types.ts";
 
-export const iso = (ms: number): string => new Date(ms).toISOString();
+const iso = (ms: number): string => new Date(ms).toISOString();
 
 export const userJson = (user: User): object => ({
   id: user.id,
@@ -40,7 +40,7 @@ const WHY = {
   behind: "need_rebase",
 } as const;
 
-export function mergeStatus(pull: PullRequest, state: Mergeability | null): string {
+function mergeStatus(pull: PullRequest, state: Mergeability | null): string {
   if (pull.saysMergeable !== null) return pull.saysMergeable;
   if (state === null) return "not_open";
   if (pull.draft) return "draft_status";
@@ -67,7 +67,7 @@ export function pipelineOf(
   return { id: first.id, jobs, status };
 }
 
-export const pipelineJson = (repository: Repository, pull: PullRequest): object | null => {
+const pipelineJson = (repository: Repository, pull: PullRequest): object | null => {
   const pipeline = pipelineOf(repository, pull.headSha);
   if (pipeline === null) return null;
   const { id, status } = pipeline;

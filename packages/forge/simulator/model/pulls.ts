@@ -46,9 +46,9 @@ export async function syncPulls(world: World, repository: Repository): Promise<v
   }
 }
 
-export type CheckVerdict = "good" | "bad" | "pending";
+type CheckVerdict = "good" | "bad" | "pending";
 
-export function verdictOf(check: Check): CheckVerdict {
+function verdictOf(check: Check): CheckVerdict {
   if (check.status !== "completed") return "pending";
   if (check.allowFailure) return "good";
   return ["success", "neutral", "skipped"].includes(check.conclusion ?? "") ? "good" : "bad";

@@ -46,7 +46,11 @@ function gitlab(origin: string, repository: Repository, pull: PullRequest | null
       project,
     };
   if (what === "thread" || what === "comment")
-    return { object_kind: "note", merge_request: { iid: pull?.number, url }, project };
+    return {
+      object_kind: "note",
+      object_attributes: { noteable_type: "MergeRequest", url: `${url}#note_1` },
+      project,
+    };
   return {
     object_kind: "merge_request",
     object_attributes: { iid: pull?.number, url, action: what },

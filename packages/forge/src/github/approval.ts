@@ -2,7 +2,6 @@
 import type { ApprovalState, PullRequestSignals } from "@gastown/protocol";
 import { z } from "zod";
 import type { GitHubCall } from "./call.ts";
-import { APPROVAL } from "./queries.ts";
 
 const page = z.object({
   repository: z.object({
@@ -40,7 +39,7 @@ export async function readApproval(
   let after: string | null = null;
   do {
     const variables: Record<string, unknown> = { ...call.at, number, after };
-    const { pullRequest } = (await call.graphql(page, APPROVAL, variables)).repository;
+    const { pullRequest } = (await call.graphql(page, "approval", variables)).repository;
     // A push between the two readings may have dismissed what this one still shows, or the reverse.
     if (pullRequest.headRefOid !== headSha) return unknown("the head moved while it was read");
     decision = pullRequest.reviewDecision;

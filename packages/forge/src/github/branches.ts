@@ -78,9 +78,10 @@ export async function readFile(
     await call.octokit.request("GET /repos/{owner}/{repo}/commits/{ref}", { ...call.at, ref: input.ref });
     return null;
   }
-  // A folder is answered as JSON.
-  const text: unknown = found.data;
-  return typeof text === "string" ? text : null;
+  // Without a charset Octokit gives bytes; a folder is answered as JSON.
+  const data: unknown = found.data;
+  if (data instanceof ArrayBuffer) return new TextDecoder().decode(data);
+  return typeof data === "string" ? data : null;
 }
 
 export async function contains(

@@ -6,12 +6,13 @@ import { failureOf, ForgeFailure } from "../failure.ts";
 import { parsed } from "../transport/parse.ts";
 import { createTransport } from "../transport/transport.ts";
 import type { RepositoryLocation } from "../urls/repository-url.ts";
+import { QUERIES, type QueryName } from "./queries.ts";
 
 export interface GitHubCall {
   readonly octokit: Octokit;
   readonly at: { readonly owner: string; readonly repo: string };
-  /** A query or mutation of `queries.ts`. An answer with `errors` has failed, however much it holds. */
-  graphql<T>(schema: z.ZodType<T>, query: string, variables: Record<string, unknown>): Promise<T>;
+  /** An answer with `errors` has failed, however much it holds. */
+  graphql<T>(schema: z.ZodType<T>, name: QueryName, variables: Record<string, unknown>): Promise<T>;
 }
 
 /** `project`: another repository at the same host than the forge's own. */
@@ -30,7 +31,7 @@ const graphqlUrlOf = (apiUrl: string): string =>
   apiUrl.endsWith("/api/v3") ? apiUrl.replace(/v3$/, "graphql") : `${apiUrl}/graphql`;
 
 const graphqlAnswer = z.object({
-  data: z.unknown(),
+  data: z.unknown().optional(),
   errors: z.array(z.object({ type: z.string().optional() })).optional(),
 });
 
@@ -81,7 +82,8 @@ export function githubCalls(location: RepositoryLocation, context: ForgeContext,
     return {
       octokit,
       at: { owner, repo },
-      async graphql(schema, query, variables) {
+      async graphql(schema, name, variables) {
+        const query = QUERIES[name];
         const url = graphqlUrlOf(apiUrl);
         const response = await octokit.request({ method: "POST", url, query, variables });
         const body = parsed("github", graphqlAnswer, response.data);

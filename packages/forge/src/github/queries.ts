@@ -1,4 +1,4 @@
-/** Everything that we send to GitHub's GraphQL. Each is validated against its public schema by a test. */
+/** Everything that we send to GitHub's GraphQL: only what is in `QUERIES` can be sent, and all of it is tested. */
 
 const COMMENT = /* GraphQL */ `
   fragment comment on PullRequestReviewComment {
@@ -13,7 +13,7 @@ const COMMENT = /* GraphQL */ `
   }
 `;
 
-export const THREADS = /* GraphQL */ `
+const THREADS = /* GraphQL */ `
   query Threads($owner: String!, $repo: String!, $number: Int!, $after: String) {
     repository(owner: $owner, name: $repo) {
       pullRequest(number: $number) {
@@ -46,7 +46,7 @@ export const THREADS = /* GraphQL */ `
   ${COMMENT}
 `;
 
-export const THREAD = /* GraphQL */ `
+const THREAD = /* GraphQL */ `
   query Thread($id: ID!, $after: String) {
     node(id: $id) {
       __typename
@@ -74,7 +74,7 @@ export const THREAD = /* GraphQL */ `
 `;
 
 /** Without a rule that requires reviews the decision may be null, whatever was said: so both are read. */
-export const APPROVAL = /* GraphQL */ `
+const APPROVAL = /* GraphQL */ `
   query Approval($owner: String!, $repo: String!, $number: Int!, $after: String) {
     repository(owner: $owner, name: $repo) {
       pullRequest(number: $number) {
@@ -94,7 +94,7 @@ export const APPROVAL = /* GraphQL */ `
   }
 `;
 
-export const MERGE_QUEUE = /* GraphQL */ `
+const MERGE_QUEUE = /* GraphQL */ `
   query MergeQueue($owner: String!, $repo: String!, $branch: String!) {
     repository(owner: $owner, name: $repo) {
       mergeQueue(branch: $branch) {
@@ -104,7 +104,7 @@ export const MERGE_QUEUE = /* GraphQL */ `
   }
 `;
 
-export const REPLY = /* GraphQL */ `
+const REPLY = /* GraphQL */ `
   mutation Reply($thread: ID!, $body: String!) {
     addPullRequestReviewThreadReply(input: { pullRequestReviewThreadId: $thread, body: $body }) {
       comment {
@@ -114,7 +114,7 @@ export const REPLY = /* GraphQL */ `
   }
 `;
 
-export const RESOLVE = /* GraphQL */ `
+const RESOLVE = /* GraphQL */ `
   mutation Resolve($thread: ID!) {
     resolveReviewThread(input: { threadId: $thread }) {
       thread {
@@ -123,3 +123,13 @@ export const RESOLVE = /* GraphQL */ `
     }
   }
 `;
+
+export const QUERIES = {
+  threads: THREADS,
+  thread: THREAD,
+  approval: APPROVAL,
+  mergeQueue: MERGE_QUEUE,
+  reply: REPLY,
+  resolve: RESOLVE,
+} as const;
+export type QueryName = keyof typeof QUERIES;

@@ -4,7 +4,6 @@ import { errorOf } from "../failure.ts";
 import type { MergeMethod, RepositoryFacts } from "../forge.ts";
 import { parsed } from "../transport/parse.ts";
 import type { GitHubCall } from "./call.ts";
-import { MERGE_QUEUE } from "./queries.ts";
 
 /** The methods are told to those who may push only. */
 const repository = z.object({
@@ -36,7 +35,7 @@ export const readMergeMethods = async (call: GitHubCall): Promise<MergeMethod[]>
 async function queueRequired(call: GitHubCall, branch: string): Promise<boolean | null> {
   const answer = z.object({ repository: z.object({ mergeQueue: z.object({ id: z.string() }).nullable() }) });
   try {
-    return (await call.graphql(answer, MERGE_QUEUE, { ...call.at, branch })).repository.mergeQueue !== null;
+    return (await call.graphql(answer, "mergeQueue", { ...call.at, branch })).repository.mergeQueue !== null;
   } catch (thrown) {
     errorOf(thrown);
     return null;

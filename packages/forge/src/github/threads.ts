@@ -6,7 +6,6 @@ import { hasMarker, withMarker } from "../review/marker.ts";
 import { commentBody } from "../review/text.ts";
 import { sameProject } from "../urls/repository-url.ts";
 import type { GitHubCall } from "./call.ts";
-import { REPLY, RESOLVE, THREAD, THREADS } from "./queries.ts";
 
 const pageInfo = z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() });
 const comment = z.object({
@@ -94,7 +93,7 @@ export async function readThreads(call: GitHubCall, number: number): Promise<Rev
   let after: string | null = null;
   do {
     const variables: Record<string, unknown> = { ...call.at, number, after };
-    const page = await call.graphql(threadPage, THREADS, variables);
+    const page = await call.graphql(threadPage, "threads", variables);
     const { reviewThreads } = page.repository.pullRequest;
     for (const thread of reviewThreads.nodes) {
       const more = nextCursor(thread.comments.pageInfo);
@@ -132,7 +131,7 @@ async function readThread(
 }
 
 async function threadNode(call: GitHubCall, at: ThreadAt, after: string | null): Promise<OneThread> {
-  const found = (await call.graphql(node, THREAD, { id: at.threadId, after })).node;
+  const found = (await call.graphql(node, "thread", { id: at.threadId, after })).node;
   const here = `${call.at.owner}/${call.at.repo}`;
   if (
     found !== null &&
@@ -161,7 +160,7 @@ export async function replyToThread(
   const written = z.object({
     addPullRequestReviewThreadReply: z.object({ comment: z.object({ id: z.string() }) }),
   });
-  await call.graphql(written, REPLY, { thread: at.threadId, body: withMarker(input.body, input.marker) });
+  await call.graphql(written, "reply", { thread: at.threadId, body: withMarker(input.body, input.marker) });
   return true;
 }
 
@@ -170,5 +169,5 @@ export async function resolveThread(call: GitHubCall, at: ThreadAt): Promise<voi
   const resolved = z.object({
     resolveReviewThread: z.object({ thread: z.object({ isResolved: z.literal(true) }) }),
   });
-  await call.graphql(resolved, RESOLVE, { thread: at.threadId });
+  await call.graphql(resolved, "resolve", { thread: at.threadId });
 }

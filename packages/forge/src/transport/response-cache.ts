@@ -3,7 +3,7 @@
  * forges count against no limit. A remembered answer is used only after the forge confirmed it for
  * the token of that request.
  */
-export interface RememberedAnswer {
+interface RememberedAnswer {
   readonly etag: string;
   readonly body: string;
   readonly headers: readonly (readonly [string, string])[];

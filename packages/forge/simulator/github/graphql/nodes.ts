@@ -14,7 +14,7 @@ interface Slice {
 }
 
 /** A page of a list. A cursor is the place after which it goes on. */
-export function connection<T>(all: readonly T[], { first, after }: Slice): object {
+function connection<T>(all: readonly T[], { first, after }: Slice): object {
   if (first === undefined || first === null || first < 1 || first > 100)
     throw failing("EXCESSIVE_PAGINATION", "You must provide a `first` value between 1 and 100.");
   const start = after === undefined || after === null ? 0 : Number(atob(after));
