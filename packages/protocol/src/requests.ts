@@ -52,6 +52,25 @@ export const closeBeadBody = z.strictObject({
   reason: z.enum(["cancelled", "duplicate", "done_elsewhere", "waived"]),
   note: note.optional(),
 });
+export const updateBeadBody = z
+  .strictObject({
+    title: title.optional(),
+    body: body.optional(),
+    priority: priority.optional(),
+    labels: labels.optional(),
+    metadata: metadata.optional(),
+    parentId: anyBeadId.nullable().optional(),
+    dependsOn: z.array(anyBeadId).max(50).optional(),
+    rigId: idSchema("rig").optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, "at least one field to change");
+export type UpdateBeadBody = z.infer<typeof updateBeadBody>;
+export const reassignBody = z
+  .strictObject({ agentId: idSchema("agent").optional(), avoidAgentId: idSchema("agent").optional() })
+  .refine(
+    (wish) => wish.agentId === undefined || wish.agentId !== wish.avoidAgentId,
+    "the same agent cannot be wanted and avoided",
+  );
 export const failBeadBody = z.strictObject({ note });
 export const retryBody = z.strictObject({ fresh: z.boolean().optional(), note: note.optional() });
 export const mayorMessageBody = z.strictObject({ message: text(1, 20_000) });

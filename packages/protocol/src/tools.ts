@@ -213,6 +213,62 @@ export const TOOLS = {
     input: z.strictObject({ bead_id: ref }),
     makesSomething: false,
   },
+  gt_bead_update: {
+    roles: ["mayor"],
+    description: "Change what a bead says or waits for (depends_on replaces; [] clears).",
+    input: z.strictObject({
+      bead_id: ref,
+      title: title.optional(),
+      body: body.optional(),
+      priority: priority.optional(),
+      labels: labels.optional(),
+      metadata: metadata.optional(),
+      depends_on: z.array(ref).max(50).optional(),
+      rig_id: ref.optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_bead_hold: {
+    roles: ["mayor"],
+    description: "Keep an open bead from starting.",
+    input: z.strictObject({ bead_id: ref }),
+    makesSomething: false,
+  },
+  gt_bead_start: {
+    roles: ["mayor"],
+    description: "Release a held bead, or end its cooldown.",
+    input: z.strictObject({ bead_id: ref }),
+    makesSomething: false,
+  },
+  gt_bead_close: {
+    roles: ["mayor"],
+    description:
+      "Close a bead; a live session is stopped, its work saved. done_elsewhere and waived count as done.",
+    input: z.strictObject({
+      bead_id: ref,
+      reason: z.enum(["cancelled", "duplicate", "done_elsewhere", "waived"]),
+      note: text(0, 2_000).optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_bead_fail: {
+    roles: ["mayor"],
+    description: "Give a bead up; what waits for it then waits for a decision.",
+    input: z.strictObject({ bead_id: ref, note: text(1, 2_000) }),
+    makesSomething: false,
+  },
+  gt_bead_reassign: {
+    roles: ["mayor"],
+    description: "End a bead's session, its work saved, and say which agent should or should not go on.",
+    input: z.strictObject({ bead_id: ref, agent_id: ref.optional(), avoid_agent_id: ref.optional() }),
+    makesSomething: false,
+  },
+  gt_agent_reset: {
+    roles: ["mayor"],
+    description: "End an agent's session, its work saved; its bead opens again, nothing counted.",
+    input: z.strictObject({ agent_id: ref }),
+    makesSomething: false,
+  },
   gt_escalation_acknowledge: {
     roles: ["mayor"],
     description: "Say that a question is being looked at, so that it is not raised again.",

@@ -12,6 +12,7 @@ import {
   sling,
   startBead,
 } from "./beads/commands.ts";
+import { townChanges } from "./beads/town-changes.ts";
 import { beadRow, findBead } from "./beads/bead-row.ts";
 import { townUsage } from "./budgets/town-usage.ts";
 import { watchAllBudgets } from "./budgets/watch.ts";
@@ -94,6 +95,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...agentTools({ read, write }),
     ...townNudges({ read, write }),
     ...townMail({ read, write }),
+    ...townChanges({ read, write }),
     ...townUsage({ read, write }),
 
     tick: () => {

@@ -50,6 +50,7 @@ import type {
   UpdateBranchRequest,
   Why,
 } from "@gastown/protocol";
+import type { TownChanges } from "./beads/town-changes.ts";
 import type { TownUsage } from "./budgets/town-usage.ts";
 import type { TokenClaim, TokenGrounds, TokenIssue } from "./credentials/issue.ts";
 import type { StoredSecret } from "./credentials/store.ts";
@@ -227,7 +228,7 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town extends TownNudges, TownUsage, TownMail, TownMerges {
+export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, TownMerges {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import type { Context } from "./context.ts";
+import { WORK_COMMANDS } from "./work-commands.ts";
 
 /** Values of a command's own options, as they were given. */
 export type OptionValues = Readonly<Record<string, string | boolean | string[] | undefined>>;
@@ -165,68 +166,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operations: ["live.open"],
     load: async () => (await import("../commands/watch.ts")).watch,
   },
-  {
-    usage: "bead list",
-    summary: "Pieces of work that are not closed",
-    options: [
-      ["--status <status>", "open, in_progress, in_review, closed or failed; several with commas"],
-      ["--all", "closed ones too"],
-      ["--convoy <convoy>", "those of one convoy"],
-      ["--search <words>", "words of the title"],
-    ],
-    operations: ["beads.list"],
-    load: async () => (await import("../commands/bead.ts")).beadList,
-  },
-  {
-    usage: "bead show <bead>",
-    summary: "One bead: what it waits for, its attempts, its history",
-    operations: ["beads.get"],
-    load: async () => (await import("../commands/bead.ts")).beadShow,
-  },
-  {
-    usage: "bead why <bead>",
-    summary: "Why a bead is not running: what it waits for, since when, until when, and what you can do",
-    operations: ["beads.why"],
-    load: async () => (await import("../commands/why.ts")).why,
-  },
-  {
-    usage: "why <bead>",
-    summary: "The same as `bead why`",
-    operations: ["beads.why"],
-    load: async () => (await import("../commands/why.ts")).why,
-  },
-  {
-    usage: "bead retry <bead>",
-    summary: "Give a failed bead a new start",
-    options: [
-      ["--fresh", "ignore work that earlier attempts saved"],
-      ["--note <text>", "something that the next attempt should know"],
-    ],
-    operations: ["beads.retry"],
-    load: async () => (await import("../commands/bead.ts")).beadRetry,
-  },
-  {
-    usage: "bead close <bead>",
-    summary: "Close a bead without its work landing",
-    options: [
-      ["--reason <reason>", "cancelled (default), duplicate, done_elsewhere or waived"],
-      ["--note <text>", "why"],
-    ],
-    operations: ["beads.close"],
-    load: async () => (await import("../commands/bead.ts")).beadClose,
-  },
-  {
-    usage: "bead start <bead>",
-    summary: "Release a held bead",
-    operations: ["beads.start"],
-    load: async () => (await import("../commands/bead.ts")).beadStart,
-  },
-  {
-    usage: "bead hold <bead>",
-    summary: "Keep an open bead from being started",
-    operations: ["beads.hold"],
-    load: async () => (await import("../commands/bead.ts")).beadHold,
-  },
+  ...WORK_COMMANDS,
   {
     usage: "session list",
     summary: "Sessions of agents",
@@ -250,40 +190,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     operations: ["sessions.stop"],
     load: async () => (await import("../commands/session.ts")).sessionStop,
-  },
-  {
-    usage: "agents",
-    summary: "Agents and what each is doing",
-    operations: ["agents.list"],
-    load: async () => (await import("../commands/agent.ts")).agents,
-  },
-  {
-    usage: "nudge <agent> <text>",
-    summary: "Push a short message to an agent that works now",
-    options: [
-      ["--now", "interrupt its running turn"],
-      ["--queue", "also in its next session, if this one ends first"],
-      ["--urgent", "before other nudges"],
-      ["--ttl <seconds>", "how long it may wait"],
-    ],
-    operations: ["agents.list", "agents.nudge"],
-    load: async () => (await import("../commands/agent.ts")).nudge,
-  },
-  {
-    usage: "mail",
-    summary: "Mail between people and agents",
-    options: [
-      ["--to <agent>", "only to this agent, or to mayor"],
-      ["--waiting", "only what nobody has read yet"],
-    ],
-    operations: ["mail.list"],
-    load: async () => (await import("../commands/mail.ts")).mail,
-  },
-  {
-    usage: "mail send <to> <subject> [body]",
-    summary: "Write to an agent, to mayor, or to rig:<rig>; body: text, @file or - for standard input",
-    operations: ["mail.send"],
-    load: async () => (await import("../commands/mail.ts")).mailSend,
   },
   {
     usage: "usage",

@@ -52,3 +52,25 @@ export const nudge: Run = async (context, [ref = "", text = ""], options) => {
   );
   return EXIT.done;
 };
+
+export const agentReset: Run = async (context, [ref = ""]) => {
+  const api = await context.api();
+  const town = await theTown(context);
+  const { id } = await findAgent(context, town.id, ref);
+  const agent = await api.post(agentShape, `/api/towns/${town.id}/agents/${id}/reset`);
+  context.out.result(agent, `${agent.name} is reset; its work is saved.`);
+  return EXIT.done;
+};
+
+export const agentDelete: Run = async (context, [ref = ""]) => {
+  const api = await context.api();
+  const town = await theTown(context);
+  const agent = await findAgent(context, town.id, ref);
+  const answer = await api.call(
+    z.object({ deleted: z.int() }),
+    "DELETE",
+    `/api/towns/${town.id}/agents/${agent.id}`,
+  );
+  context.out.result(answer, `${agent.name} is forgotten.`);
+  return EXIT.done;
+};

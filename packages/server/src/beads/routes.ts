@@ -9,8 +9,10 @@ import {
   createBeadBody,
   failBeadBody,
   idSchema,
+  reassignBody,
   retryBody,
   slingBody,
+  updateBeadBody,
   whyShape,
 } from "@gastown/protocol";
 import { z } from "zod";
@@ -149,6 +151,42 @@ function changeRoutes(on: Endpoints): void {
     },
     (town, { params, body, actor }) =>
       town.retryBead(params.beadId, { fresh: body.fresh ?? false, note: body.note ?? "" }, actor),
+  );
+  on.command(
+    {
+      ...change,
+      method: "patch",
+      path: bead,
+      operation: "beads.update",
+      summary: "Changes what it says; its status has commands of its own.",
+      body: updateBeadBody,
+    },
+    (town, { params, body, actor }) => town.updateBead(params.beadId, body, actor),
+  );
+  on.command(
+    {
+      ...change,
+      path: `${bead}/reassign`,
+      operation: "beads.reassign",
+      summary: "Ends its session, its work saved, and says who should or should not go on.",
+      body: reassignBody,
+    },
+    (town, { params, body, actor }) => town.reassignBead(params.beadId, body, actor),
+  );
+  on.command(
+    {
+      method: "delete",
+      path: bead,
+      operation: "beads.delete",
+      summary: "Forgets a bead; its branch stays.",
+      who: "member",
+      query: z.strictObject({ force: flag.optional() }),
+      answer: z.object({ deleted: z.int() }),
+    },
+    (town, { params, query, actor }) => {
+      town.deleteBead(params.beadId, { force: query.force === true }, actor);
+      return { deleted: 1 };
+    },
   );
   on.command(
     {

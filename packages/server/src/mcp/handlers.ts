@@ -4,6 +4,15 @@ import type { SessionContext, Town } from "@gastown/town";
 import type { TownActor } from "../towns/actor.ts";
 import { beadRetry, beadStatus, checkpoint, escalate, prime, status, why } from "./tools-common.ts";
 import { escalationAcknowledge, escalationResolve, mailCheck, mailSend, nudge } from "./tools-agents.ts";
+import {
+  agentReset,
+  beadClose,
+  beadFail,
+  beadHold,
+  beadReassign,
+  beadStart,
+  beadUpdate,
+} from "./tools-beads.ts";
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
 import { approve, done, requestChanges } from "./tools-outcome.ts";
@@ -63,6 +72,13 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_mail_send: turn("gt_mail_send", mailSend),
   gt_escalation_acknowledge: turn("gt_escalation_acknowledge", escalationAcknowledge),
   gt_escalation_resolve: turn("gt_escalation_resolve", escalationResolve),
+  gt_bead_update: turn("gt_bead_update", beadUpdate),
+  gt_bead_hold: turn("gt_bead_hold", beadHold),
+  gt_bead_start: turn("gt_bead_start", beadStart),
+  gt_bead_close: turn("gt_bead_close", beadClose),
+  gt_bead_fail: turn("gt_bead_fail", beadFail),
+  gt_bead_reassign: turn("gt_bead_reassign", beadReassign),
+  gt_agent_reset: turn("gt_agent_reset", agentReset),
   gt_nudge: turn("gt_nudge", nudge),
   gt_bead_retry: turn("gt_bead_retry", beadRetry),
 };

@@ -119,7 +119,7 @@ export function briefBead(bead: Bead): Record<string, unknown> {
   };
 }
 
-function beadText(bead: Bead): string {
+export function beadText(bead: Bead): string {
   const why = bead.reason === null ? "" : ` (${bead.reason})`;
   const waits = bead.waitingOn === undefined ? "" : ` It waits: ${bead.waitingOn.code}.`;
   const who = bead.assignee === undefined ? "" : ` ${bead.assignee.name} works on it.`;

@@ -28,7 +28,13 @@ const POLECAT_SLOTS = 2;
  * directory is warm; one whose last session is still ending in the runner only when there is no
  * other, because its next start would have to wait for that turn.
  */
-export function idleAgent(ctx: Ctx, role: Role, rigId: string | null, limit: number): AgentRow {
+export function idleAgent(
+  ctx: Ctx,
+  role: Role,
+  rigId: string | null,
+  limit: number,
+  wish: { prefer: string | null; avoid: string | null } = { prefer: null, avoid: null },
+): AgentRow {
   const candidates = ctx.sql.all<Candidate>(
     `select a.*,
        exists (select 1 from sessions s where s.agent_id = a.id and s.state <> 'ended') as live,
@@ -37,7 +43,9 @@ export function idleAgent(ctx: Ctx, role: Role, rigId: string | null, limit: num
     role,
     rigId,
   );
-  const idle = candidates.filter((agent) => agent.live === 0);
+  const idle = candidates.filter((agent) => agent.live === 0 && agent.id !== wish.avoid);
+  const preferred = idle.find((agent) => agent.id === wish.prefer);
+  if (preferred) return preferred;
   const warm = idle.find((agent) => agent.gone === 1);
   if (warm) return warm;
   const ending = idle.at(-1);

@@ -43,6 +43,9 @@ export type BeadRow = Row & {
   work_ref: string | null;
   pushed_head: string | null;
   fresh: number;
+  /** Whom a person wants for it, and whom not. */
+  prefer_agent: string | null;
+  avoid_agent: string | null;
   note: string | null;
   summary: string | null;
   version: number;

@@ -10,6 +10,7 @@ import { updateRounds } from "./0006-update-rounds.ts";
 import { secrets } from "./0007-secrets.ts";
 import { mail } from "./0008-mail.ts";
 import { runnerIdle } from "./0009-runner-idle.ts";
+import { reassign } from "./0010-reassign.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly string[] = [
   secrets,
   mail,
   runnerIdle,
+  reassign,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

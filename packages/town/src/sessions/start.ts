@@ -30,7 +30,10 @@ const NOWHERE: Place = { branch: null, startPoint: null, target: null, startHead
 /** A polecat for a ready bead. The bead becomes `in_progress` in the same transaction. */
 export function startPolecat(ctx: Ctx, bead: BeadRow, rig: RigRow, fixes: MergeRow | undefined): string {
   const limit = settings(ctx, rig.id).limits.max_polecats_per_rig;
-  const agent = idleAgent(ctx, "polecat", rig.id, limit);
+  const agent = idleAgent(ctx, "polecat", rig.id, limit, {
+    prefer: bead.prefer_agent,
+    avoid: bead.avoid_agent,
+  });
   const place = fixes && isFix(bead) ? fixPlace(bead, fixes) : workPlace(ctx, bead, rig, agent.name);
   const sessionId = insertSession(ctx, {
     role: "polecat",
@@ -40,7 +43,10 @@ export function startPolecat(ctx: Ctx, bead: BeadRow, rig: RigRow, fixes: MergeR
     charged: chargedForBead(ctx, bead),
     place,
   });
-  ctx.sql.run("update beads set sessions_count = sessions_count + 1, fresh = 0 where id = ?", bead.id);
+  ctx.sql.run(
+    "update beads set sessions_count = sessions_count + 1, fresh = 0, prefer_agent = null, avoid_agent = null where id = ?",
+    bead.id,
+  );
   move(ctx, {
     machine: "issue",
     id: bead.id,
