@@ -7,5 +7,6 @@ export type { BegunCall } from "./store/store.ts";
 export { openTownActor } from "./towns/open-actor.ts";
 export type { EffectPorts } from "./effects/context.ts";
 export { createEffects } from "./effects/effects.ts";
+export { createForgeFor } from "./effects/forge-for.ts";
 export { sqlServerStore } from "./store/sql-store.ts";
 export { createServer, type GastownServer } from "./server.ts";

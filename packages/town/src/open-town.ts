@@ -37,6 +37,7 @@ import { migrate } from "./migrations/migrate.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
 import { requeueRunning } from "./outbox/outbox.ts";
+import { credentialsChanged } from "./reviews/credentials-changed.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
 import { mergeCommands } from "./reviews/merge-commands.ts";
 import { removeRig } from "./rigs/remove.ts";
@@ -134,11 +135,14 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
       write(actor, (ctx) => {
         storeConfig(ctx, null, config, secrets);
         watchAllBudgets(ctx);
+        if (secrets && secrets.length > 0) credentialsChanged(ctx, null);
       }),
     setRigConfig: (ref, config, actor, secrets) =>
       write(actor, (ctx) => {
-        storeConfig(ctx, findRig(ctx, ref).id, config, secrets);
+        const { id } = findRig(ctx, ref);
+        storeConfig(ctx, id, config, secrets);
         watchAllBudgets(ctx);
+        if (secrets && secrets.length > 0) credentialsChanged(ctx, id);
       }),
     secrets: (ref) => read((ctx) => secretsOf(ctx, ref === null ? TOWN_SCOPE : findRig(ctx, ref).id)),
     tokenGrounds: (claim) => read((ctx) => tokenGrounds(ctx, claim)),

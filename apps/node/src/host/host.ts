@@ -5,6 +5,7 @@ import { checkGit } from "@gastown/runner";
 import { idMaker } from "@gastown/town";
 import {
   createEffects,
+  createForgeFor,
   createServer,
   sqlServerStore,
   type RuntimeInfo,
@@ -166,7 +167,15 @@ function run(parts: Parts): Host {
     randomBytes: bytes,
     fallbackRuntime: parts.runtime.id,
     newTownId: () => makeId("town"),
-    perform: createEffects({ ...clock, runners, keys, publicUrl: reachable(http.url) }),
+    perform: createEffects({
+      ...clock,
+      runners,
+      keys,
+      publicUrl: reachable(http.url),
+      forgeFor: createForgeFor({ ...clock, sink, sealingKeys, ...forgesOf(settings) }, (townId) =>
+        towns.get(townId),
+      ),
+    }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
     hasRunner: (townId) => runners.current(townId) !== null,
   });

@@ -8,7 +8,9 @@ import {
   hostOf,
   repositoryPathOf,
   type ForgeCredentials,
+  type ForgeToken,
   type ForgeTokenAnswer,
+  type ResolveForgeToken,
 } from "@gastown/forge";
 import {
   GastownError,
@@ -51,14 +53,40 @@ export const HOST_SOURCE = "host";
 
 type Ports = Pick<ServerPorts, "now" | "sink" | "sealingKeys" | "forges">;
 
-export function createForgeTokens(ports: Ports): ForgeTokens {
-  const resolve = createTokenResolver({
+function resolverOf(ports: Ports): ResolveForgeToken {
+  return createTokenResolver({
     fetch: ports.forges?.fetch ?? ((input, init) => fetch(input, init)),
     now: ports.now,
     warn: (source, reason) =>
       ports.sink.log("warn", `The ${source} gave no token: ${reason}. The next source is tried.`),
     github: ports.forges?.github ?? GITHUB,
   });
+}
+
+/**
+ * What the town's own calls of a rig's forge ask before each request. One that gives a token leaves no
+ * record: a poll makes many. That there is none is the poll's own error (spec/review.md §4.1).
+ */
+export function createTownTokens(ports: Ports): (town: TownActor, rigId: string) => Promise<ForgeToken> {
+  const resolve = resolverOf(ports);
+  return async (town, rigId) => {
+    const grounds = town.read((open) => open.tokenGrounds({ session: null, rigId }));
+    const host = grounds.gitUrl === null ? null : hostOf(grounds.gitUrl);
+    if (host === null) return { ok: false, tried: [NO_HOST] };
+    const repository = grounds.gitUrl === null ? null : repositoryPathOf(grounds.gitUrl);
+    const { credentials, unreadable } = await opened(ports.sealingKeys, town.id, grounds);
+    const answer = withUnreadable(await resolve({ host, repository, credentials }), unreadable);
+    if (answer.ok) return { ok: true, token: answer.token, source: answer.source };
+    if (answer.reason !== "host_mismatch") return { ok: false, tried: answer.tried };
+    return {
+      ok: false,
+      tried: [...answer.tried, `a token for ${answer.expected}, which never leaves for ${host}`],
+    };
+  };
+}
+
+export function createForgeTokens(ports: Ports): ForgeTokens {
+  const resolve = resolverOf(ports);
   return {
     async issue(town, claim, { host, purpose }) {
       const grounds = town.read((open) => open.tokenGrounds(claim));

@@ -1,4 +1,5 @@
 /** Rigs: the repositories of a town (spec/api.md §3.4). */
+import { hostOf } from "@gastown/forge";
 import { createRigBody, rigShape } from "@gastown/protocol";
 import { z } from "zod";
 import { sealUrl } from "../credentials/git-url.ts";
@@ -8,6 +9,12 @@ import { complete, flag, listOf, noBody } from "../http/query.ts";
 
 const rigs = "/api/towns/{townId}/rigs";
 const rig = `${rigs}/{rigId}` as const;
+
+/** The host's own GitHub is known to its settings only; the rest an address says by itself. */
+function ownGitHub(ports: ServerPorts, gitUrl: string): { forge?: "github" } {
+  const site = ports.forges?.github;
+  return site !== undefined && hostOf(gitUrl) === site.host ? { forge: "github" } : {};
+}
 
 export function rigRoutes(on: Endpoints, ports: ServerPorts): void {
   on.read(
@@ -34,7 +41,8 @@ export function rigRoutes(on: Endpoints, ports: ServerPorts): void {
       location: ({ townId, id }) => `/api/towns/${townId}/rigs/${id}`,
     },
     ({ params, body }) => sealUrl(ports, params.townId, body.gitUrl),
-    (town, { body, actor }, { gitUrl, secrets }) => town.addRig({ ...body, gitUrl }, actor, secrets),
+    (town, { body, actor }, { gitUrl, secrets }) =>
+      town.addRig({ ...body, gitUrl, ...ownGitHub(ports, gitUrl) }, actor, secrets),
   );
   on.read(
     {

@@ -34,9 +34,19 @@ export function payloadOf(row: EffectRow): EffectPayload {
   return fromJson(payloadSchema, row.payload) ?? {};
 }
 
+/** A process begins or ends, or a forge is asked several things in a row. */
+const SLOW: readonly EffectKind[] = [
+  "ensure_runner",
+  "stop_runner",
+  "open_pull_request",
+  "poll_pull_request",
+  "merge_pull_request",
+  "post_review",
+];
+
 /** How long one call may take before its answer counts as lost (ms). */
 export function callDeadline(kind: EffectKind): number {
-  return kind === "ensure_runner" || kind === "stop_runner" ? 60 * SECOND : 30 * SECOND;
+  return SLOW.includes(kind) ? 60 * SECOND : 30 * SECOND;
 }
 
 /** How long the runner may take after it accepted (ms): the sum of the limits of what it runs. */

@@ -64,7 +64,7 @@ export function adoptPullRequest(
     pr.from_fork ? 0 : 1,
     input.forcePushAllowed === true ? 1 : 0,
   );
-  watch(ctx, id, input, title, forgeOf(rig));
+  watch(ctx, id, input, title, forgeOf(ctx, rig));
   return { id, existing: false };
 }
 

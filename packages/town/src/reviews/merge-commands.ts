@@ -1,12 +1,10 @@
 /** `TownMerges` on a town: each command is one transaction (spec/api.md §3.8). */
 import type { MergeRequest } from "@gastown/protocol";
 import { TOWN_ACTOR, type Access, type Ctx } from "../kernel/context.ts";
-import { findRig } from "../rigs/rigs.ts";
 import type { Actor } from "../town.ts";
 import { toMergeRequest } from "../views/work.ts";
 import { adoptPullRequest } from "./adopt.ts";
 import { attention } from "./attention.ts";
-import { credentialsChanged } from "./credentials-changed.ts";
 import { findMerge } from "./merge-row.ts";
 import {
   dismissByPerson,
@@ -36,7 +34,5 @@ export function mergeCommands({ read, write }: Access): TownMerges {
         const { id, existing } = adoptPullRequest(ctx, rigRef, input);
         return { mergeRequest: toMergeRequest(ctx, findMerge(ctx, id)), existing };
       }),
-    credentialsChanged: (rigRef, actor) =>
-      write(actor, (ctx) => credentialsChanged(ctx, rigRef === null ? null : findRig(ctx, rigRef).id)),
   };
 }

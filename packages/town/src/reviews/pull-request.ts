@@ -77,7 +77,7 @@ export function pollInterval(ctx: Ctx, merge: MergeRow): number {
 
 export function providerOf(ctx: Ctx, merge: MergeRow): ForgeKind {
   const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", merge.rig_id);
-  return rig ? forgeOf(rig) : "git";
+  return rig ? forgeOf(ctx, rig) : "git";
 }
 
 /** Whether it goes into the feature branch of a convoy, which the grace period does not guard. */

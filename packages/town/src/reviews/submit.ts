@@ -83,7 +83,7 @@ export function landingOf(ctx: Ctx, rigId: string): Pick<MergeRow, "strategy" | 
   const { merge_strategy, review } = settings(ctx, rigId);
   const own = rigConfig(ctx, rigId).config.merge_strategy !== undefined;
   const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", rigId);
-  const hasForge = rig !== undefined && forgeOf(rig) !== "git";
+  const hasForge = rig !== undefined && forgeOf(ctx, rig) !== "git";
   const strategy = merge_strategy === "pr" && (own || hasForge) ? "pr" : "direct";
   const method = strategy === "direct" && review.merge_method === "auto" ? "merge" : review.merge_method;
   return { strategy, method };

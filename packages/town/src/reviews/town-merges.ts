@@ -27,6 +27,4 @@ export interface TownMerges {
     input: Adoption,
     actor: Actor,
   ): { mergeRequest: MergeRequest; existing: boolean };
-  /** A credential of the town (null) or of one rig is new: what failed for want of one goes on. Returns how many. */
-  credentialsChanged(rigRef: string | null, actor: Actor): number;
 }

@@ -1,7 +1,7 @@
 /** Rigs: the town's repositories (spec/town.md §1, §5). */
 import { GastownError, type ForgeKind, type Rig, type SecretChange } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
-import { storeSecrets } from "../credentials/store.ts";
+import { secretsOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { schedule, unschedule } from "../kernel/schedule.ts";
@@ -165,7 +165,7 @@ export function toRig(ctx: Ctx, row: RigRow): Rig {
     name: row.name,
     gitUrl: row.git_url,
     defaultBranch: row.default_branch ?? "",
-    forge: forgeOf(row),
+    forge: forgeOf(ctx, row),
     state: row.state,
     ...(row.reason === null ? {} : { stateReason: row.reason }),
     createdAt: iso(row.created_at),
@@ -174,11 +174,22 @@ export function toRig(ctx: Ctx, row: RigRow): Rig {
   };
 }
 
-/** What kind of hosting a rig has: as set, else by its address; `git` has no pull requests. */
-export function forgeOf(rig: { git_url: string; forge: ForgeKind | null }): ForgeKind {
+/**
+ * What kind of hosting a rig has: as set, else by the host of its address, of which the town's own GitLab
+ * is one (`credentials.gitlab_url`, which is no secret). `git` has no pull requests.
+ */
+export function forgeOf(ctx: Ctx, rig: { git_url: string; forge: ForgeKind | null }): ForgeKind {
   if (rig.forge !== null) return rig.forge;
-  const host = /^(?:[a-z+]+:\/\/)?(?:[^@/]+@)?([^:/]+)/i.exec(rig.git_url)?.[1]?.toLowerCase() ?? "";
+  const host = hostOf(rig.git_url);
   if (host === "github.com") return "github";
   if (host === "gitlab.com") return "gitlab";
-  return "git";
+  const own = secretsOf(ctx, TOWN_SCOPE).find(({ key }) => key === "gitlab_url")?.masked;
+  return host !== "" && own !== undefined && hostOf(own) === host ? "gitlab" : "git";
+}
+
+/** With its port where the address has one; empty for a path. */
+function hostOf(address: string): string {
+  const url = /^(?:https?|git):\/\/(?:[^@/]+@)?([^/]+)/i.exec(address)?.[1];
+  const ssh = /^(?:ssh:\/\/)?(?:[^@/]+@)?([^:/]+)/i.exec(address)?.[1];
+  return (url ?? ssh ?? "").toLowerCase();
 }

@@ -210,7 +210,7 @@ describe("the merge", () => {
         type: "forge",
         answer: { of: "merge", result: { kind: "not_mergeable", message: "no" } },
       });
-      h.advance(MINUTE);
+      h.advance(2 * MINUTE);
       expect(h.town.bead(bead)).toMatchObject({ status: "closed", reason: "cancelled" });
       expect(h.town.checkInvariants()).toEqual([]);
     }));

@@ -120,12 +120,14 @@ function forgeStep(h: ForgeHarness, next: Next): void {
           : { headSha: merge.headSha, verdict: "request_changes", feedback: "no", files: [] },
         PERSON,
       ),
-    () => h.town.credentialsChanged(null, PERSON),
+    () => h.town.setConfig(h.town.config().config, PERSON, NEW_TOKEN),
     () => h.town.attention(),
   ];
   const action = pick(actions);
   if (action) tolerant(action);
 }
+
+const NEW_TOKEN = [{ key: "github_token", sealed: "sealed", masked: "****" }] as const;
 
 const SETTINGS = [
   { mode: "rework", auto_resolve_feedback: true, gates: ["test"] },

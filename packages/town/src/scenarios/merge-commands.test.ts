@@ -7,6 +7,7 @@ import { check, checksOf, forgeHarness, http, thread, threadsOf, type ForgeHarne
 
 const MINUTE = 60_000;
 const HEAD = "a".repeat(40);
+const NEW_TOKEN = [{ key: "github_token", sealed: "sealed", masked: "****" }] as const;
 const thrown = (fn: () => unknown): unknown => {
   try {
     fn();
@@ -198,13 +199,34 @@ describe("a credential that changed", () => {
       h.advance(MINUTE);
       expect(h.town.merge(bead).state).toBe("failed");
       h.forge.error = null;
-      expect(h.town.credentialsChanged(null, PERSON)).toBe(1);
+      const { config } = h.town.config();
+      h.town.setConfig(config, PERSON, []);
+      h.settle();
+      expect(h.town.merge(bead).state).toBe("failed");
+      h.town.setConfig(config, PERSON, NEW_TOKEN);
       h.settle();
       expect(h.town.merge(bead).state).toBe("approved");
       expect(h.town.bead(bead).status).toBe("in_review");
       h.town.dismissMerge(bead, { note: "", source: "hold" }, PERSON);
-      expect(h.town.credentialsChanged(null, PERSON)).toBe(0);
-      expect(h.town.merge(bead).failure?.kind).toBe("dismissed");
+      h.town.setConfig(config, PERSON, NEW_TOKEN);
+      expect(h.town.merge(bead)).toMatchObject({ state: "failed", failure: { kind: "dismissed" } });
+    }));
+
+  it("makes the town's own GitLab one that has merge requests", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      h.town.setConfig({ merge_strategy: "pr", review: { code_review: false } }, PERSON);
+      const gitUrl = "git@git.example.com:group/app.git";
+      const rig = h.town.addRig({ name: "own", gitUrl }, PERSON).id;
+      expect(h.town.rig(rig).forge).toBe("git");
+      const masked = "https://git.example.com";
+      h.town.setConfig(h.town.config().config, PERSON, [{ key: "gitlab_url", sealed: "x", masked }]);
+      expect(h.town.rig(rig).forge).toBe("gitlab");
+      h.settle();
+      const bead = h.town.sling(rig, { title: "y" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead.id)).toMatchObject({ strategy: "pr" });
+      expect(h.carriedOut.find((one) => one.kind === "open_pull_request")).toMatchObject({ forge: "gitlab" });
     }));
 });
 
