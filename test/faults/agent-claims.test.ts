@@ -9,7 +9,8 @@
 import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess, type Step } from "./town-process.ts";
+import type { Step } from "./script.ts";
+import { TownProcess } from "./town-process.ts";
 
 /** Idle time of a polecat is two "minutes". */
 const timing = { minuteMs: 300 };

@@ -10,7 +10,8 @@
 import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess, type Step } from "./town-process.ts";
+import type { Step } from "./script.ts";
+import { TownProcess } from "./town-process.ts";
 
 /** Longer than a slow machine needs between two signs of life of an agent that works. */
 const timing = { quietMs: 5_000, cancelMs: 500 };

@@ -13,7 +13,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess, type Script } from "./town-process.ts";
+import type { Script } from "./script.ts";
+import { TownProcess } from "./town-process.ts";
 
 const TASKS = [0, 1, 2, 3];
 const config = { limits: { max_polecats_per_rig: TASKS.length }, review: { parallel_reviews: 2 } };

@@ -7,7 +7,8 @@ import { expect, onTestFinished } from "vitest";
 import { serveHttp } from "../../packages/runner/src/git/testing/http-remote.ts";
 import { HeldPush } from "./held-push.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess, type Script } from "./town-process.ts";
+import type { Script } from "./script.ts";
+import { TownProcess } from "./town-process.ts";
 
 export const ENDINGS = [
   "dies with its runner",

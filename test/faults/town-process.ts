@@ -19,6 +19,7 @@ import {
   type FeedEntry,
   type Session,
   type TownConfig,
+  type TownCredentials,
   type TranscriptItem,
 } from "@gastown/protocol";
 import type { RunnerFile } from "@gastown/runner";
@@ -36,24 +37,19 @@ import { World, type RunningHost } from "../../apps/node/src/testing/executable.
 import { markedProcesses, type MarkedProcess } from "../../packages/runner/src/processes/process-table.ts";
 import { directoryMarker } from "../../packages/runner/src/processes/reap.ts";
 import { fileExists } from "../../packages/runner/src/scripted/files.ts";
+import { bodyOf, type Script, type Step } from "./script.ts";
 
 export interface TownOptions {
   /** Files of the repository's first commit. */
   readonly files?: Readonly<Record<string, string>>;
-  readonly config?: TownConfig;
+  readonly config?: TownConfig & { readonly credentials?: TownCredentials };
   readonly timing?: RunnerTiming;
   /** Another way to the bare repository at this path, made before the town is. */
   readonly serve?: (path: string) => Promise<string>;
-}
-
-/** One step of a scripted agent. */
-export type Step = string | Readonly<Record<string, unknown>>;
-/** Steps, or steps by attempt, with what a rework or a conflict bead does. */
-export interface Script {
-  readonly steps?: readonly Step[];
-  readonly attempts?: Readonly<Record<string, readonly Step[]>>;
-  readonly rework?: readonly Step[];
-  readonly conflict?: readonly Step[];
+  /** A repository on a GitHub of the test's own: its bare directory and its address. */
+  readonly hosted?: { readonly dir: string; readonly cloneUrl: string };
+  /** What the host finds in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const eventsAnswer = listOf(feedEntry);
@@ -98,9 +94,10 @@ export class TownProcess {
   }
 
   async #begin(): Promise<void> {
-    this.remote = await this.world.repository();
+    const { hosted } = this.#options;
+    this.remote = hosted?.dir ?? (await this.world.repository());
     await this.#commitFiles(this.#options.files ?? {});
-    const gitUrl = (await this.#options.serve?.(this.remote)) ?? this.remote;
+    const gitUrl = hosted?.cloneUrl ?? (await this.#options.serve?.(this.remote)) ?? this.remote;
     await this.up();
     const made = await this.api().post(townShape.pick({ id: true }), "/api/users/user_local/towns", {
       name: "faults",
@@ -133,8 +130,8 @@ export class TownProcess {
 
   /** Starts the host, on the address that it had before unless another is given. */
   async up(listen = `127.0.0.1:${this.#host?.port ?? "0"}`): Promise<void> {
-    const { timing } = this.#options;
-    const env = { GASTOWN_RUNNER_TIMING: JSON.stringify(timing ?? {}) };
+    const { timing, env: more } = this.#options;
+    const env = { GASTOWN_RUNNER_TIMING: JSON.stringify(timing ?? {}), ...more };
     const host = await this.world.up(listen, [], env);
     // Nobody reads its log line by line; a full pipe would stop it.
     host.child.stdout.resume();
@@ -385,10 +382,6 @@ const agentWords = z.object({
 function saidBy({ data }: TranscriptItem): string {
   const words = agentWords.safeParse(data);
   return words.success ? words.data.update.content.text : "";
-}
-
-function bodyOf(script: Script): string {
-  return ["```gastown-script", JSON.stringify(script), "```"].join("\n");
 }
 
 function endProcess(pid: number): void {

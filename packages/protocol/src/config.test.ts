@@ -46,8 +46,9 @@ describe("effectiveConfig", () => {
     expect(effectiveConfig({}, { review: { [key]: value } }).review[key]).toBe(value);
   });
 
-  it("gives a new town a grace period and repairs", () => {
+  it("gives a new town pull requests, a grace period and repairs", () => {
     expect(effectiveConfig(NEW_TOWN_CONFIG)).toMatchObject({
+      merge_strategy: "pr",
       review: { auto_merge: true, auto_merge_delay_minutes: 5, auto_resolve_feedback: true },
     });
     expect(effectiveConfig({}).merge_strategy).toBe("direct");

@@ -188,6 +188,7 @@ export const BOT_EMAIL = "agent@gastown.invalid";
 /** A town made today starts with these (the *new town* column); older towns are never changed. */
 export const NEW_TOWN_CONFIG: TownConfig = {
   staged_convoys_default: true,
+  merge_strategy: "pr",
   review: NEW_TOWN_REVIEW,
 };
 

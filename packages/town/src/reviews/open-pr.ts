@@ -36,7 +36,9 @@ export function pullRequestOpened(
     result.kind === "unsupported"
       ? `This repository's host has no pull requests (${result.what}). Set merge_strategy to direct for this rig.`
       : pollMessage(result, providerOf(ctx, merge));
-  openingRefused(ctx, merge, message);
+  const otherwise =
+    result.kind === "no_token" ? " To land without pull requests, set merge_strategy to direct." : "";
+  openingRefused(ctx, merge, `${message}${otherwise}`);
 }
 
 /** Refused for good, or given up after many tries. */
