@@ -63,6 +63,11 @@ describe("effects", () => {
       outcome: "gates_done",
       gates: [{ name: "there", exit_code: 0 }],
     });
+    const update = { rig, target: "main", head_sha: reviewed_sha, check_head: null, author: start.author };
+    expect(await effect("/git/update", { ...update, branch: start.branch })).toEqual({
+      outcome: "branch_updated",
+      head: reviewed_sha,
+    });
     const merge = {
       ...shared,
       branch: start.branch,

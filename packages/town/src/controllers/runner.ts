@@ -7,7 +7,7 @@ import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
-import { enqueue } from "../outbox/outbox.ts";
+import { enqueue, FORGE_KINDS_SQL } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
 
 /** A heartbeat is sent every 30 s; later than this the runner is looked after. */
@@ -59,7 +59,7 @@ function isWanted(ctx: Ctx): boolean {
   const one = ctx.sql.get<{ id: string }>(
     `select id from sessions where state <> 'ended'
      union all
-     select id from outbox where state in ('running', 'accepted') and kind not in ('ensure_runner', 'stop_runner')
+     select id from outbox where state in ('running', 'accepted') and kind not in ('ensure_runner', 'stop_runner', ${FORGE_KINDS_SQL})
      limit 1`,
   );
   return one !== undefined;
@@ -68,7 +68,8 @@ function isWanted(ctx: Ctx): boolean {
 /** Idle since it was last wanted, for a session or for other work; or since it was there, where never. */
 function stopWhenIdle(ctx: Ctx, seen: number, wantedAt: number | null): number | null {
   const busy = ctx.sql.get<{ id: string }>(
-    "select id from outbox where state in ('pending', 'running', 'accepted') and kind <> 'stop_runner' limit 1",
+    `select id from outbox where state in ('pending', 'running', 'accepted')
+       and kind not in ('stop_runner', ${FORGE_KINDS_SQL}) limit 1`,
   );
   if (busy) return ctx.now + MINUTE;
   const lastEnd = ctx.sql.get<{ at: number | null }>("select max(ended_at) as at from sessions")?.at ?? 0;

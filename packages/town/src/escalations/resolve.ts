@@ -7,6 +7,7 @@ import { BREAKER, resumeBreaker } from "../breaker/breaker.ts";
 import { closeConvoy, retryConvoy } from "../convoys/commands.ts";
 import { members } from "../convoys/convoys.ts";
 import type { Ctx } from "../kernel/context.ts";
+import { schedule } from "../kernel/schedule.ts";
 import { dismissMerge, stopReview } from "../reviews/fail.ts";
 import { mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
@@ -91,7 +92,9 @@ function onMerge(ctx: Ctx, merge: MergeRow, choice: string): void {
     // A failed one goes through the queue again, where this verdict holds (spec/review.md §2).
     if (merge.state === "failed") retryMerge(ctx, merge.bead_id);
     storeApproval(ctx, merge, `Approved by ${ctx.actor.name}`);
-    if (merge.state !== "failed") again(ctx, merge, "approved");
+    // What is in the queue stays there: its gates run first, and then the verdict holds.
+    if (merge.state === "queued") schedule(ctx, "merge", merge.bead_id);
+    else if (merge.state !== "failed") again(ctx, merge, "approved");
   } else if (choice === "close") {
     closeSource(ctx, merge);
   }

@@ -34,6 +34,10 @@ export type EffectKind =
   | "ensure_runner"
   | "stop_runner";
 
+/** Carried out without a runner, as a list for SQL: an open pull request keeps no runner alive. */
+export const FORGE_KINDS_SQL =
+  "'open_pull_request', 'poll_pull_request', 'merge_pull_request', 'post_review'";
+
 export type EffectRow = Row & {
   id: string;
   kind: string;

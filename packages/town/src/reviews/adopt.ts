@@ -5,12 +5,12 @@
 import { GastownError, type PullRequest } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { DEFAULT_PRIORITY, insertBead, setVersion } from "../beads/bead-row.ts";
+import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { findRig, forgeOf } from "../rigs/rigs.ts";
 import { mergeRow, type MergeRow } from "./merge-row.ts";
 import { readAnew, storeReading } from "./pull-request.ts";
-import { landingOf } from "./submit.ts";
 
 export interface Adoption {
   pr: PullRequest;
@@ -57,7 +57,7 @@ export function adoptPullRequest(
     rig.id,
     pr.head,
     pr.base,
-    landingOf(ctx, rig.id).method,
+    settings(ctx, rig.id).review.merge_method,
     DEFAULT_PRIORITY,
     ctx.now,
     pr.head_sha,

@@ -132,10 +132,11 @@ function approve(ctx: Ctx, merge: MergeRow, summary: string): void {
     merge.bead_id,
   );
   mootEscalations(ctx, merge.bead_id);
-  if (merge.state === "approved") return;
+  schedule(ctx, "merge", merge.bead_id);
+  // In the queue gates that have not run yet run first, and then this verdict holds.
+  if (merge.state === "approved" || merge.state === "queued") return;
   moveMerge(ctx, merge, {
-    // Gates that have not run yet run first; the verdict waits for them in the queue.
-    to: merge.state === "queued" || merge.state === "changes_requested" ? "queued" : "approved",
+    to: merge.state === "changes_requested" ? "queued" : "approved",
     kind: "review.approved",
     text: `${mergeTitle(ctx, merge)} is approved by ${ctx.actor.name}`,
     data: { summary: summary.slice(0, 500) },

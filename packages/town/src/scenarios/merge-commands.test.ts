@@ -176,6 +176,23 @@ describe("a person's verdict", () => {
       ).toMatchObject({ code: "head_moved" });
     }));
 
+  it("waits in the queue for gates that have not run yet", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { code_review: true, auto_merge: false, gates: ["npm test"] });
+      h.on.run_gates = () => ({ type: "accepted" });
+      const bead = h.town.sling(h.rig, { title: "Add x" }, { held: false }, PERSON).id;
+      h.settle();
+      const { headSha } = h.town.merge(bead);
+      h.town.giveMergeVerdict(bead, { headSha, verdict: "approve", summary: "ok" }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead)).toMatchObject({ state: "queued", waitingOn: { code: "gates" } });
+      delete h.on.run_gates;
+      h.advance(60 * MINUTE);
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", reviewedSha: headSha });
+      const starts = h.carriedOut.flatMap((one) => (one.kind === "start_session" ? [one.plan.role] : []));
+      expect(starts).toEqual(["polecat"]);
+    }));
+
   it("approves what a refinery is looking at, and ends that review", () =>
     withSql((sql) => {
       const h = forgeHarness(sql, { code_review: true, auto_merge: false });

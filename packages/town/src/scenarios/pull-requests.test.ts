@@ -150,6 +150,29 @@ describe("polling", () => {
       expect(h.forge.polls).toBe(polls + 2);
     }));
 
+  it("keeps no runner alive, and wakes none", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge: false });
+      opened(h);
+      h.advance(10 * MINUTE);
+      const before = h.carriedOut.length;
+      h.advance(60 * MINUTE);
+      const kinds = new Set(h.carriedOut.slice(before).map(({ kind }) => kind));
+      expect(h.carriedOut.some(({ kind }) => kind === "stop_runner")).toBe(true);
+      expect([...kinds]).toEqual(["poll_pull_request"]);
+    }));
+
+  it("keeps no runner alive either while its answer does not come", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge: false });
+      opened(h);
+      h.on.poll_pull_request = () => "lost";
+      h.advance(30 * MINUTE);
+      const kinds = h.carriedOut.map(({ kind }) => kind);
+      expect(kinds).toContain("stop_runner");
+      expect(kinds.slice(kinds.indexOf("stop_runner"))).not.toContain("ensure_runner");
+    }));
+
   it("lets no forge read for more than half of the effects at once", () =>
     withSql((sql) => {
       const h = forgeHarness(sql, { auto_merge: false });
