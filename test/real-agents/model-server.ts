@@ -42,11 +42,21 @@ export interface ModelRequest {
   readonly raw: string;
 }
 
-/** What the model says next: words, or one call of a tool by its own name, without a prefix. */
+/**
+ * What the model says next: words (all at once or as they come), one call of a tool by its own name,
+ * without a prefix, or a refusal by its HTTP status.
+ */
 export type Reply =
-  | { readonly say: string }
-  | { readonly call: string; readonly with: Readonly<Record<string, unknown>> };
-export type Play = (request: ModelRequest) => Reply;
+  | { readonly say: string | AsyncIterable<string> }
+  | { readonly call: string; readonly with: Readonly<Record<string, unknown>> }
+  | { readonly refuse: number; readonly headers?: Readonly<Record<string, string>> };
+export type Play = (request: ModelRequest) => Reply | Promise<Reply>;
+
+type Spoken = Exclude<Reply, { refuse: number }>;
+interface Delta {
+  readonly delta: object;
+  readonly finish: string | null;
+}
 
 const USAGE = { prompt_tokens: 1_000, completion_tokens: 50, total_tokens: 1_050 };
 
@@ -64,6 +74,7 @@ export class ModelServer {
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((thrown: unknown) => {
         this.problems.push(String(thrown));
+        if (response.headersSent) return void response.destroy();
         response.writeHead(400, { "content-type": "application/json" });
         response.end(JSON.stringify({ error: { message: String(thrown), type: "invalid_request_error" } }));
       });
@@ -113,35 +124,41 @@ export class ModelServer {
       this.#silence.asked();
       await this.#silence.over;
     }
-    this.#stream(response, request.model, this.#deltas(request));
+    // A request without tools is not the work: the agent wants a title for the conversation.
+    const reply = request.tools.length === 0 ? { say: "A short title" } : await this.#play(request);
+    if ("refuse" in reply) {
+      response.writeHead(reply.refuse, { "content-type": "application/json", ...reply.headers });
+      response.end(JSON.stringify({ error: { message: `Refused with ${reply.refuse}.`, type: "test" } }));
+    } else await this.#stream(response, request.model, this.#deltas(request, reply));
   }
 
-  #deltas(request: ModelRequest): { delta: object; finish: string } {
-    // A request without tools is not the work: the agent wants a title for the conversation.
-    const reply = request.tools.length === 0 ? { say: "A short title" } : this.#play(request);
-    if ("say" in reply) return { delta: { role: "assistant", content: reply.say }, finish: "stop" };
+  async *#deltas(request: ModelRequest, reply: Spoken): AsyncGenerator<Delta, void, void> {
+    if ("say" in reply) {
+      const pieces = typeof reply.say === "string" ? [reply.say] : reply.say;
+      for await (const content of pieces) yield { delta: { role: "assistant", content }, finish: null };
+      yield { delta: {}, finish: "stop" };
+      return;
+    }
     const name = request.tools.find((tool) => tool === reply.call || tool.endsWith(`_${reply.call}`));
     if (name === undefined)
       throw new Error(`The tool ${reply.call} is not on offer: ${request.tools.join(", ")}`);
     this.#calls += 1;
     const call = { name, arguments: JSON.stringify(reply.with) };
     const tool_calls = [{ index: 0, id: `call_${this.#calls}`, type: "function", function: call }];
-    return { delta: { role: "assistant", content: null, tool_calls }, finish: "tool_calls" };
+    yield { delta: { role: "assistant", content: null, tool_calls }, finish: null };
+    yield { delta: {}, finish: "tool_calls" };
   }
 
-  #stream(
-    response: ServerResponse,
-    model: string,
-    { delta, finish }: { delta: object; finish: string },
-  ): void {
+  async #stream(response: ServerResponse, model: string, deltas: AsyncIterable<Delta>): Promise<void> {
     const base = { id: `chat_${this.requests.length}`, object: "chat.completion.chunk", created: 0, model };
-    const chunks = [
-      { ...base, choices: [{ index: 0, delta, finish_reason: null }] },
-      { ...base, choices: [{ index: 0, delta: {}, finish_reason: finish }] },
-      { ...base, choices: [], usage: USAGE },
-    ];
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-    for (const chunk of chunks) response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    const write = (chunk: object): void => void response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    for await (const { delta, finish } of deltas) {
+      // Only now, so that what cannot be answered can still be refused.
+      if (!response.headersSent)
+        response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+      write({ ...base, choices: [{ index: 0, delta, finish_reason: finish }] });
+    }
+    write({ ...base, choices: [], usage: USAGE });
     response.end("data: [DONE]\n\n");
   }
 }

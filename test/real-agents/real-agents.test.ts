@@ -5,9 +5,10 @@
 import { toolsOf } from "@gastown/protocol";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { installAgent, NotDelivered, type AgentId } from "./install.ts";
+import { MODEL_KEY } from "./login.ts";
 import type { ModelRequest } from "./model-server.ts";
 import { orderText, roleOf, toolResults, type PlayedRole } from "./plays.ts";
-import { FORGE_TOKEN, MODEL_KEY, RealTown, TOWN_SECRET } from "./town.ts";
+import { FORGE_TOKEN, RealTown, TOWN_SECRET } from "./town.ts";
 
 /** What keeps each agent off the network but for its model (spec/agents-facts.md §12). */
 const QUIET: Readonly<Record<AgentId, readonly string[]>> = {
@@ -137,7 +138,7 @@ describe.each(["kilo", "opencode"] as const)("%s", (id) => {
       "mayor",
       `Please: ${orderText("notes/plan.md", "Planned by the mayor")}`,
       "--timeout",
-      "60",
+      "200",
     ]);
     expect(answer.stdout).toContain("I made one bead for it.");
     const bead = await town.landed("Write notes/plan.md");

@@ -1,6 +1,6 @@
 /** A town whose agents are real programs with a person's own settings and login, on one machine. */
 import { createInterface } from "node:readline";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { listOf } from "../../apps/node/src/cli/target.ts";
 import { git } from "../../apps/node/src/demo/git.ts";
@@ -14,11 +14,11 @@ import {
   type Session,
 } from "@gastown/protocol";
 import type { AgentId } from "./install.ts";
+import { homeEnv, logIn } from "./login.ts";
 import { ModelServer } from "./model-server.ts";
 import { orderText, play } from "./plays.ts";
 
-/** A login of a person, and what must never reach an agent. */
-export const MODEL_KEY = "key-of-the-person-8d1f";
+/** What must never reach an agent. */
 export const FORGE_TOKEN = "ghp_forgeTokenOfTheHost0123456789";
 export const TOWN_SECRET = "token-of-the-team-4c2a";
 const STARTED = /"event":"agent\.process_started","pid":(\d+)/g;
@@ -57,11 +57,7 @@ export class RealTown {
   async start(): Promise<void> {
     const home = join(this.world.root, "home");
     this.#host = await this.world.up("127.0.0.1:0", ["--runtime", this.#id], {
-      HOME: home,
-      XDG_CONFIG_HOME: join(home, ".config"),
-      XDG_DATA_HOME: join(home, ".local", "share"),
-      XDG_STATE_HOME: join(home, ".local", "state"),
-      XDG_CACHE_HOME: join(home, ".cache"),
+      ...homeEnv(home),
       PATH: `${this.#bin}${delimiter}${process.env["PATH"] ?? ""}`,
       GH_TOKEN: FORGE_TOKEN,
     });
@@ -136,33 +132,4 @@ export class RealTown {
   async git(...args: string[]): Promise<string> {
     return (await git(args, { cwd: this.#remote })).trim();
   }
-}
-
-const MODEL = { tool_call: true, limit: { context: 100_000, output: 8_000 }, cost: { input: 1, output: 2 } };
-
-/**
- * What a person has after adding a provider of their own: its settings in the agent's own file, its
- * key where the agent's login command keeps keys. gastown is told nothing of it.
- */
-function logIn(home: string, id: AgentId, baseURL: string): void {
-  const settings = {
-    model: "local/plain",
-    small_model: "local/plain",
-    enabled_providers: ["local"],
-    provider: {
-      local: {
-        npm: "@ai-sdk/openai-compatible",
-        name: "A model on this machine",
-        options: { baseURL },
-        models: Object.fromEntries(["plain", "coder", "small"].map((name) => [name, { ...MODEL, name }])),
-      },
-    },
-  };
-  write(join(home, ".config", id), `${id}.json`, settings);
-  write(join(home, ".local", "share", id), "auth.json", { local: { type: "api", key: MODEL_KEY } });
-}
-
-function write(folder: string, name: string, value: unknown): void {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, name), JSON.stringify(value, null, 2), { mode: 0o600 });
 }

@@ -10,7 +10,7 @@ import type { ScriptedOptions } from "./scripted/scripted-agent.ts";
 export { checkGit } from "./git/version.ts";
 export type { GitVersion } from "./git/version.ts";
 export type { DetectedRuntime, DetectOptions } from "./agents/detect-runtimes.ts";
-export { RUNTIMES } from "./agents/runtimes.ts";
+export { ABILITIES, RUNTIMES } from "./agents/runtimes.ts";
 export type { Runtime, RuntimeOverride } from "./agents/runtimes.ts";
 export { isAlive, readRunnerFile } from "./boot/runner-file.ts";
 export type { RunnerFile } from "./boot/runner-file.ts";

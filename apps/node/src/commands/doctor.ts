@@ -1,3 +1,4 @@
+import { ABILITIES, type DetectedRuntime } from "@gastown/runner";
 import type { Run } from "../cli/commands.ts";
 import type { Context } from "../cli/context.ts";
 import { EXIT } from "../cli/failure.ts";
@@ -27,6 +28,14 @@ function line({ out }: Context, check: Check): string {
   return `${out.style(style, mark.padEnd(4))} ${check.name}: ${check.message}${todo}`;
 }
 
+/** What the conformance suite found of a runtime: its limits are no fault of this machine. */
+export function measured({ conformance }: Pick<DetectedRuntime, "conformance">): string {
+  if (conformance === null) return "not tried with the conformance suite";
+  const version = conformance.version === null ? "" : ` (${conformance.version})`;
+  const lacks = conformance.cannot.map((ability) => ABILITIES[ability]);
+  return `passes the conformance suite${version}${lacks.length === 0 ? "" : `, and cannot ${lacks.join("; ")}`}`;
+}
+
 /** Every runtime as a line; none of the real ones is a failure, because then nothing can work. */
 async function checkRuntimes(context: Context): Promise<Check[]> {
   const found = await detected(context.env);
@@ -37,7 +46,7 @@ async function checkRuntimes(context: Context): Promise<Check[]> {
     return {
       name: `runtime ${one.id}`,
       state: usable ? "ok" : "warning",
-      message: `${one.title}${one.version === null ? "" : ` ${one.version}`}${usable ? "" : `: ${one.problem}`}`,
+      message: `${one.title}${one.version === null ? "" : ` ${one.version}`}${usable ? "" : `: ${one.problem}`}; ${measured(one)}`,
       // Whether it is logged in is known only to itself: its first session tells.
       action: `if it is not logged in: ${one.login}`,
     };

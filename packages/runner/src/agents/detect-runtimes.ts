@@ -3,7 +3,7 @@ import { ensureError } from "@gastown/protocol";
 import { resolveRuntime } from "./resolve-runtime.ts";
 import type { ResolvedRuntime } from "./resolve-runtime.ts";
 import { RUNTIMES } from "./runtimes.ts";
-import type { Runtime, RuntimeOverride } from "./runtimes.ts";
+import type { Conformance, Runtime, RuntimeOverride } from "./runtimes.ts";
 
 export interface DetectedRuntime {
   readonly id: string;
@@ -14,6 +14,7 @@ export interface DetectedRuntime {
   readonly problem: string | null;
   readonly install: string;
   readonly login: string;
+  readonly conformance: Conformance | null;
 }
 
 export interface DetectOptions {
@@ -51,7 +52,8 @@ function probe(
 }
 
 async function detect(runtime: Runtime, options: DetectOptions): Promise<DetectedRuntime> {
-  const base = { id: runtime.id, title: runtime.title, install: runtime.install, login: runtime.login };
+  const { id, title, install, login, conformance } = runtime;
+  const base = { id, title, install, login, conformance };
   const scripted = options.scripted ?? { command: process.execPath, args: [] };
   try {
     const resolved = resolveRuntime(runtime.id, {

@@ -23,10 +23,30 @@ export interface Runtime {
   readonly supportsLoad: boolean;
   /** Whether prompt replies carry token counts, so that zero means a failed model. */
   readonly reportsUsage: boolean;
+  /** What the conformance suite (`test/conformance`) found; null: nobody has run it against this one. */
+  readonly conformance: Conformance | null;
   /** Arguments that print the version; null: it has none. */
   readonly versionArgs: readonly string[] | null;
   readonly install: string;
   readonly login: string;
+}
+
+/** What an agent may be able to do beyond what every one must (spec/runner.md §4). */
+export const ABILITIES = {
+  own_tools: "keep the tools of two sessions in one directory apart",
+  second_prompt: "answer each prompt that comes while it is busy",
+  model_change: "change the model of a live session",
+  permission: "ask before it acts",
+  model_retry: "try an overloaded model again by itself",
+  memory: "go on with a conversation after its process was killed",
+} as const satisfies Record<string, string>;
+export type Ability = keyof typeof ABILITIES;
+
+export interface Conformance {
+  /** The version that was measured; null: it is part of gastown. */
+  readonly version: string | null;
+  /** The suite expects exactly this, and the runner relies on nothing in it. */
+  readonly cannot: readonly Ability[];
 }
 
 /** Another place of a runtime's program (a folder of its own in tests, a wrapper of the host). */
@@ -81,6 +101,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "agent_mode",
     supportsLoad: true,
     reportsUsage: true,
+    conformance: { version: "7.7.7", cannot: ["own_tools"] },
     versionArgs: ["--version"],
     install: "npm install -g @kilocode/cli",
     login: "kilo auth login",
@@ -96,6 +117,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "agent_mode",
     supportsLoad: true,
     reportsUsage: true,
+    conformance: { version: "1.18.33", cannot: ["own_tools", "second_prompt"] },
     versionArgs: ["--version"],
     install: "npm install -g opencode-ai",
     login: "opencode auth login",
@@ -111,6 +133,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     supportsLoad: true,
     reportsUsage: false,
+    conformance: null,
     versionArgs: ["--version"],
     install: "npm install -g @agentclientprotocol/claude-agent-acp",
     login: "claude login, or set ANTHROPIC_API_KEY for the host",
@@ -126,6 +149,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     supportsLoad: true,
     reportsUsage: false,
+    conformance: null,
     versionArgs: ["--version"],
     install: "npm install -g @agentclientprotocol/codex-acp",
     login: "codex login, or set OPENAI_API_KEY for the host",
@@ -141,6 +165,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     supportsLoad: true,
     reportsUsage: false,
+    conformance: null,
     versionArgs: ["--version"],
     install: "npm install -g @google/gemini-cli",
     login: "start `gemini` once and log in, or set GEMINI_API_KEY for the host",
@@ -156,6 +181,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     supportsLoad: true,
     reportsUsage: false,
+    conformance: null,
     versionArgs: null,
     install: "name its command in the host's runtime overrides",
     login: "see that agent's own manual",
@@ -171,6 +197,10 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "none",
     supportsLoad: true,
     reportsUsage: true,
+    conformance: {
+      version: null,
+      cannot: ["second_prompt", "model_change", "permission", "model_retry", "memory"],
+    },
     versionArgs: null,
     install: "nothing to install: it is part of gastown",
     login: "needs no login",

@@ -284,7 +284,10 @@ export class FakeTown {
     }
     if (message.method === "tools/list") {
       this.listed.add(session);
-      return answer({ tools: [{ name: "gt_prime" }, { name: "gt_done" }] });
+      const inputSchema = { type: "object", additionalProperties: true };
+      return answer({
+        tools: ["gt_prime", "gt_status", "gt_done"].map((name) => ({ name, inputSchema })),
+      });
     }
     const params = z
       .object({ name: z.string(), arguments: z.record(z.string(), z.unknown()) })
