@@ -74,7 +74,10 @@ export class ModelServer {
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((thrown: unknown) => {
         this.problems.push(String(thrown));
-        if (response.headersSent) return void response.destroy();
+        if (response.headersSent) {
+          response.destroy();
+          return;
+        }
         response.writeHead(400, { "content-type": "application/json" });
         response.end(JSON.stringify({ error: { message: String(thrown), type: "invalid_request_error" } }));
       });
