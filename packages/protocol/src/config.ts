@@ -142,6 +142,7 @@ export const townConfig = z.strictObject({
     .strictObject({
       inbox_days: z.int().min(1).max(365).optional(),
       audit_days: z.int().min(1).max(365).optional(),
+      transcript_days: z.int().min(1).max(365).optional(),
     })
     .optional(),
 });
@@ -178,7 +179,7 @@ export interface EffectiveConfig {
     process_idle_minutes: number;
     turn_idle_minutes: { polecat: number; refinery: number };
   };
-  retention: { inbox_days: number; audit_days: number };
+  retention: { inbox_days: number; audit_days: number; transcript_days: number };
 }
 export type Permission = z.infer<typeof permission>;
 
@@ -273,6 +274,10 @@ export function effectiveConfig(
         refinery: town.runner?.turn_idle_minutes?.refinery ?? 10,
       },
     },
-    retention: { inbox_days: town.retention?.inbox_days ?? 7, audit_days: town.retention?.audit_days ?? 90 },
+    retention: {
+      inbox_days: town.retention?.inbox_days ?? 7,
+      audit_days: town.retention?.audit_days ?? 90,
+      transcript_days: town.retention?.transcript_days ?? 30,
+    },
   };
 }

@@ -2,6 +2,7 @@ export * from "./config.ts";
 export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./forge.ts";
+export * from "./formulas.ts";
 export * from "./ids.ts";
 export * as limits from "./text.ts";
 export * from "./live.ts";

@@ -44,6 +44,8 @@ export const primeContext = z.object({
     }),
   ),
   gates: z.array(z.object({ name: z.string(), command: z.string() })),
+  /** To be done in this order. */
+  steps: z.array(z.object({ title: z.string(), instructions: z.string(), done: z.boolean() })),
   /** What others wrote and this agent has not read for certain. */
   mail: z.array(z.object({ id: z.string(), from: z.string(), subject: z.string(), body: z.string() })),
   instructions: z.string(),

@@ -1,5 +1,6 @@
 /** Bodies and queries of the routes (spec/api.md §3): `camelCase`, strict, without defaults. */
 import { z } from "zod";
+import { formulaName, formulaVars, stepSpecs } from "./formulas.ts";
 import { anyBeadId, idSchema } from "./ids.ts";
 import { beadKind, beadStatus, beadType, convoyMode, nudgeMode, priority } from "./states.ts";
 import { body, branchName, labels, metadata, name, note, text, title } from "./text.ts";
@@ -22,6 +23,10 @@ export const slingBody = z.strictObject({
   labels: labels.optional(),
   metadata: metadata.optional(),
   dependsOn: z.array(anyBeadId).max(50).optional(),
+  /** Steps, or a formula of the rig that gives them. */
+  steps: stepSpecs.optional(),
+  formula: formulaName.optional(),
+  vars: formulaVars.optional(),
 });
 export type SlingBody = z.infer<typeof slingBody>;
 /** `start: false` (the default): the bead is held until a person or the mayor starts it. */

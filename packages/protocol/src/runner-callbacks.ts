@@ -3,6 +3,7 @@
  * Names are `snake_case`. Everything about a session carries that session's epoch.
  */
 import { z } from "zod";
+import { formula, formulaProblem } from "./formulas.ts";
 import { idSchema } from "./ids.ts";
 import { startRequest } from "./runner-control.ts";
 import { nudgeMode, startPhase } from "./states.ts";
@@ -192,7 +193,14 @@ export type GateResult = z.infer<typeof gateResult>;
 
 /** The typed end of what the runner accepted with 202, by the effect's kind. */
 export const effectOutcome = z.discriminatedUnion("outcome", [
-  z.strictObject({ outcome: z.literal("rig_ready"), default_branch: z.string(), head_sha: sha }),
+  z.strictObject({
+    outcome: z.literal("rig_ready"),
+    default_branch: z.string(),
+    head_sha: sha,
+    /** Of its default branch; absent: not read. */
+    formulas: z.array(formula).optional(),
+    formula_problems: z.array(formulaProblem).optional(),
+  }),
   z.strictObject({
     outcome: z.literal("rig_broken"),
     problem: z.enum(["unreachable", "auth", "empty", "missing_branch", "not_allowed", "disk"]),

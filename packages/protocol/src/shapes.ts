@@ -21,6 +21,7 @@ import {
   startPhase,
 } from "./states.ts";
 import { waitingOn } from "./waiting-shape.ts";
+import { moleculeShape } from "./formulas.ts";
 import { budgetState, usageSum } from "./usage.ts";
 
 const time = z.string();
@@ -223,6 +224,7 @@ export const beadDetail = beadShape.extend({
   sessions: z.array(sessionShape),
   mergeRequest: mergeRequestShape.optional(),
   workRefs: z.array(z.string()),
+  molecule: moleculeShape.optional(),
   /** Of all its sessions, reviews and fixes. */
   usage: usageSum,
 });

@@ -93,8 +93,24 @@ export const TOOLS = {
     roles: ["polecat", "refinery"],
     description:
       "Polecat: you are finished; the town commits what is left, pushes your branch and hands it on. Use no_changes only when nothing had to change, and say why. Refinery: not needed, a review ends with a verdict.",
-    input: z.strictObject({ summary: longText.optional(), no_changes: z.boolean().optional() }),
+    input: z.strictObject({
+      summary: longText.optional(),
+      no_changes: z.boolean().optional(),
+      steps_reason: text(1, 2_000).optional(),
+    }),
     makesSomething: false,
+  },
+  gt_mol_current: {
+    roles: ["polecat"],
+    description: "The step of your bead that is to be done now, with its instructions.",
+    input: z.strictObject({}),
+    makesSomething: false,
+  },
+  gt_mol_advance: {
+    roles: ["polecat"],
+    description: "The current step is done: say in a few words how. Returns the next one.",
+    input: z.strictObject({ summary: text(1, 5_000) }),
+    makesSomething: true,
   },
   gt_approve: {
     roles: ["refinery"],
@@ -131,6 +147,8 @@ export const TOOLS = {
       labels: labels.optional(),
       metadata: metadata.optional(),
       depends_on: z.array(ref).max(50).optional(),
+      formula: text(1, 60).optional(),
+      vars: z.record(z.string().max(60), text(0, 2_000)).optional(),
       allow_duplicate: z.boolean().optional(),
     }),
     makesSomething: true,

@@ -17,6 +17,7 @@ import { mailRoutes } from "./mail/routes.ts";
 import { mayorRoutes } from "./mayor/routes.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { mergeRoutes } from "./merges/routes.ts";
+import { moleculeRoutes } from "./molecules/routes.ts";
 import { nudgeRoutes } from "./nudges/routes.ts";
 import { peopleRoutes } from "./people/routes.ts";
 import type { ServerPorts } from "./ports.ts";
@@ -63,6 +64,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   sessionRoutes(on);
   nudgeRoutes(on);
   mailRoutes(on);
+  moleculeRoutes(on);
   mayorRoutes(on);
   escalationRoutes(on);
   eventRoutes(on);

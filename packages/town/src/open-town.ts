@@ -34,6 +34,7 @@ import { schedule } from "./kernel/schedule.ts";
 import { conversation, mayorStatus, queueMessage } from "./mayor/messages.ts";
 import { townMail } from "./mail/town-mail.ts";
 import { migrate } from "./migrations/migrate.ts";
+import { townMolecules } from "./molecules/town-molecules.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
 import { requeueRunning } from "./outbox/outbox.ts";
@@ -97,6 +98,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townNudges({ read, write }),
     ...townMail({ read, write }),
     ...townChanges({ read, write }),
+    ...townMolecules({ read, write }),
     ...townUsage({ read, write }),
 
     tick: () => {

@@ -58,6 +58,7 @@ import type { Sql } from "./kernel/sql.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
 import type { TownMail } from "./mail/town-mail.ts";
+import type { TownMolecules } from "./molecules/town-molecules.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
 
 export interface TownPorts {
@@ -228,7 +229,7 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, TownMerges {
+export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, TownMolecules, TownMerges {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ function describe({ out }: Context, bead: BeadDetail): string {
   ];
   if (bead.waitingOn !== undefined) lines.push(`Waits: ${bead.waitingOn.message}`);
   if (bead.body !== "") lines.push("", bead.body);
+  for (const [i, step] of (bead.molecule?.steps ?? []).entries())
+    lines.push(`Step ${i + 1}: ${step.title} (${step.state})`);
   for (const blocker of bead.dependencies.blockedBy)
     lines.push(`After: ${blocker.title} (${blocker.status})`);
   if (bead.mergeRequest !== undefined)

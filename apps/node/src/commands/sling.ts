@@ -1,6 +1,6 @@
 import { beadShape, priority, type Bead } from "@gastown/protocol";
 import { z } from "zod";
-import type { Run } from "../cli/commands.ts";
+import type { OptionValues, Run } from "../cli/commands.ts";
 import { EXIT, usageError } from "../cli/failure.ts";
 import { findBead } from "../cli/things.ts";
 import { theRig, theTown } from "../cli/target.ts";
@@ -25,6 +25,7 @@ export const sling: Run = async (context, [title = ""], options) => {
     ...(level === undefined ? {} : { priority: level }),
     ...(listOption(options, "label").length === 0 ? {} : { labels: listOption(options, "label") }),
     ...(after.length === 0 ? {} : { dependsOn: after.map((bead) => bead.id) }),
+    ...formulaOf(options),
   };
   const held = options["hold"] === true;
   const timeoutMs = timeoutOption(options);
@@ -42,3 +43,19 @@ export const sling: Run = async (context, [title = ""], options) => {
   );
   return EXIT.done;
 };
+
+/** `--formula release --var version=1.2`. */
+function formulaOf(options: OptionValues): { formula?: string; vars?: Record<string, string> } {
+  const formula = textOption(options, "formula");
+  const given = listOption(options, "var");
+  if (formula === undefined) {
+    if (given.length > 0) throw usageError("--var gives a value to a formula: name one with --formula.");
+    return {};
+  }
+  const pairs = given.map((one): [string, string] => {
+    const cut = one.indexOf("=");
+    if (cut < 1) throw usageError(`--var wants name=value, not "${one}".`);
+    return [one.slice(0, cut), one.slice(cut + 1)];
+  });
+  return { formula, ...(pairs.length === 0 ? {} : { vars: Object.fromEntries(pairs) }) };
+}

@@ -3,6 +3,7 @@ import type { EffectOutcome, RepoCheckAnswer, RigRef } from "@gastown/protocol";
 import type { GitContext } from "./context.ts";
 import { asGitFailure } from "./failure.ts";
 import type { GitFailure } from "./failure.ts";
+import { readFormulas } from "./formulas.ts";
 import { NOWHERE } from "./git.ts";
 import { branchRef } from "./refs.ts";
 import { remoteFailure } from "./remote-errors.ts";
@@ -124,7 +125,8 @@ export async function setupRig(
     const ref = branchRef(branch);
     const fetched = (await context.remotes.fetch(of, ["*", ref], signal)).get(ref);
     await tidy(context, of.mirror, signal);
-    return { outcome: "rig_ready", default_branch: branch, head_sha: fetched ?? head };
+    const formulas = await readFormulas(context, of.mirror, fetched ?? head, signal);
+    return { outcome: "rig_ready", default_branch: branch, head_sha: fetched ?? head, ...formulas };
   } catch (error) {
     const failure = asGitFailure(error);
     if (failure === null) throw error;

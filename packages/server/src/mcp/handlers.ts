@@ -16,6 +16,7 @@ import {
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
 import { approve, done, requestChanges } from "./tools-outcome.ts";
+import { molAdvance, molCurrent } from "./tools-steps.ts";
 import type { ToolResult } from "./result.ts";
 
 /** A call that was checked. */
@@ -55,6 +56,8 @@ const HANDLERS: Record<ToolName, Handler> = {
     type: "waits",
     run: ({ actor, session, args }) => done(actor, session, args),
   },
+  gt_mol_current: turn("gt_mol_current", molCurrent),
+  gt_mol_advance: turn("gt_mol_advance", molAdvance),
   gt_approve: turn("gt_approve", approve),
   gt_request_changes: turn("gt_request_changes", requestChanges),
   gt_sling: turn("gt_sling", sling),
@@ -85,7 +88,7 @@ const HANDLERS: Record<ToolName, Handler> = {
 
 const isToolName = (name: string): name is ToolName => Object.hasOwn(TOOLS, name);
 const OUTCOMES = new Set(["gt_done", "gt_approve", "gt_request_changes"]);
-const READS = new Set(["gt_prime", "gt_bead_status", "gt_convoy_status", "gt_why"]);
+const READS = new Set(["gt_prime", "gt_bead_status", "gt_convoy_status", "gt_why", "gt_mol_current"]);
 
 export function handlerOf(name: string): Handler {
   if (!isToolName(name)) throw new Error(`no handler for ${name}`);

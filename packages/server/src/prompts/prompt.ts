@@ -33,12 +33,14 @@ function polecatPrompt(prime: PrimeContext): string {
       beadLine(prime),
       orderLead(prime),
       attemptsLine(prime),
+      stepsLead(prime),
       gates(prime),
       "Your work order follows as data. When all of it is done and the gates pass, call gt_done with a summary.",
     ],
     [
       section("Bead", prime.bead),
       orderData(prime),
+      steps(prime),
       section("What the change was made for", prime.source),
       blockers(prime),
       attempts(prime),
@@ -87,6 +89,22 @@ function section(
   if (thing === null) return null;
   const text = thing.body.trim() === "" ? thing.title : `${thing.title}\n\n${thing.body}`;
   return { heading: `${heading} ${thing.id}`, text };
+}
+
+function stepsLead(prime: PrimeContext): string | null {
+  if (prime.steps.length === 0) return null;
+  const done = prime.steps.filter((step) => step.done).length;
+  const begin = done === 0 ? "" : ` ${done} of them were done by earlier attempts.`;
+  return `This bead has ${prime.steps.length} steps, listed below.${begin} Do them in their order and call gt_mol_advance after each; gt_mol_current shows the one that is due.`;
+}
+
+function steps(prime: PrimeContext): DataSection | null {
+  if (prime.steps.length === 0) return null;
+  const lines = prime.steps.map(
+    ({ title, instructions, done }, i) =>
+      `${i + 1}. ${done ? "[done] " : ""}${title}${instructions === "" ? "" : `\n${instructions}`}`,
+  );
+  return { heading: "Steps", text: lines.join("\n\n") };
 }
 
 function mail(prime: PrimeContext): DataSection | null {

@@ -175,6 +175,7 @@ function removeRows(ctx: Ctx, bead: BeadRow): void {
     .map(({ id }) => id);
   for (const id of [bead.id, ...merges]) {
     ctx.sql.run("delete from merge_requests where bead_id = ?", id);
+    ctx.sql.run("delete from molecule_steps where bead_id = ?", id);
     ctx.sql.run("delete from dependencies where from_id = ?1 or to_id = ?1", id);
     ctx.sql.run("update beads set parent_id = null where parent_id = ?", id);
     ctx.sql.run("delete from beads where id = ?", id);

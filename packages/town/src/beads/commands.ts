@@ -5,6 +5,7 @@ import { wakeBlockedBy } from "../dependents.ts";
 import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
+import { plannedSteps, storeSteps } from "../molecules/molecules.ts";
 import { storeCommand, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
 import { latestMergeOf, liveMergeOf, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
@@ -21,6 +22,7 @@ import { addBlocker } from "./dependencies.ts";
 export function sling(ctx: Ctx, rigRef: string, body: SlingBody, held: boolean): string {
   const rig = findRig(ctx, rigRef);
   const blockers = (body.dependsOn ?? []).map((ref) => blocker(ctx, ref));
+  const steps = plannedSteps(ctx, rig.id, body);
   const id = ctx.id("bead");
   insertBead(ctx, id, {
     type: "issue",
@@ -34,6 +36,7 @@ export function sling(ctx: Ctx, rigRef: string, body: SlingBody, held: boolean):
     held: held ? "created_held" : null,
   });
   for (const on of blockers) addBlocker(ctx, id, on.id);
+  if (steps) storeSteps(ctx, id, steps);
   const seq = audit(ctx, {
     kind: "bead.created",
     subject: { type: "bead", id },

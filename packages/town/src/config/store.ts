@@ -99,6 +99,8 @@ export function storeConfig(
   if (secrets.length > 0) tryBrokenRigs(ctx);
   wakeDispatchers(ctx);
   wakeWaitingBeads(ctx);
+  // A shorter retention holds for what is there already.
+  ctx.sql.run("update town set pruned_at = 0 where id = 1");
   schedule(ctx, "mayor", "mayor");
 }
 

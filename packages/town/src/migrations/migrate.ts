@@ -11,6 +11,7 @@ import { secrets } from "./0007-secrets.ts";
 import { mail } from "./0008-mail.ts";
 import { runnerIdle } from "./0009-runner-idle.ts";
 import { reassign } from "./0010-reassign.ts";
+import { molecules } from "./0011-molecules.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly string[] = [
   mail,
   runnerIdle,
   reassign,
+  molecules,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -65,6 +65,8 @@ function deliver(ctx: Ctx, row: EffectRow, outcome: EffectOutcome): void {
         return setupSucceeded(ctx, row.subject, {
           defaultBranch: outcome.default_branch,
           headSha: outcome.head_sha,
+          formulas: outcome.formulas ?? [],
+          problems: outcome.formula_problems ?? [],
         });
       }
       return rigFailed(ctx, row.subject, problemOf(outcome));

@@ -9,6 +9,7 @@ import { mootEscalations } from "../escalations/escalations.ts";
 import { forgetSecrets } from "../credentials/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { unschedule } from "../kernel/schedule.ts";
+import { forgetFormulas } from "../molecules/formulas.ts";
 import { cancelPending } from "../outbox/outbox.ts";
 import { dismissMerge } from "../reviews/fail.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
@@ -57,6 +58,7 @@ export function removeRig(ctx: Ctx, ref: string, force: boolean): void {
   ctx.sql.run("delete from schedule where kind = 'lane' and id like ?", `${rig.id} %`);
   ctx.sql.run("delete from spend where scope = 'rig' and id = ?", rig.id);
   ctx.sql.run("delete from budget_levels where scope = 'rig' and id = ?", rig.id);
+  forgetFormulas(ctx, rig.id);
   ctx.sql.run("delete from config where scope = ?", rig.id);
   forgetSecrets(ctx, rig.id);
   ctx.sql.run("delete from rigs where id = ?", rig.id);

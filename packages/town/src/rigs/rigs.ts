@@ -1,11 +1,19 @@
 /** Rigs: the town's repositories (spec/town.md §1, §5). */
-import { GastownError, type ForgeKind, type Rig, type SecretChange } from "@gastown/protocol";
+import {
+  GastownError,
+  type ForgeKind,
+  type Rig,
+  type SecretChange,
+  type Formula,
+  type FormulaProblem,
+} from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { secretsOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { schedule, unschedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
+import { storeFormulas } from "../molecules/formulas.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
 
@@ -102,7 +110,12 @@ export function askForSetup(ctx: Ctx, rigId: string): void {
 export function setupSucceeded(
   ctx: Ctx,
   rigId: string,
-  found: { defaultBranch: string; headSha: string },
+  found: {
+    defaultBranch: string;
+    headSha: string;
+    formulas: readonly Formula[];
+    problems: readonly FormulaProblem[];
+  },
 ): void {
   const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", rigId);
   if (!rig) return;
@@ -111,6 +124,7 @@ export function setupSucceeded(
     found.defaultBranch,
     rigId,
   );
+  storeFormulas(ctx, rigId, found.formulas, found.problems);
   unschedule(ctx, "rig", rigId);
   if (rig.state === "ready") return;
   move(ctx, {

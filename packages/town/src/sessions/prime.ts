@@ -9,6 +9,7 @@ import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { gatesOf, mergeOfFix, mergeRow, type MergeRow } from "../reviews/merge-row.ts";
+import { moleculeOf } from "../molecules/molecules.ts";
 import { mailFor } from "../mail/mail.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import type { SessionRow } from "./session-row.ts";
@@ -43,6 +44,13 @@ export function prime(ctx: Ctx, session: SessionRow): PrimeContext {
     blockers: bead ? blockers(ctx, bead) : [],
     attempts: bead ? attempts(ctx, bead, session) : [],
     gates: config.review.gates.map((gate) => ({ name: gate.name, command: gate.command })),
+    steps: (bead && session.role === "polecat" ? (moleculeOf(ctx, bead.id)?.steps ?? []) : []).map(
+      (step) => ({
+        title: step.title,
+        instructions: step.instructions,
+        done: step.state === "done",
+      }),
+    ),
     mail: mailFor(ctx, session).map(({ id, from, subject, body }) => ({
       id,
       from: from.name,

@@ -9,6 +9,7 @@ import { escalate } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
+import { refuseWithOpenSteps } from "../molecules/molecules.ts";
 import { enqueue, finishKind } from "../outbox/outbox.ts";
 import { fixChangedNothing, fixPushed } from "../reviews/fix-beads.ts";
 import { mergeOfFix, verdictOf, mergeRow } from "../reviews/merge-row.ts";
@@ -27,7 +28,11 @@ const settleStateSchema = z.object({ id: z.string(), state: z.looseObject({ type
 export function requestDone(
   ctx: Ctx,
   session: SessionRow,
-  input: { summary?: string | undefined; no_changes?: boolean | undefined },
+  input: {
+    summary?: string | undefined;
+    no_changes?: boolean | undefined;
+    steps_reason?: string | undefined;
+  },
 ): DoneRequest {
   if (session.role === "refinery") return refineryDone(ctx, session);
   if (session.state === "ended") {
@@ -46,6 +51,7 @@ export function requestDone(
   }
   if (session.state === "settling" && session.settle_id)
     return { type: "settling", settleId: session.settle_id };
+  refuseWithOpenSteps(ctx, session.bead_id, input.steps_reason);
   markRunning(ctx, session);
   const settleId = ctx.id("settle");
   const noChanges = input.no_changes === true;
@@ -70,7 +76,7 @@ export function requestDone(
       rigId: session.rig_id,
       sessionId: session.id,
       text: "Work is committed, pushed and read back",
-      data: { summary: input.summary.slice(0, 500) },
+      data: { summary: input.summary.slice(0, 500), stepsReason: input.steps_reason ?? null },
     },
   });
   enqueue(ctx, {

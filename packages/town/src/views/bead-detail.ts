@@ -4,6 +4,7 @@ import { readFeed } from "../audit/audit.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
 import { blockedBy, blockersOf } from "../beads/dependencies.ts";
 import type { Ctx } from "../kernel/context.ts";
+import { moleculeOf } from "../molecules/molecules.ts";
 import { latestMergeOf, mergeRow } from "../reviews/merge-row.ts";
 import { toBead } from "./beads.ts";
 import { usageOf } from "./usage.ts";
@@ -17,6 +18,7 @@ export function toBeadDetail(ctx: Ctx, row: BeadRow): BeadDetail {
     reason: bead.reason,
   });
   const merge = mergeRow(ctx, row.id) ?? latestMergeOf(ctx, row.id);
+  const molecule = moleculeOf(ctx, row.id);
   const sessions = sessionsOfBead(ctx, row.id);
   return {
     ...toBead(ctx, row),
@@ -28,6 +30,7 @@ export function toBeadDetail(ctx: Ctx, row: BeadRow): BeadDetail {
     sessions,
     ...(merge ? { mergeRequest: toMergeRequest(ctx, merge) } : {}),
     workRefs: sessions.map((session) => session.workRef).filter((ref) => ref !== null),
+    ...(molecule ? { molecule } : {}),
     usage: usageOf(ctx, row.type === "convoy" ? "charged_convoy" : "charged_bead", row.id),
   };
 }
