@@ -62,13 +62,13 @@ export function pullRequestMergeFinished(ctx: Ctx, mergeId: string, result: Resu
   }
 }
 
-/** Not known which head: the next poll shows it. */
+/**
+ * Not known which head, or the one that is known: the next poll shows it. Where that shows nothing new the
+ * forge contradicts itself, so each such answer counts and pauses like a refusal.
+ */
 function headShownByMerge(ctx: Ctx, merge: MergeRow, head: string | null): void {
-  if (head === merge.head_sha)
-    return notMergeable(ctx, merge, "it says that the head moved, to the same head");
-  if (head !== null) return headMovedTo(ctx, merge, head);
-  backToLane(ctx, merge, 0, "pr.head_moved", "its branch has moved");
-  readAnew(ctx, merge);
+  if (head !== null && head !== merge.head_sha) return headMovedTo(ctx, merge, head);
+  notMergeable(ctx, merge, "the forge says that its branch has moved, and not where to");
 }
 
 /** The forge said green and refuses: read again, five times with pauses, then a person. */

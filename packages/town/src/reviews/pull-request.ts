@@ -43,7 +43,7 @@ export function setHead(ctx: Ctx, merge: MergeRow, head: string): void {
   if (merge.head_sha === head) return;
   const prior = [...priorHeads(merge), merge.head_sha].slice(-20);
   ctx.sql.run(
-    `update merge_requests set head_sha = ?, head_at = ?, prior_heads = ?, recheck = null, green_since = null,
+    `update merge_requests set head_sha = ?, head_at = ?, prior_heads = ?, recheck = null, green_since = null, landing_failures = 0,
        next_poll_at = 0, read_after = read_after + 1 where bead_id = ?`,
     head,
     ctx.now,

@@ -145,6 +145,18 @@ describe("the merge", () => {
       expect(h.forge.merges.map(({ headSha }) => headSha === moved)).toEqual([false, true]);
     }));
 
+  it("is asked for no more than five times where the forge says moved and shows no move", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      h.forge.mergeAnswer = { kind: "head_moved", head: null };
+      const bead = opened(h);
+      expect(h.forge.merges).toHaveLength(1);
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", waitingOn: { code: "cooldown" } });
+      h.advance(60 * MINUTE);
+      expect(h.forge.merges).toHaveLength(5);
+      expect(h.town.merge(bead).state).toBe("failed");
+    }));
+
   it("takes the method that is set, and detects it where it is not", () =>
     withSql((sql) => {
       const h = forgeHarness(sql, { merge_method: "squash" });

@@ -19,7 +19,7 @@ import {
   type Pull,
 } from "./memory-forge.ts";
 
-const SEEDS = 25;
+const SEEDS = 12;
 const STEPS = 60;
 const HOUR = 3_600_000;
 

@@ -125,7 +125,10 @@ function install(h: Harness): MemoryForge {
   const answer = (value: ForgeAnswer): EffectAnswer => ({ type: "forge", answer: value });
 
   h.on.open_pull_request = ({ branch, target, headSha, title }) => {
-    const there = forge.pulls.find(({ pr }) => pr.head === branch && pr.base === target);
+    // The ids of these towns are alike, and so may branches of two beads be; titles are not.
+    const there = forge.pulls.find(
+      ({ pr }) => pr.head === branch && pr.base === target && pr.title === title,
+    );
     const pull = there ?? greenPull(forge.pulls.length + 1, { branch, target, headSha, title });
     if (!there) forge.pulls.push(pull);
     if (forge.none) checksOf(pull, []);
