@@ -67,6 +67,7 @@ describe("effectiveConfig", () => {
       mayor: "claude",
       polecat: "opencode",
       refinery: "kilo",
+      triage: "kilo",
     });
     expect(effectiveConfig(town, { runtime: "codex" }).role_runtimes.polecat).toBe("codex");
     expect(

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { rigCredentials, townCredentials } from "./credentials.ts";
 import { effectiveReview, NEW_TOWN_REVIEW, reviewSettings, type EffectiveReview } from "./review-config.ts";
-import { convoyMode, mergeStrategy } from "./states.ts";
+import { convoyMode, mergeStrategy, type Role } from "./states.ts";
 import { text } from "./text.ts";
 
 export const setupSpec = z.strictObject({
@@ -93,12 +93,18 @@ export const townConfig = z.strictObject({
       mayor: runtimeId.optional(),
       polecat: runtimeId.optional(),
       refinery: runtimeId.optional(),
+      triage: runtimeId.optional(),
     })
     .optional(),
   small_model: model.optional(),
   credentials: townCredentials.optional(),
   role_models: z
-    .strictObject({ mayor: model.optional(), polecat: model.optional(), refinery: model.optional() })
+    .strictObject({
+      mayor: model.optional(),
+      polecat: model.optional(),
+      refinery: model.optional(),
+      triage: model.optional(),
+    })
     .optional(),
   review: reviewSettings.optional(),
   limits: z
@@ -116,6 +122,7 @@ export const townConfig = z.strictObject({
       mayor: instruction.optional(),
       polecat: instruction.optional(),
       refinery: instruction.optional(),
+      triage: instruction.optional(),
     })
     .optional(),
   permissions: z
@@ -123,6 +130,7 @@ export const townConfig = z.strictObject({
       mayor: permission.optional(),
       polecat: permission.optional(),
       refinery: permission.optional(),
+      triage: permission.optional(),
     })
     .optional(),
   runner: z
@@ -151,9 +159,9 @@ export type TownConfig = z.infer<typeof townConfig>;
 /** Every setting with a value: what the rest of the product reads. */
 export interface EffectiveConfig {
   runtime: string;
-  role_runtimes: { mayor: string; polecat: string; refinery: string };
+  role_runtimes: Record<Role, string>;
   /** Empty: the runtime's own choice. */
-  models: { mayor: string; polecat: string; refinery: string; small: string };
+  models: Record<Role | "small", string>;
   merge_strategy: "direct" | "pr";
   convoy_merge_mode: "review-then-land" | "review-and-merge";
   staged_convoys_default: boolean;
@@ -170,8 +178,8 @@ export interface EffectiveConfig {
   budgets: { bead: Budget | null; convoy: Budget | null; rig: Budget | null; town_day: Budget | null };
   git: { author_name: string | null; author_email: string; ai_coauthor: boolean };
   env: Record<string, string>;
-  instructions: { mayor: string; polecat: string; refinery: string };
-  permissions: { mayor: Permission; polecat: Permission; refinery: Permission };
+  instructions: Record<Role, string>;
+  permissions: Record<Role, Permission>;
   setup: SetupSpec[];
   runner: {
     idle_stop_minutes: number;
@@ -223,11 +231,13 @@ export function effectiveConfig(
       mayor: town.role_runtimes?.mayor ?? town.runtime ?? fallbackRuntime,
       polecat: runtimeOf("polecat"),
       refinery: runtimeOf("refinery"),
+      triage: town.role_runtimes?.triage ?? town.runtime ?? fallbackRuntime,
     },
     models: {
       mayor: town.role_models?.mayor || town.default_model || "",
       polecat: model("polecat"),
       refinery: model("refinery"),
+      triage: town.role_models?.triage || town.default_model || "",
       small: town.small_model ?? "",
     },
     merge_strategy: rig.merge_strategy ?? town.merge_strategy ?? "direct",
@@ -258,11 +268,13 @@ export function effectiveConfig(
       mayor: townInstructions.mayor ?? "",
       polecat: both("polecat"),
       refinery: both("refinery"),
+      triage: townInstructions.triage ?? "",
     },
     permissions: {
       mayor: town.permissions?.mayor ?? "allow_in_worktree",
       polecat: rig.permissions?.polecat ?? town.permissions?.polecat ?? "allow_in_worktree",
       refinery: rig.permissions?.refinery ?? town.permissions?.refinery ?? "allow_in_worktree",
+      triage: town.permissions?.triage ?? "allow_in_worktree",
     },
     setup: rig.setup ?? [],
     runner: {

@@ -15,6 +15,7 @@ export const ID_PREFIXES = {
   session: "sess",
   message: "msg",
   nudge: "nudge",
+  triage: "tri",
   effect: "eff",
   runner: "run",
   token: "tok",

@@ -17,6 +17,7 @@ export * from "./runner-control.ts";
 export * from "./shapes.ts";
 export * from "./states.ts";
 export * from "./tools.ts";
+export * from "./triage.ts";
 export * from "./usage.ts";
 export * from "./waiting-shape.ts";
 export * from "./why.ts";

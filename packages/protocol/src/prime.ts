@@ -1,6 +1,7 @@
 /** What an agent is given at its start and by `gt_prime` (spec/town.md §6), as data. */
 import { z } from "zod";
 import { beadKind, priority, role } from "./states.ts";
+import { triageItem } from "./triage.ts";
 
 const briefBead = z.object({ id: z.string(), title: z.string(), body: z.string() });
 
@@ -44,6 +45,8 @@ export const primeContext = z.object({
     }),
   ),
   gates: z.array(z.object({ name: z.string(), command: z.string() })),
+  /** What a triage session is to judge. */
+  triage: z.array(triageItem),
   /** To be done in this order. */
   steps: z.array(z.object({ title: z.string(), instructions: z.string(), done: z.boolean() })),
   /** What others wrote and this agent has not read for certain. */

@@ -297,6 +297,8 @@ export const townStatus = z.object({
   recent: z.array(feedEntry),
   budgets: z.array(budgetState),
   spentToday: z.object({ tokens: z.int(), usd: z.number() }),
+  /** What triage has not decided yet. */
+  triageRequests: z.int(),
   breaker: z.object({ open: z.boolean(), probeAt: time.optional() }),
 });
 export type TownStatus = z.infer<typeof townStatus>;

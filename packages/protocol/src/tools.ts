@@ -13,6 +13,7 @@ import {
   severity,
   type Role,
 } from "./states.ts";
+import { triageAction } from "./triage.ts";
 import { body, labels, longText, metadata, text, title } from "./text.ts";
 
 export interface ToolSpec {
@@ -89,10 +90,22 @@ export const TOOLS = {
     }),
     makesSomething: true,
   },
-  gt_done: {
-    roles: ["polecat", "refinery"],
+  gt_triage_resolve: {
+    roles: ["triage"],
     description:
-      "Polecat: you are finished; the town commits what is left, pushes your branch and hands it on. Use no_changes only when nothing had to change, and say why. Refinery: not needed, a review ends with a verdict.",
+      "Decide one request of your batch by one of the actions that it offers; message is what nudge and guide tell the agent.",
+    input: z.strictObject({
+      request_id: ref,
+      action: triageAction,
+      notes: text(1, 5_000),
+      message: text(1, 4_000).optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_done: {
+    roles: ["polecat", "refinery", "triage"],
+    description:
+      "Polecat: you are finished; the town commits what is left, pushes your branch and hands it on. Use no_changes only when nothing had to change, and say why. Refinery: not needed, a review ends with a verdict. Triage: your batch is over.",
     input: z.strictObject({
       summary: longText.optional(),
       no_changes: z.boolean().optional(),

@@ -10,6 +10,7 @@ import { renewLease, touch } from "./sessions/lease.ts";
 import { prime } from "./sessions/prime.ts";
 import { requestDone, settleState } from "./sessions/settle.ts";
 import { sessionRow, type SessionRow } from "./sessions/session-row.ts";
+import { resolveTriage } from "./triage/resolve.ts";
 import type { Actor, SessionClaims, SessionContext, Town } from "./town.ts";
 
 type AgentTools = Pick<
@@ -26,6 +27,7 @@ type AgentTools = Pick<
   | "escalate"
   | "requestDone"
   | "settleState"
+  | "resolveTriage"
   | "giveVerdict"
 >;
 
@@ -125,6 +127,10 @@ export function agentTools({ read, write }: Access): AgentTools {
       return as(session, (ctx) => requestDone(ctx, session, input));
     },
     settleState: (id, settleId) => read((ctx) => settleState(ctx, id, settleId)),
+    resolveTriage: (id, input) => {
+      const session = live(id);
+      return as(session, (ctx) => resolveTriage(ctx, session.id, input));
+    },
     giveVerdict: (id, verdict) => {
       const session = any(id);
       if (session.stop_requested !== null && session.state !== "ended")

@@ -76,6 +76,8 @@ function wakeAfterSession(ctx: Ctx, id: string, to: string): void {
 
 /** A slot may be free: every rig that has something ready looks again. */
 export function wakeDispatchers(ctx: Ctx): void {
+  if (ctx.sql.get("select id from triage_requests where state = 'open' limit 1") !== undefined)
+    schedule(ctx, "triage", "triage");
   for (const rig of ctx.sql.all<{ id: string }>("select id from rigs")) schedule(ctx, "dispatch", rig.id);
 }
 

@@ -8,6 +8,7 @@ import { breakerController } from "./breaker/breaker.ts";
 import { beadController } from "./controllers/beads.ts";
 import { convoyController } from "./controllers/convoys.ts";
 import { dispatchController } from "./controllers/dispatch.ts";
+import { triageController } from "./controllers/triage.ts";
 import { escalationController } from "./controllers/escalations.ts";
 import { laneController } from "./controllers/lanes.ts";
 import { mayorController } from "./controllers/mayor.ts";
@@ -38,6 +39,7 @@ const CONTROLLERS: Record<EntityKind, Controller> = {
   rig: rigController,
   escalation: escalationController,
   breaker: breakerController,
+  triage: triageController,
   runner: runnerController,
 };
 

@@ -17,6 +17,8 @@ export type TownRow = Row & {
   runner_draining: number;
   runner_failures: number;
   pruned_at: number;
+  /** Triage starts no session before this time. */
+  triage_rest_until: number;
 };
 
 export function townRow(ctx: Pick<Ctx, "sql">): TownRow {

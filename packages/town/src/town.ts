@@ -59,6 +59,7 @@ import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
 import type { TownMail } from "./mail/town-mail.ts";
 import type { TownMolecules } from "./molecules/town-molecules.ts";
+import type { TriageResult } from "./triage/resolve.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
 
 export interface TownPorts {
@@ -337,6 +338,8 @@ export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, Town
   escalate(sessionId: string, input: ToolInput<"gt_escalate">): Escalation;
   requestDone(sessionId: string, input: ToolInput<"gt_done">): DoneRequest;
   settleState(sessionId: string, settleId: string): SettleState;
+  /** Throws `action_not_offered`, `not_found`, `outcome_recorded`. An outdated snapshot changes nothing. */
+  resolveTriage(sessionId: string, input: ToolInput<"gt_triage_resolve">): TriageResult;
   /** Throws `head_moved`, `outcome_recorded`. Returns the rework bead where one was made. */
   giveVerdict(
     sessionId: string,

@@ -33,6 +33,7 @@ function prime(more: Partial<PrimeContext>): PrimeContext {
     blockers: [],
     attempts: [],
     gates: [],
+    triage: [],
     steps: [],
     mail: [],
     instructions: "",

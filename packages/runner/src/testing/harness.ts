@@ -194,6 +194,7 @@ function primeOf(start: StartRequest, body: string, more: Partial<PrimeContext>)
     blockers: [],
     attempts: [],
     gates: [],
+    triage: [],
     steps: [],
     mail: [],
     instructions: "",

@@ -42,10 +42,12 @@ const STORED_AS: Record<string, string[]> = {
   "models.mayor": ["role_models.mayor", "default_model"],
   "models.polecat": ["role_models.polecat", "default_model"],
   "models.refinery": ["role_models.refinery", "default_model"],
+  "models.triage": ["role_models.triage", "default_model"],
   "models.small": ["small_model"],
   "role_runtimes.mayor": ["role_runtimes.mayor", "runtime"],
   "role_runtimes.polecat": ["role_runtimes.polecat", "runtime"],
   "role_runtimes.refinery": ["role_runtimes.refinery", "runtime"],
+  "role_runtimes.triage": ["role_runtimes.triage", "runtime"],
 };
 
 /** The one way out for stored settings: nothing of `env` or `credentials` in the clear. */

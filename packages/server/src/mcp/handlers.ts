@@ -3,7 +3,14 @@ import { TOOLS, type ToolInput, type ToolName } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
 import type { TownActor } from "../towns/actor.ts";
 import { beadRetry, beadStatus, checkpoint, escalate, prime, status, why } from "./tools-common.ts";
-import { escalationAcknowledge, escalationResolve, mailCheck, mailSend, nudge } from "./tools-agents.ts";
+import {
+  escalationAcknowledge,
+  escalationResolve,
+  mailCheck,
+  mailSend,
+  nudge,
+  triageResolve,
+} from "./tools-agents.ts";
 import {
   agentReset,
   beadClose,
@@ -70,6 +77,7 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_list_convoys: turn("gt_list_convoys", listConvoys),
   gt_list_merges: turn("gt_list_merges", listMerges),
   gt_list_escalations: turn("gt_list_escalations", listEscalations),
+  gt_triage_resolve: turn("gt_triage_resolve", triageResolve),
   gt_why: turn("gt_why", why),
   gt_mail_check: turn("gt_mail_check", mailCheck),
   gt_mail_send: turn("gt_mail_send", mailSend),

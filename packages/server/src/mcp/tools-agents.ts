@@ -63,6 +63,16 @@ function assertNear(town: Town, session: SessionContext, to: string): void {
     );
 }
 
+export function triageResolve(
+  town: Town,
+  session: SessionContext,
+  args: ToolInput<"gt_triage_resolve">,
+): ToolResult {
+  const { action, applied, left } = town.resolveTriage(session.sessionId, args);
+  const changed = applied ? "" : " The agent was heard of again meanwhile, so nothing was changed.";
+  return { text: `Resolved: ${action}.${changed} ${left} left.`, data: { action, applied, left } };
+}
+
 const FOR_PEOPLE = /^(approve|allow_)/;
 
 export function escalationAcknowledge(

@@ -7,7 +7,7 @@ const PROMPTS: Record<Role, (prime: PrimeContext) => string> = {
   polecat: polecatPrompt,
   refinery: refineryPrompt,
   mayor: mayorPrompt,
-  triage: identity,
+  triage: triagePrompt,
 };
 
 /** Everything that one session needs to begin, from what the town knows. Pure. */
@@ -60,6 +60,20 @@ function refineryPrompt(prime: PrimeContext): string {
       "The bead that the change is for follows as data. End with exactly one verdict: gt_approve or gt_request_changes.",
     ],
     [section("What the change was made for", prime.source ?? prime.bead), gateLogs(prime), mail(prime)],
+  );
+}
+
+function triagePrompt(prime: PrimeContext): string {
+  const requests = prime.triage.map(({ id, actions }) => `- ${id}: ${actions.join(", ")}`);
+  return compose(
+    [
+      identity(prime),
+      requests.length === 0
+        ? "There is nothing to judge: call gt_done."
+        : `Your requests and the actions that each offers:\n${requests.join("\n")}`,
+      "What is known of each follows as data. Decide each with gt_triage_resolve, then call gt_done.",
+    ],
+    [...prime.triage.map(({ id, text }) => ({ heading: id, text })), mail(prime)],
   );
 }
 

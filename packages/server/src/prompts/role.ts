@@ -6,12 +6,13 @@ import type { PrimeContext, Role } from "@gastown/protocol";
 import { MAYOR_INSTRUCTIONS } from "./mayor.ts";
 import { POLECAT_INSTRUCTIONS } from "./polecat.ts";
 import { REFINERY_INSTRUCTIONS } from "./refinery.ts";
+import { TRIAGE_INSTRUCTIONS } from "./triage.ts";
 
 const INSTRUCTIONS: Record<Role, string> = {
   mayor: MAYOR_INSTRUCTIONS,
   polecat: POLECAT_INSTRUCTIONS,
   refinery: REFINERY_INSTRUCTIONS,
-  triage: "Nothing is assigned to this role yet; call gt_prime and stop.",
+  triage: TRIAGE_INSTRUCTIONS,
 };
 
 /** The instructions of the session's role, with those of its town and rig at the end. */

@@ -24,6 +24,7 @@ export function primeOf(changes: Partial<PrimeContext> = {}): PrimeContext {
     blockers: [],
     attempts: [],
     gates: [],
+    triage: [],
     steps: [],
     mail: [],
     instructions: "",

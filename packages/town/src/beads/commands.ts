@@ -133,11 +133,11 @@ export function closeIssue(ctx: Ctx, ref: string, reason: CloseReason, note: str
   return bead.id;
 }
 
-export function failIssue(ctx: Ctx, ref: string, note: string): string {
+export function failIssue(ctx: Ctx, ref: string, note: string, reason = "person"): string {
   const bead = findIssue(ctx, ref);
   if (bead.status === "closed" || bead.status === "failed") throw finalState(bead);
   const text = `${ctx.actor.name}: ${note}`;
-  takeFromWork(ctx, bead, { action: "fail", reason: "person", text });
+  takeFromWork(ctx, bead, { action: "fail", reason, text });
   return bead.id;
 }
 

@@ -184,7 +184,7 @@ function candidatesOf(ctx: Ctx, rig: RigRow): Candidate[] {
 }
 
 /** How many sessions may still begin: the town's limit, mayor not counted. */
-function freeAgents(ctx: Ctx): number {
+export function freeAgents(ctx: Ctx): number {
   const live = ctx.sql.get<{ n: number }>(
     "select count(*) as n from sessions where state <> 'ended' and role <> 'mayor'",
   );

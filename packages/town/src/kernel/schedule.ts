@@ -15,6 +15,7 @@ export type EntityKind =
   | "rig"
   | "escalation"
   | "breaker"
+  | "triage"
   | "runner";
 
 /** Due at `at` (epoch ms), or earlier where it was due earlier already. */

@@ -12,6 +12,7 @@ import { mail } from "./0008-mail.ts";
 import { runnerIdle } from "./0009-runner-idle.ts";
 import { reassign } from "./0010-reassign.ts";
 import { molecules } from "./0011-molecules.ts";
+import { triage } from "./0012-triage.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly string[] = [
   runnerIdle,
   reassign,
   molecules,
+  triage,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -13,6 +13,7 @@ import { sessionEndedWithMail } from "../mail/mail.ts";
 import { sessionEndedWithNudges } from "../nudges/nudges.ts";
 import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
+import { requestsOfEnded } from "../triage/requests.ts";
 import type { SessionRow } from "./session-row.ts";
 
 export interface SessionEnd {
@@ -67,6 +68,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);
   sessionEndedWithNudges(ctx, session);
   sessionEndedWithMail(ctx, session.id);
+  requestsOfEnded(ctx, session.id);
   chargeEnded(ctx, session.id);
   breakerSawEnd(ctx, session, end);
 }

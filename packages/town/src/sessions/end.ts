@@ -2,16 +2,19 @@
  * The end of a session that still had its work, and what becomes of that (spec/town.md §2, §5). Only
  * the end of its session frees a bead (decision 1).
  */
-import type { FailureReason } from "@gastown/protocol";
+import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { countFailure, reopen } from "../beads/attempts.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { mayorSessionEnded } from "../mayor/messages.ts";
 import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
+import { triageSessionEnded } from "../triage/requests.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
 import { RIG_WIDE, UNCOUNTED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
+
+const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
 
 export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   closeSession(ctx, session, end);
@@ -20,6 +23,7 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
 
 function release(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   if (session.role === "mayor") mayorSessionEnded(ctx, session);
+  else if (session.role === "triage") triageSessionEnded(ctx, session, FAILED.includes(end.outcome));
   else if (session.role === "refinery") reviewEndedWithoutVerdict(ctx, session, end);
   else if (session.bead_id) releaseBead(ctx, session, session.bead_id, end);
 }

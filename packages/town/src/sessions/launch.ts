@@ -16,7 +16,7 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
   if (session.rig_id && !rig) return null;
   const agent = agentRow(ctx, session.agent_id);
   const config = settings(ctx, session.rig_id);
-  const role = session.role === "triage" ? "mayor" : session.role;
+  const { role } = session;
   const bead = session.bead_id
     ? ctx.sql.get<{ id: string; title: string }>("select id, title from beads where id = ?", session.bead_id)
     : undefined;
@@ -65,7 +65,7 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
 
 /** A process allows the same to all of its sessions, so only roles with the same permission share one. */
 function peers(config: EffectiveConfig, role: keyof EffectiveConfig["permissions"]): LaunchPlan["peers"] {
-  const roles = ["mayor", "polecat", "refinery"] as const;
+  const roles = ["mayor", "polecat", "refinery", "triage"] as const;
   return roles
     .filter((other) => config.permissions[other] === config.permissions[role])
     .map((other) => ({ role: other, instructions: config.instructions[other] }));

@@ -12,6 +12,7 @@ import { gatesOf, mergeOfFix, mergeRow, type MergeRow } from "../reviews/merge-r
 import { moleculeOf } from "../molecules/molecules.ts";
 import { mailFor } from "../mail/mail.ts";
 import type { RigRow } from "../rigs/rigs.ts";
+import { itemsFor } from "../triage/requests.ts";
 import type { SessionRow } from "./session-row.ts";
 
 const MAX_ATTEMPTS_TOLD = 5;
@@ -28,7 +29,6 @@ export function prime(ctx: Ctx, session: SessionRow): PrimeContext {
     ? (mergeRow(ctx, bead.id) ?? (isFix(bead) ? mergeOfFix(ctx, bead.id) : undefined))
     : undefined;
   const agent = agentRow(ctx, session.agent_id);
-  const role = session.role === "triage" ? "mayor" : session.role;
   return {
     town_id: ctx.townId,
     session_id: session.id,
@@ -44,6 +44,7 @@ export function prime(ctx: Ctx, session: SessionRow): PrimeContext {
     blockers: bead ? blockers(ctx, bead) : [],
     attempts: bead ? attempts(ctx, bead, session) : [],
     gates: config.review.gates.map((gate) => ({ name: gate.name, command: gate.command })),
+    triage: session.role === "triage" ? itemsFor(ctx, session.id) : [],
     steps: (bead && session.role === "polecat" ? (moleculeOf(ctx, bead.id)?.steps ?? []) : []).map(
       (step) => ({
         title: step.title,
@@ -57,7 +58,7 @@ export function prime(ctx: Ctx, session: SessionRow): PrimeContext {
       subject,
       body,
     })),
-    instructions: config.instructions[role],
+    instructions: config.instructions[session.role],
   };
 }
 

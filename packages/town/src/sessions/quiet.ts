@@ -7,6 +7,7 @@ import { audit } from "../audit/audit.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { nudge } from "../nudges/nudges.ts";
+import { askTriage } from "../triage/requests.ts";
 import { townRow } from "../town-row.ts";
 import { z } from "zod";
 import type { SessionRow } from "./session-row.ts";
@@ -48,6 +49,7 @@ export function patienceEnds(ctx: Ctx, session: SessionRow): boolean {
     data: { tier, lastSeenAt: session.last_event_at },
   });
   if (tier >= TIERS.length) return true;
+  if (tier > 1) askTriage(ctx, session);
   nudge(ctx, session, {
     text: tier === 1 ? FIRST : SECOND_TIME,
     mode: "now",

@@ -19,6 +19,7 @@ import { move } from "../status.ts";
 import type { DoneRequest, SettleState } from "../town.ts";
 import { z } from "zod";
 import { closeSession } from "./close.ts";
+import { endSession } from "./end.ts";
 import { markRunning } from "./lease.ts";
 import { SETTLE_DEADLINE, sessionRow, type SessionRow } from "./session-row.ts";
 
@@ -35,6 +36,7 @@ export function requestDone(
   },
 ): DoneRequest {
   if (session.role === "refinery") return refineryDone(ctx, session);
+  if (session.role === "triage" && session.state !== "ended") return batchOver(ctx, session);
   if (session.state === "ended") {
     return {
       type: "recorded",
@@ -86,6 +88,16 @@ export function requestDone(
     payload: { settleId },
   });
   return { type: "settling", settleId };
+}
+
+/** What it has not decided returns to the queue. */
+function batchOver(ctx: Ctx, session: SessionRow): DoneRequest {
+  endSession(ctx, session, {
+    outcome: "completed",
+    reason: { code: "batch_over", message: "its batch is over" },
+    gone: false,
+  });
+  return { type: "recorded", outcome: "completed", headSha: null, branch: null };
 }
 
 function refineryDone(ctx: Ctx, session: SessionRow): DoneRequest {

@@ -92,6 +92,19 @@ export function startMayor(ctx: Ctx): string {
   });
 }
 
+/** A triage session for what is open; it has no repository and no bead. */
+export function startTriage(ctx: Ctx): string {
+  const agent = idleAgent(ctx, "triage", null, 1);
+  return insertSession(ctx, {
+    role: "triage",
+    agentId: agent.id,
+    beadId: null,
+    rigId: null,
+    charged: { beadId: null, convoyId: null, rigId: null },
+    place: NOWHERE,
+  });
+}
+
 /** A fix bead works on its merge request's branch, from the head that the remote has. */
 function fixPlace(bead: BeadRow, merge: MergeRow): Place {
   return {
@@ -137,7 +150,6 @@ interface NewSession {
 function insertSession(ctx: Ctx, input: NewSession): string {
   const id = ctx.id("session");
   const config = settings(ctx, input.rigId);
-  const role = input.role === "triage" ? "mayor" : input.role;
   const reserved = estimate(ctx, input.role);
   ctx.sql.run(
     `insert into sessions (id, ending, agent_id, role, bead_id, rig_id, epoch, state, lease_expires_at, last_event_at,
@@ -152,8 +164,8 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     nextEpoch(ctx),
     ctx.now + LEASE,
     ctx.now,
-    config.role_runtimes[role],
-    config.models[role] || null,
+    config.role_runtimes[input.role],
+    config.models[input.role] || null,
     input.place.branch,
     input.place.startPoint,
     input.place.target,
@@ -174,7 +186,11 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     agentId: input.agentId,
     sessionId: id,
     text: `${input.role} session created`,
-    data: { role: input.role, runtime: config.role_runtimes[role], config: configVersion(ctx, input.rigId) },
+    data: {
+      role: input.role,
+      runtime: config.role_runtimes[input.role],
+      config: configVersion(ctx, input.rigId),
+    },
   });
   ctx.sql.run("update sessions set version = ? where id = ?", seq, id);
   enqueue(ctx, {

@@ -101,6 +101,10 @@ export function townStatus(ctx: Ctx): TownStatus {
     recent: readFeed(ctx, { limit: LISTED }),
     budgets: budgetStates(ctx),
     spentToday: spent(ctx, "town_day", dayOf(ctx.now)),
+    triageRequests:
+      ctx.sql.get<{ n: number }>(
+        "select count(*) as n from triage_requests where state in ('open', 'judged')",
+      )?.n ?? 0,
     breaker: breakerState(ctx),
   };
 }
