@@ -5,9 +5,14 @@ import type { Ctx } from "../kernel/context.ts";
 
 type Actions = (bead: BeadRow, id: string, waitingOn: WaitingOn) => WhyAction[];
 
+/** What decides is done there; here is where to look. */
+const onForge: Actions = (_bead, id) => [
+  { command: `gastown bead show ${id}`, does: "see its pull request" },
+];
+
 const ACTIONS: Partial<Record<WaitingOn["code"], Actions>> = {
-  held: (_bead, id) => [
-    { command: `gastown bead start ${id}`, does: "let it start" },
+  held: (bead, id) => [
+    ...(bead.status === "open" ? [{ command: `gastown bead start ${id}`, does: "let it start" }] : []),
     { command: `gastown bead close ${id}`, does: "drop it" },
   ],
   staged: (bead, id) => [
@@ -40,7 +45,11 @@ const ACTIONS: Partial<Record<WaitingOn["code"], Actions>> = {
       : [{ command: `gastown config set ${waiting.limit}=…`, does: "let more agents work" }],
   runner_unavailable: () => [{ command: "gastown doctor", does: "see what is wrong with the repository" }],
   question: () => [{ command: "gastown escalations", does: "answer the question" }],
-  manual: (_bead, id) => [{ command: `gastown bead show ${id}`, does: "see its pull request" }],
+  checks: onForge,
+  threads: onForge,
+  approval: onForge,
+  unknown: onForge,
+  manual: onForge,
 };
 
 export function actionsFor(ctx: Ctx, bead: BeadRow, waitingOn: WaitingOn | undefined): WhyAction[] {

@@ -2,6 +2,7 @@
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
 import { harness, PERSON, type Harness } from "../scenarios/harness.ts";
+import { forgeHarness, http, thread, threadsOf, type ForgeHarness } from "../scenarios/memory-forge.ts";
 
 const START = "2026-09-21 14:13";
 const sling = (h: Harness, title: string, dependsOn: string[] = []) =>
@@ -12,6 +13,43 @@ const holding = (h: Harness, id: string): string[] =>
     .why.filter((check) => check.holds)
     .map((check) => check.code);
 const commands = (h: Harness, id: string): string[] => h.town.why(id).actions.map(({ command }) => command);
+
+describe("why a pull request is not merged", () => {
+  it.each<[string, Record<string, unknown>, (h: ForgeHarness) => void, string]>([
+    ["grace", { auto_merge_delay_minutes: 60 }, () => undefined, "it is read once more and merged"],
+    ["manual", { auto_merge: false }, () => undefined, "a person does what it needs"],
+    [
+      "approval",
+      { auto_merge: false },
+      (h) => void (h.forge.pull("a").signals.approval = { state: "known", decision: "review_required" }),
+      "somebody approves it",
+    ],
+    [
+      "threads",
+      { auto_merge: false },
+      (h) => threadsOf(h.forge.pull("a"), [thread("t", "no")]),
+      "its threads are resolved",
+    ],
+    ["poll_backoff", { auto_merge: false }, (h) => void (h.forge.error = http(500)), "is read again"],
+    [
+      "held",
+      { auto_merge: false },
+      (h) => void h.town.holdMerge(h.bead("a").id, PERSON),
+      "a person releases it",
+    ],
+  ])("tells %s", (code, review, change, next) =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, review);
+      const id = sling(h, "a");
+      h.settle();
+      change(h);
+      h.advance(61_000);
+      const told = h.town.why(id);
+      expect(told).toMatchObject({ waitingOn: { code }, next: { event: expect.stringContaining(next) } });
+      expect(commands(h, id)).not.toContainEqual(expect.stringContaining("bead start"));
+    }),
+  );
+});
 
 describe("why", () => {
   it("tells a held bead's hold and how to end it", () =>

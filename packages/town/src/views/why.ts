@@ -45,7 +45,7 @@ export function why(ctx: Ctx, bead: BeadRow): Why {
     ...(waitingOn ? { waitingOn } : {}),
     why: bead.type === "issue" && bead.status === "open" ? checks(ctx, bead) : [],
     chain,
-    ...(deciding ? { next: nextOf(deciding) } : {}),
+    ...(deciding ? { next: nextOf(deciding, decided.status) } : {}),
     actions: actionsFor(ctx, decided, deciding),
   };
 }
@@ -136,8 +136,19 @@ const EVENTS: Partial<Record<WaitingCode, string>> = {
   question: "a person answers",
   verdict: "the review ends",
   gates: "the gates end",
+  rework: "its fix is pushed",
+  conflict: "its conflict is resolved",
+  landing_queue: "its turn comes",
+  checks: "its checks are green",
+  threads: "its threads are resolved on the forge",
+  approval: "somebody approves it on the forge",
+  grace: "it is read once more and merged",
+  poll_backoff: "its pull request is read again",
+  unknown: "the forge tells what could not be read",
+  manual: "a person does what it needs on the forge, or merges it",
 };
 
-function nextOf(waitingOn: WaitingOn): NonNullable<Why["next"]> {
+function nextOf(waitingOn: WaitingOn, status: string): NonNullable<Why["next"]> {
+  if (waitingOn.code === "held" && status === "in_review") return { event: "a person releases it", at: null };
   return { event: EVENTS[waitingOn.code] ?? "what it waits for is done", at: waitingOn.until ?? null };
 }
