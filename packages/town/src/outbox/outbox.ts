@@ -219,28 +219,34 @@ export function forget(ctx: Ctx, id: string): void {
   ctx.sql.run("delete from outbox where id = ?", id);
 }
 
+/** One of a subject at a time, in the order in which they were wished for. */
+const MAY_BEGIN = `state = 'pending' and due_at <= ?1
+       and not exists (select 1 from outbox b where b.subject = o.subject and b.state in ('running', 'accepted') and b.kind = o.kind)
+       and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'running')
+       and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'pending' and b.id < o.id and b.due_at <= ?1)`;
+
 /**
  * Pending effects that may begin now, oldest first, one per subject, up to the limit in flight; at most
  * half of them read a forge, so that slow forges never keep starts and merges waiting.
  */
 export function claimable(ctx: Ctx, limit: number): EffectRow[] {
-  const running =
-    ctx.sql.get<{ n: number }>("select count(*) as n from outbox where state = 'running'")?.n ?? 0;
-  const free = limit - running;
+  const running = ctx.sql.all<{ kind: string }>("select kind from outbox where state = 'running'");
+  const free = limit - running.length;
   if (free <= 0) return [];
-  const reads =
-    ctx.sql.get<{ n: number }>(
-      "select count(*) as n from outbox where state = 'running' and kind = 'poll_pull_request'",
-    )?.n ?? 0;
-  let readsLeft = Math.max(Math.floor(limit / 2), 1) - reads;
-  const due = ctx.sql.all<EffectRow>(
-    `select * from outbox o where state = 'pending' and due_at <= ?1
-       and not exists (select 1 from outbox b where b.subject = o.subject and b.state in ('running', 'accepted') and b.kind = o.kind)
-       and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'running')
-       and not exists (select 1 from outbox b where b.subject = o.subject and b.state = 'pending' and b.id < o.id and b.due_at <= ?1)
-     order by due_at, id limit ?2`,
+  const reads = running.filter(({ kind }) => kind === "poll_pull_request").length;
+  const readsLeft = Math.min(Math.max(Math.floor(limit / 2), 1) - reads, free);
+  const others = ctx.sql.all<EffectRow>(
+    `select * from outbox o where ${MAY_BEGIN} and kind <> 'poll_pull_request' order by due_at, id limit ?2`,
     ctx.now,
-    free + readsLeft + 200,
+    free,
   );
-  return due.filter((row) => row.kind !== "poll_pull_request" || readsLeft-- > 0).slice(0, free);
+  // By their subjects, which are together in its index: nothing is read where nothing is polled.
+  const polls = ctx.sql.all<EffectRow>(
+    `select * from outbox o indexed by outbox_subject where subject >= 'poll:' and subject < 'poll;' and ${MAY_BEGIN} order by due_at, id limit ?2`,
+    ctx.now,
+    Math.max(readsLeft, 0),
+  );
+  return [...others, ...polls]
+    .toSorted((a, b) => a.due_at - b.due_at || (a.id < b.id ? -1 : 1))
+    .slice(0, free);
 }
