@@ -107,6 +107,8 @@ export type LaunchPlan = Omit<StartRequest, "prompt" | "system" | "modes" | "mcp
 export type EffectRequest =
   | { kind: "start_session"; plan: LaunchPlan }
   | { kind: "stop_session"; sessionId: string; epoch: number; mode: "graceful" | "now" }
+  /** Does the runner still have it? `done`: it does; refused: it does not. */
+  | { kind: "check_session"; sessionId: string; epoch: number }
   | {
       kind: "message_session";
       sessionId: string;

@@ -6,6 +6,7 @@ import { cut, table } from "../cli/output.ts";
 import { listOf, theTown } from "../cli/target.ts";
 import { findBead, findConvoy } from "../cli/things.ts";
 import { choiceOption, textOption } from "../cli/values.ts";
+import { failureText } from "./failure-text.ts";
 
 const PAGE = 200;
 
@@ -53,6 +54,9 @@ export const beadShow: Run = async (context, [ref = ""]) => {
 };
 
 function describe({ out }: Context, bead: BeadDetail): string {
+  const newest = bead.sessions.findLastIndex(({ startedAt }) =>
+    bead.sessions.every((other) => other.startedAt <= startedAt),
+  );
   const lines = [
     out.style("bold", bead.title),
     `${bead.id}  ${bead.type}, ${bead.status}${bead.reason === null ? "" : ` (${bead.reason})`}`,
@@ -67,10 +71,13 @@ function describe({ out }: Context, bead: BeadDetail): string {
     lines.push(
       `Merge request: ${bead.mergeRequest.state}, ${bead.mergeRequest.branch} → ${bead.mergeRequest.target}`,
     );
-  for (const session of bead.sessions)
+  for (const [i, session] of bead.sessions.entries()) {
     lines.push(
       `Attempt: ${session.agentName}, ${session.outcome ?? session.state}${session.reason === null ? "" : `: ${cut(session.reason.message, 100)}`}`,
     );
+    // Of the newest all that is known; of those before it that they were there.
+    if (i === newest) lines.push(...failureText(session).map((line) => `  ${line}`));
+  }
   if (bead.timeline.length > 0) lines.push("", out.style("dim", "History"));
   for (const entry of bead.timeline.toSorted((a, b) => a.seq - b.seq))
     lines.push(`  ${entry.at.slice(0, 19).replace("T", " ")}  ${entry.text}`);

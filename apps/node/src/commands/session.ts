@@ -7,6 +7,7 @@ import { cut, table } from "../cli/output.ts";
 import { listOf, theTown } from "../cli/target.ts";
 import { findSession } from "../cli/things.ts";
 import { textOption } from "../cli/values.ts";
+import { failureText } from "./failure-text.ts";
 import { transcriptText } from "./transcript-text.ts";
 
 export const sessionList: Run = async (context, _args, options) => {
@@ -64,16 +65,18 @@ export const sessionLogs: Run = async (context, [ref = ""], options) => {
     for await (const frame of liveFrames(api, { townId: town.id, signal: context.signal, topics })) {
       if (frame.type !== "transcript" || frame.topic !== topic) continue;
       show(frame.item);
-      if (frame.item.type === "end") return EXIT.done;
+      if (frame.item.type === "end") break;
     }
+    break;
   }
-  if (!follow)
-    context.out.result({ items: stored, nextAfter: after }, () =>
-      stored
-        .map(transcriptText)
-        .filter((text) => text !== "")
-        .join("\n"),
+  const ended = await api.get(sessionShape, `/api/towns/${town.id}/sessions/${session.id}`);
+  const why = failureText(ended).join("\n");
+  if (!follow) {
+    const { outcome, reason } = ended;
+    context.out.result({ items: stored, nextAfter: after, outcome, reason }, () =>
+      [...stored.map(transcriptText), why].filter((text) => text !== "").join("\n"),
     );
+  } else if (why !== "" && !context.out.json) context.out.note(why);
   return EXIT.done;
 };
 

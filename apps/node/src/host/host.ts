@@ -44,6 +44,8 @@ export interface HostOptions {
   readonly self: SelfCommand;
   /** Listening on more than this machine was asked for. */
   readonly insecureListen?: boolean;
+  /** Reaches runners; the global `fetch` where it is left out. A test loses answers with it. */
+  readonly fetch?: typeof fetch | undefined;
   /** Left out: the runner's own times. */
   readonly runnerTiming?: RunnerTiming | undefined;
   readonly listRuntimes: () => Promise<RuntimeInfo[]>;
@@ -175,6 +177,7 @@ function run(parts: Parts): Host {
       forgeFor: createForgeFor({ ...clock, sink, sealingKeys, ...forgesOf(settings) }, (townId) =>
         towns.get(townId),
       ),
+      ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
     }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
     hasRunner: (townId) => runners.current(townId) !== null,

@@ -6,6 +6,8 @@ export const runnerTiming = z.strictObject({
   minuteMs: z.int().positive().optional(),
   quietMs: z.int().positive().optional(),
   cancelMs: z.int().positive().optional(),
+  initializeMs: z.int().positive().optional(),
+  toolsMs: z.int().positive().optional(),
 });
 export type RunnerTiming = z.infer<typeof runnerTiming>;
 

@@ -279,6 +279,28 @@ describe("what is done when the runner says so, or knows nothing of it", () => {
     });
   });
 
+  it("a question for a session, which is there, or is not, or nobody can say", async () => {
+    const check: EffectRequest = { kind: "check_session", sessionId: SESSION, epoch: 4 };
+    const { answer, seen } = await run(check, json(200, { epoch: 4, state: "busy" }));
+    expect(answer).toEqual({ type: "done" });
+    expect(seen).toMatchObject([{ method: "GET", url: `${address.url}/agents/${SESSION}/status` }]);
+    for (const reply of [
+      refusal(404, "not_found"),
+      json(200, { epoch: 3, state: "busy" }),
+      json(200, { epoch: 4, state: "gone" }),
+    ])
+      expect((await run(check, reply)).answer).toMatchObject({
+        type: "refused",
+        reason: { code: "session_unknown" },
+      });
+    for (const reply of [refusal(500, "internal"), json(200, "teapot")])
+      expect((await run(check, reply)).answer).toMatchObject({ type: "retry", counted: true });
+    expect((await run(check, json(200, {}), { runner: false })).answer).toMatchObject({
+      type: "retry",
+      counted: false,
+    });
+  });
+
   it("a withdrawal, also when it comes too late", async () => {
     for (const reply of [json(202, {}), refusal(404, "not_found"), refusal(409, "invalid_transition")]) {
       const { answer, seen } = await run(withdraw, reply);

@@ -3,6 +3,7 @@ import type { EffectAnswer, EffectRequest } from "@gastown/town";
 import { createRunnerClient } from "../runner/client.ts";
 import type { PerformEffect } from "../towns/actor.ts";
 import { branch } from "./branch.ts";
+import { checkSession } from "./check-session.ts";
 import type { EffectContext, EffectPorts, RequestOf } from "./context.ts";
 import { merge, withdrawMerge } from "./merge.ts";
 import { mergePullRequest } from "./merge-pull-request.ts";
@@ -25,6 +26,7 @@ type Executors = {
 const EXECUTORS: Executors = {
   start_session: startSession,
   stop_session: stopSession,
+  check_session: checkSession,
   message_session: messageSession,
   settle_session: settleSession,
   poke_session: pokeSession,

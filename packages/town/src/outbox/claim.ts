@@ -14,6 +14,11 @@ export function claimEffects(ctx: Ctx, limit?: number): ClaimedEffect[] {
   const runnerEpoch = townRow(ctx).runner_epoch;
   const claimed: ClaimedEffect[] = [];
   for (const row of claimable(ctx, Math.min(limit ?? parallel, parallel))) {
+    // No try begins after that time: what the ones before it did is not known.
+    if (row.give_up_at !== null && row.give_up_at <= ctx.now) {
+      finish(ctx, row.id, "unknown");
+      continue;
+    }
     const attempt = row.attempts + 1;
     const request = buildRequest(ctx, row, attempt);
     if (!request) {

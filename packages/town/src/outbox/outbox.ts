@@ -18,6 +18,7 @@ import type { Row } from "../kernel/sql.ts";
 export type EffectKind =
   | "start_session"
   | "stop_session"
+  | "check_session"
   | "message_session"
   | "settle_session"
   | "poke_session"

@@ -76,6 +76,8 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return startSession(ctx, row);
     case "stop_session":
       return stopSession(ctx, row, payload);
+    case "check_session":
+      return checkSession(ctx, row);
     case "message_session":
       return messageSession(ctx, row, payload);
     case "settle_session":
@@ -134,6 +136,13 @@ function stopSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRe
   const session = sessionRow(ctx, row.subject);
   if (!session || session.gone === 1) return null;
   return { kind: "stop_session", sessionId: session.id, epoch: session.epoch, mode: payload.mode ?? "now" };
+}
+
+/** Moot once it was heard of meanwhile, or has ended. */
+function checkSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.state === "ended" || session.lease_expires_at > ctx.now) return null;
+  return { kind: "check_session", sessionId: session.id, epoch: session.epoch };
 }
 
 function messageSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {

@@ -14,6 +14,7 @@ import { pullRequestMergeFinished } from "../reviews/pr-landing.ts";
 import { branchUpdated } from "../reviews/branch-updated.ts";
 import { rigFailed, setupSucceeded } from "../rigs/rigs.ts";
 import { endSession } from "../sessions/end.ts";
+import { renewLease } from "../sessions/lease.ts";
 import { backToAgent } from "../sessions/settle.ts";
 import { sessionRow } from "../sessions/session-row.ts";
 import type { EffectAnswer } from "../town.ts";
@@ -29,7 +30,9 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
     case "accepted":
       return accept(ctx, row, townRow(ctx).runner_epoch, resultDeadline(ctx, row));
     case "done":
-      return finish(ctx, row.id, "done");
+      finish(ctx, row.id, "done");
+      if (row.kind === "check_session") sessionIsThere(ctx, row.subject);
+      return;
     case "outcome":
       finish(ctx, row.id, answer.outcome.outcome);
       return deliver(ctx, row, answer.outcome);
@@ -135,6 +138,8 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
   switch (row.kind) {
     case "start_session":
       return startRefused(ctx, row.subject, reason);
+    case "check_session":
+      return sessionIsUnknown(ctx, row.subject);
     case "message_session":
       if (payload.messageId) undeliver(ctx, payload.messageId);
       return messageRefused(ctx, row.subject, reason);
@@ -172,6 +177,19 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
 function startRefused(ctx: Ctx, sessionId: string, reason: FailureReason): void {
   const session = sessionRow(ctx, sessionId);
   if (session?.state === "starting") endSession(ctx, session, { outcome: "refused", reason, gone: true });
+}
+
+/** Asked for, because nothing had been heard of it: its runner has it, so its lease begins anew. */
+function sessionIsThere(ctx: Ctx, sessionId: string): void {
+  const session = sessionRow(ctx, sessionId);
+  if (session && session.state !== "ended") renewLease(ctx, session);
+}
+
+function sessionIsUnknown(ctx: Ctx, sessionId: string): void {
+  const session = sessionRow(ctx, sessionId);
+  if (!session || session.state === "ended" || session.lease_expires_at > ctx.now) return;
+  const message = "nothing was heard of it for 90 s, and its runner does not know it";
+  endSession(ctx, session, { outcome: "lost", reason: { code: "session_unknown", message }, gone: false });
 }
 
 /** The runner does not know the mayor's session: it is over, and the message goes to the next one. */

@@ -1,7 +1,7 @@
 /** Clocks that jump: nothing is lost, nothing waits for a day that is already over (spec/town.md §4). */
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
-import { harness, PERSON, type Harness } from "./harness.ts";
+import { harness, PERSON, UNKNOWN_THERE, type Harness } from "./harness.ts";
 
 const DAY = 24 * 3_600_000;
 
@@ -60,6 +60,7 @@ describe("a clock that jumps a day ahead", () => {
       h.settle();
       expect(h.town.bead(bead.id).status).toBe("in_progress");
       h.auto.heartbeat = false;
+      h.on.check_session = () => UNKNOWN_THERE;
       h.advance(90_000);
       expect(h.town.bead(bead.id)).toMatchObject({ status: "open", runFailures: 1 });
     }));

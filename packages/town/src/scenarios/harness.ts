@@ -47,6 +47,12 @@ export interface Harness {
   setClock(ms: number): void;
 }
 
+/** The runner was asked for a session that it does not have. */
+export const UNKNOWN_THERE: EffectAnswer = {
+  type: "refused",
+  reason: { code: "session_unknown", message: "not known here" },
+};
+
 /** Opens a town with one ready rig. */
 export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } = {}): Harness {
   let clock = START;
@@ -193,6 +199,8 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
       case "poke_session":
         claim(request.sessionId, request.epoch);
         return { type: "done" };
+      case "check_session":
+        return live.get(request.sessionId) === request.epoch ? { type: "done" } : UNKNOWN_THERE;
       case "stop_session":
         stopped(request);
         return { type: "done" };

@@ -2,7 +2,7 @@
 import { withSql } from "#host";
 import type { SessionEnded } from "@gastown/protocol";
 import { describe, expect, it } from "vitest";
-import { harness, PERSON, type Harness } from "./harness.ts";
+import { harness, PERSON, UNKNOWN_THERE, type Harness } from "./harness.ts";
 
 const MINUTE = 60_000;
 const NO_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
@@ -45,10 +45,11 @@ function thrownCode(fn: () => unknown): unknown {
 }
 
 describe("a lease", () => {
-  it("holds for 89.999 s without a sign of life and is lost at 90 s", () =>
+  it("holds for 89.999 s without a sign of life and is lost at 90 s where its runner does not know it", () =>
     withSql((sql) => {
       const h = harness(sql);
       const { bead, session } = working(h);
+      h.on.check_session = () => UNKNOWN_THERE;
       h.auto.heartbeat = false;
       h.advance(89_999);
       expect(h.town.session(session.id).state).toBe("running");

@@ -64,7 +64,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   cancelPending(ctx, session.id);
   finishKind(ctx, "settle_session", session.id, "over");
   if (!end.gone) tidyUp(ctx, session, end.outcome);
-  if (end.outcome === "refused") recordRefusal(ctx, session, end.reason);
+  if (isFailedStart(session, end)) recordFailedStart(ctx, session, end.reason);
   if (end.workRef) keepWorkRef(ctx, session, end.workRef);
   sessionEndedWithNudges(ctx, session);
   sessionEndedWithMail(ctx, session.id);
@@ -84,7 +84,13 @@ function tidyUp(ctx: Ctx, session: SessionRow, outcome: SessionOutcome): void {
   });
 }
 
-function recordRefusal(ctx: Ctx, session: SessionRow, reason: FailureReason): void {
+/** Refused, or never heard of: it was not prompted. */
+function isFailedStart(session: SessionRow, { outcome }: SessionEnd): boolean {
+  return outcome === "refused" || (outcome === "lost" && session.prompted === 0);
+}
+
+/** All that a person can know of it without the machine (spec/runner.md §7). */
+function recordFailedStart(ctx: Ctx, session: SessionRow, reason: FailureReason): void {
   audit(ctx, {
     kind: "agent.dispatch_failed",
     subject: { type: "session", id: session.id },
@@ -94,7 +100,13 @@ function recordRefusal(ctx: Ctx, session: SessionRow, reason: FailureReason): vo
     sessionId: session.id,
     reason: reason.code,
     text: `A start failed${reason.phase ? ` (${reason.phase.replace("_", " ")})` : ""}: ${reason.message}`,
-    data: { code: reason.code, phase: reason.phase ?? null, action: reason.action ?? null },
+    data: {
+      code: reason.code,
+      phase: reason.phase ?? null,
+      message: reason.message,
+      action: reason.action ?? null,
+      stderrTail: reason.stderr_tail ?? null,
+    },
   });
 }
 
