@@ -43,9 +43,10 @@ let losses: Loss[] = [];
 let tries: string[] = [];
 
 const lossy: typeof fetch = async (input, init) => {
-  const isStart = String(input).endsWith("/agents/start");
+  const isStart = typeof input === "string" && input.endsWith("/agents/start");
+  const body = typeof init?.body === "string" ? init.body : "";
   const loss = isStart ? losses.shift() : undefined;
-  if (isStart) tries.push(String(init?.body).match(/"session_id":"(\w+)"/)?.[1] ?? "");
+  if (isStart) tries.push(/"session_id":"(\w+)"/.exec(body)?.[1] ?? "");
   if (loss === "call") throw new TypeError("lost on its way");
   const answer = await fetch(input, init);
   if (loss === "answer") throw new TypeError("lost on its way back");

@@ -37,9 +37,9 @@ describe("a start that nobody answers", () => {
       h.on.start_session = () => "lost";
       const { bead, session } = slung(h);
       expect(starts(h)).toHaveLength(1);
-      h.advance(30_000);
+      h.advance(35_000);
       expect(starts(h)).toHaveLength(2);
-      h.advance(59_999);
+      h.advance(54_999);
       expect(h.town.session(session).state).toBe("starting");
       expect(starts(h)).toHaveLength(2);
       h.advance(2);
