@@ -32,6 +32,7 @@ export class Executor {
         return this.#fleet.stop(() => answer({ type: "done" }));
       case "stop_session":
       case "message_session":
+      case "poke_session":
       case "withdraw_merge":
         return this.#withCurrent(request, answer);
       default:
@@ -61,6 +62,8 @@ function deliver(runner: Runner, request: EffectRequest): Reply<unknown> {
       return runner.start(request.plan);
     case "stop_session":
       return runner.stopSession(request.sessionId, request.epoch, request.mode);
+    case "poke_session":
+      return runner.poke(request.sessionId, request.epoch);
     case "message_session":
       return runner.message(request.sessionId, request.epoch, request.messageId);
     case "settle_session":
@@ -96,7 +99,8 @@ function refused(request: EffectRequest, code: string): EffectAnswer {
       : { type: "refused", reason };
   }
   const gone = code === "session_fenced" || code === "not_found";
-  if (request.kind === "stop_session" && gone) return { type: "done" };
+  const needless = request.kind === "stop_session" || request.kind === "poke_session";
+  if (needless && gone) return { type: "done" };
   if (request.kind === "withdraw_merge" && (gone || code === "invalid_transition")) return { type: "done" };
   if (LATER.includes(code)) return { type: "retry", message: code, counted: false };
   return { type: "refused", reason };

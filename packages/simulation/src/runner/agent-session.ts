@@ -1,9 +1,10 @@
 /** One session in one runner: its worktree, its agent, its settles, its end (spec/runner.md §4, §5). */
-import type { HeartbeatSession, SessionEnded, SettleRequest } from "@gastown/protocol";
+import type { ClaimedNudge, HeartbeatSession, SessionEnded, SettleRequest } from "@gastown/protocol";
 import type { LaunchPlan, SessionContext, Town } from "@gastown/town";
 import { workAsMayor } from "../agents/mayor.ts";
 import { workAsPolecat } from "../agents/polecat.ts";
 import { workAsRefinery } from "../agents/refinery.ts";
+import { workAsTriage } from "../agents/triage.ts";
 import type { Outcome } from "../kernel/network.ts";
 import { SECOND } from "../kernel/timeline.ts";
 import type { Worktree } from "./disk.ts";
@@ -104,6 +105,7 @@ export class AgentSession {
     });
     if (this.plan.role === "polecat") workAsPolecat(this);
     else if (this.plan.role === "refinery") workAsRefinery(this);
+    else if (this.plan.role === "triage") workAsTriage(this);
   }
 
   #refuse(code: string): void {
@@ -140,6 +142,24 @@ export class AgentSession {
         }),
       done: (outcome) => {
         if (this.state !== "gone" && this.runner.alive) done(outcome);
+      },
+    });
+  }
+
+  /** Nudges wait in the town: they are claimed, and acknowledged when their turn begins. */
+  poke(): void {
+    this.runner.network.call<ClaimedNudge[]>({
+      name: `${this.id} → town: nudges/claim`,
+      timeoutMs: 20 * SECOND,
+      deliver: () => this.runner.host.request((town) => town.claimNudges(this.id, this.epoch, "busy")),
+      done: (outcome) => {
+        if (outcome.type !== "ok" || this.state === "gone" || !this.runner.alive) return;
+        for (const { nudge_id } of outcome.value)
+          this.runner.callbacks.add({
+            lane: this.id,
+            name: `nudge ${nudge_id} of ${this.id}`,
+            tell: (town) => town.acknowledgeNudge(this.id, this.epoch, nudge_id, true),
+          });
       },
     });
   }

@@ -197,6 +197,13 @@ export class Runner {
     return { type: "ok", value: null };
   }
 
+  poke(sessionId: string, epoch: number): Reply<unknown> {
+    const session = this.#known(sessionId, epoch);
+    if (!(session instanceof AgentSession)) return session;
+    session.poke();
+    return { type: "ok", value: null };
+  }
+
   message(sessionId: string, epoch: number, messageId: string): Reply<unknown> {
     const session = this.#known(sessionId, epoch);
     if (!(session instanceof AgentSession)) return session;
