@@ -8,7 +8,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { plannedSteps, storeSteps } from "../molecules/molecules.ts";
 import { storeCommand, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
-import { latestMergeOf, liveMergeOf, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
+import { latestMergeOf, liveMergeOf, mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { moveMerge, mergeTitle } from "../reviews/move-merge.ts";
 import { findRig } from "../rigs/rigs.ts";
 import { closeSession } from "../sessions/close.ts";
@@ -246,11 +246,8 @@ function heldForItsMerge(ctx: Ctx, bead: BeadRow): boolean {
 /** A failed merge request back into the queue; its source is `in_review` again. */
 export function retryMerge(ctx: Ctx, sourceOrMerge: string): string {
   const bead = findBead(ctx, sourceOrMerge);
-  const merge =
-    bead.type === "merge_request"
-      ? ctx.sql.get<{ source_id: string }>("select source_id from merge_requests where bead_id = ?", bead.id)
-      : undefined;
-  const latest = latestMergeOf(ctx, merge?.source_id ?? bead.id);
+  const given = mergeRow(ctx, bead.id);
+  const latest = given ? latestMergeOf(ctx, given.source_id, given.rig_id) : latestMergeOf(ctx, bead.id);
   if (!latest) throw new GastownError("not_found", `${sourceOrMerge} has no merge request.`);
   if (latest.state !== "failed") {
     throw new GastownError(

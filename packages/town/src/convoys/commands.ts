@@ -6,7 +6,7 @@ import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { storeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
-import { liveMergeOf } from "../reviews/merge-row.ts";
+import { liveMergesOf } from "../reviews/merge-row.ts";
 import { findConvoy, members, moveConvoy } from "./convoys.ts";
 
 /** A failed or open member counts as done. */
@@ -44,10 +44,12 @@ export function retryConvoy(ctx: Ctx, ref: string): string {
 export function closeConvoy(ctx: Ctx, ref: string, note: string): string {
   const convoy = findConvoy(ctx, ref);
   if (convoy.state === "landed" || convoy.state === "closed") return convoy.bead_id;
-  const landing = liveMergeOf(ctx, convoy.bead_id);
-  if (landing?.state === "landing")
-    storeCommand(ctx, landing, { action: "close", reason: "cancelled", text: "its convoy was closed" });
-  else if (landing) dismissMerge(ctx, landing, "its convoy was closed");
+  const text = "its convoy was closed";
+  for (const landing of liveMergesOf(ctx, convoy.bead_id)) {
+    if (landing.state === "landing")
+      storeCommand(ctx, landing, { action: "close", reason: "cancelled", text });
+    else dismissMerge(ctx, landing, text);
+  }
   moveConvoy(ctx, convoy, "closed", {
     kind: "convoy.closed",
     reason: "cancelled",

@@ -4,8 +4,9 @@ import { readWaiting } from "../beads/waiting.ts";
 import { HOUR, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { toMergeRequest } from "../views/work.ts";
+import { PERSONS_DECISION } from "./fail.ts";
 import { judge } from "./judge.ts";
-import { liveMergeOf, sourceIssue, type MergeRow } from "./merge-row.ts";
+import { liveMergesOf, sourceIssue, type MergeRow } from "./merge-row.ts";
 import { readingOf } from "./pull-request.ts";
 
 type Category = AttentionItem["category"];
@@ -57,9 +58,11 @@ function categoryOf(ctx: Ctx, merge: MergeRow): { category: Category; reason: st
 
 /** Only while nothing else was done with the work. */
 function failed(ctx: Ctx, merge: MergeRow) {
-  if (liveMergeOf(ctx, merge.source_id)) return null;
+  if (liveMergesOf(ctx, merge.source_id).some(({ rig_id }) => rig_id === merge.rig_id)) return null;
   const source = sourceIssue(ctx, merge);
-  const waits = source ? source.held === merge.failure_kind : merge.adopted === 1;
+  const waits = source
+    ? source.held === merge.failure_kind
+    : merge.adopted === 1 || PERSONS_DECISION.includes(merge.failure_kind ?? "");
   return waits
     ? { category: "failed" as const, reason: merge.failure_message ?? "", since: merge.updated_at }
     : null;

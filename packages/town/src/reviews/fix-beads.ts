@@ -27,6 +27,9 @@ export interface WorkOrder {
   files: { path: string; line?: number | undefined; note?: string | undefined }[];
 }
 
+/** Characters of a question that tells a whole history. */
+const MAX_QUESTION = 20_000;
+
 const TITLES: Record<WorkOrder["kind"], string> = {
   rework: "Rework",
   feedback: "Answer the feedback on",
@@ -70,7 +73,7 @@ export function sendBack(
   if (round > most) {
     const history = roundsOf(merge).map((one, n) => `${n + 1}. at ${one.headSha.slice(0, 8)}: ${one.text}`);
     const body = `${round - 1} rounds of changes were not enough. The last request: ${order.text}`;
-    ask(ctx, merge, "rounds_exhausted", [body, ...history].join("\n\n"));
+    ask(ctx, merge, "rounds_exhausted", [body, ...history].join("\n\n").slice(0, MAX_QUESTION));
     return null;
   }
   if (merge.recheck === order.cause) {

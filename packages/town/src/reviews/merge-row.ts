@@ -125,10 +125,21 @@ export function liveMergeOf(ctx: Ctx, sourceId: string): MergeRow | undefined {
   );
 }
 
-export function latestMergeOf(ctx: Ctx, sourceId: string): MergeRow | undefined {
-  return ctx.sql.get<MergeRow>(
-    "select * from merge_requests where source_id = ? order by created_at desc, bead_id desc limit 1",
+/** All that are not over: a convoy lands in each of its rigs by one of its own. */
+export function liveMergesOf(ctx: Ctx, sourceId: string): MergeRow[] {
+  return ctx.sql.all<MergeRow>(
+    "select * from merge_requests where source_id = ? and state not in ('merged', 'failed')",
     sourceId,
+  );
+}
+
+/** The newest one of a source; of a convoy, which lands in several rigs, that of the given rig. */
+export function latestMergeOf(ctx: Ctx, sourceId: string, rigId: string | null = null): MergeRow | undefined {
+  return ctx.sql.get<MergeRow>(
+    `select * from merge_requests where source_id = ?1 and (?2 is null or rig_id = ?2)
+     order by created_at desc, bead_id desc limit 1`,
+    sourceId,
+    rigId,
   );
 }
 

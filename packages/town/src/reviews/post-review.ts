@@ -55,7 +55,10 @@ export function reviewPosted(ctx: Ctx, mergeId: string, headSha: string, problem
 export function threadsAwaited(ctx: Ctx, before: MergeRow): void {
   const merge = mergeRow(ctx, before.bead_id);
   if (merge?.state !== "changes_requested" || merge.review_post !== "posted") return;
-  const threads = readingOf(merge)?.signals?.threads;
+  const reading = readingOf(merge);
+  // One that was asked for before the review was there cannot show its threads.
+  if (!reading || reading.asked.no < merge.read_after) return;
+  const threads = reading.signals?.threads;
   if (threads?.state !== "known") return;
   const verdict = verdictOf(merge);
   if (threads.unresolved.length === 0 || verdict === null) return workFromVerdict(ctx, merge);

@@ -6,7 +6,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
 import { forgeOf, type RigRow } from "../rigs/rigs.ts";
-import { liveMergeOf, type MergeRow } from "./merge-row.ts";
+import { liveMergesOf, type MergeRow } from "./merge-row.ts";
 
 export interface Submission {
   source: BeadRow;
@@ -20,8 +20,8 @@ export interface Submission {
 
 /** Makes the merge request as `queued`; strategy and method are fixed now. Returns its bead id. */
 export function submit(ctx: Ctx, submission: Submission): string {
-  const existing = liveMergeOf(ctx, submission.source.id);
-  if (existing && existing.rig_id === submission.rigId) return existing.bead_id;
+  const existing = liveMergesOf(ctx, submission.source.id).find(({ rig_id }) => rig_id === submission.rigId);
+  if (existing) return existing.bead_id;
   const { source } = submission;
   const id = ctx.id("bead");
   const how = landingOf(ctx, submission.rigId);

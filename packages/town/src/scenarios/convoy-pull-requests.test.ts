@@ -69,6 +69,39 @@ describe("review-then-land", () => {
       expect(h.town.checkInvariants()).toEqual([]);
     }));
 
+  it("is closed and retried with the landings of all of its rigs", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_merge_delay_minutes: null });
+      const other = h.town.addRig({ name: "web", gitUrl: "https://github.com/acme/web.git" }, PERSON).id;
+      h.town.setRigConfig(
+        other,
+        { merge_strategy: "pr", review: { code_review: false, auto_merge_delay_minutes: null } },
+        PERSON,
+      );
+      h.settle();
+      const convoy = sling(h, "review-then-land", [
+        { title: "a" },
+        { title: "b", rigId: other, dependsOn: [0] },
+      ]);
+      const states = (): string[] => h.town.convoy(convoy).landing.map(({ state }) => state);
+      expect(states()).toEqual(["approved", "approved"]);
+      const landings = h.forge.pulls.filter(({ pr }) => pr.title === "Land Ship it");
+      expect(landings).toHaveLength(2);
+      for (const { pr } of landings) pr.state = "closed";
+      h.advance(2 * MINUTE);
+      expect(states()).toEqual(["failed", "failed"]);
+      expect(h.town.attention().map(({ category }) => category)).toEqual(["failed", "failed"]);
+      for (const { pr } of landings) pr.state = "open";
+      for (const { id } of h.town.escalations({ open: true }))
+        h.town.resolveEscalation(id, { choice: "retry" }, PERSON);
+      h.advance(2 * MINUTE);
+      expect(states()).toEqual(["approved", "approved"]);
+      h.town.closeConvoy(convoy, "", PERSON);
+      h.settle();
+      expect(states()).toEqual(["failed", "failed"]);
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
   it("needs no landing where nothing was merged into the feature branch", () =>
     withSql((sql) => {
       const h = forgeHarness(sql);

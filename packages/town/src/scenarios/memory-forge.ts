@@ -124,12 +124,15 @@ function install(h: Harness): MemoryForge {
   };
   const answer = (value: ForgeAnswer): EffectAnswer => ({ type: "forge", answer: value });
 
-  h.on.open_pull_request = ({ branch, target, headSha, title }) => {
+  h.on.open_pull_request = ({ rig, branch, target, headSha, title }) => {
+    const repository = rig.git_url.replace(/\.git$/, "");
     // The ids of these towns are alike, and so may branches of two beads be; titles are not.
     const there = forge.pulls.find(
-      ({ pr }) => pr.head === branch && pr.base === target && pr.title === title,
+      ({ pr }) =>
+        pr.url.startsWith(`${repository}/`) && pr.head === branch && pr.base === target && pr.title === title,
     );
-    const pull = there ?? greenPull(forge.pulls.length + 1, { branch, target, headSha, title });
+    const pull =
+      there ?? greenPull(`${repository}/pull/${forge.pulls.length + 1}`, { branch, target, headSha, title });
     if (!there) forge.pulls.push(pull);
     if (forge.none) checksOf(pull, []);
     return answer({ of: "open", result: { kind: "ok", pr: { ...pull.pr } } });
@@ -202,13 +205,13 @@ function follow(pull: Pull, head: string): void {
 }
 
 function greenPull(
-  number: number,
+  url: string,
   opened: { branch: string; target: string; headSha: string; title: string },
 ): Pull {
   return {
     pr: {
-      url: `https://github.com/acme/app/pull/${number}`,
-      number,
+      url,
+      number: Number(url.split("/").at(-1)),
       state: "open",
       draft: false,
       mergeable: "clean",
