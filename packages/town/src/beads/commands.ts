@@ -10,6 +10,7 @@ import { storeCommand, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
 import { latestMergeOf, liveMergeOf, mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { moveMerge, mergeTitle } from "../reviews/move-merge.ts";
+import { landingOf } from "../reviews/submit.ts";
 import { findRig } from "../rigs/rigs.ts";
 import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
@@ -290,8 +291,20 @@ export function retryMerge(ctx: Ctx, sourceOrMerge: string): string {
   return latest.bead_id;
 }
 
-/** Where only the forge was at fault, gates and verdict of this head still hold. */
+/**
+ * Where only the forge was at fault, gates and verdict of this head still hold. One that never had a pull
+ * request may land another way now: what the settings say, as its failure advised.
+ */
 function forgetFailure(ctx: Ctx, merge: MergeRow): void {
+  if (merge.strategy === "pr" && merge.pr_url === null) {
+    const { strategy, method } = landingOf(ctx, merge.rig_id);
+    ctx.sql.run(
+      "update merge_requests set strategy = ?, method = ? where bead_id = ?",
+      strategy,
+      method,
+      merge.bead_id,
+    );
+  }
   const forge = merge.failure_kind?.startsWith("pr_") === true;
   ctx.sql.run(
     `update merge_requests set failure_kind = null, failure_message = null, review_failures = 0, landing_failures = 0,

@@ -68,6 +68,22 @@ describe("opening", () => {
       expect(h.town.checkInvariants()).toEqual([]);
     }));
 
+  it("lands directly on retry when there never was one and the settings say so now", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      h.on.open_pull_request = () => ({
+        type: "forge",
+        answer: { of: "open", result: { kind: "unsupported", what: "none" } },
+      });
+      const bead = opened(h);
+      expect(h.town.merge(bead).failure?.message).toContain("merge_strategy to direct");
+      h.town.setRigConfig(h.rig, { merge_strategy: "direct", review: { code_review: false } }, PERSON);
+      h.town.retryBead(bead, { fresh: false, note: "" }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead)).toMatchObject({ state: "merged", strategy: "direct", pullRequest: null });
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
   it("is tried again while the forge has trouble, and the review does not wait for it", () =>
     withSql((sql) => {
       const h = forgeHarness(sql, { code_review: true });
