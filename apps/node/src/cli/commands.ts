@@ -75,6 +75,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/init.ts")).init,
   },
   {
+    usage: "town list",
+    summary: "The towns of this server",
+    operations: ["towns.list"],
+    load: async () => (await import("../commands/town.ts")).townList,
+  },
+  {
+    usage: "town delete <town>",
+    summary: "Delete a town: its work is saved, its runner ends, nothing of it stays but what was pushed",
+    options: [["--force", "also while agents work in it"]],
+    operations: ["towns.list", "towns.delete"],
+    load: async () => (await import("../commands/town.ts")).townDelete,
+  },
+  {
     usage: "rig add <url or path>",
     summary: "Add a repository to the town",
     options: [

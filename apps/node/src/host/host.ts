@@ -181,6 +181,7 @@ function run(parts: Parts): Host {
     }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
     hasRunner: (townId) => runners.current(townId) !== null,
+    retireRunner: (townId) => runners.retire(townId),
   });
   const reportLost = async (townId: string, reason: string): Promise<void> => {
     sink.log("warn", reason, { townId });

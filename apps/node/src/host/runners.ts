@@ -70,6 +70,7 @@ export class Runners implements RunnerPort {
   readonly #starting = new Map<string, Promise<RunnerAddress>>();
   readonly #registrations = new Map<string, (address: RunnerAddress) => void>();
   readonly #stopping = new Map<string, Promise<void>>();
+  readonly #retired = new Set<string>();
   #closed = false;
 
   constructor(options: RunnersOptions) {
@@ -91,6 +92,13 @@ export class Runners implements RunnerPort {
     const starting = this.#ensure(townId).finally(() => this.#starting.delete(townId));
     this.#starting.set(townId, starting);
     return starting;
+  }
+
+  /** Its town is being deleted: the runner ends, and none is ever started for it again. */
+  async retire(townId: string): Promise<void> {
+    this.#retired.add(townId);
+    await this.stop(townId);
+    await this.#stopping.get(townId);
   }
 
   registered(townId: string, address: RunnerAddress): void {
@@ -142,6 +150,7 @@ export class Runners implements RunnerPort {
     await this.#stopping.get(townId);
     const living = await this.#healthy(townId);
     if (living !== undefined) return living;
+    if (this.#retired.has(townId)) throw unavailable("This town is being deleted.");
     if (this.#closed) throw unavailable("This host is stopping and starts no runner.");
     await this.adopt(townId);
     await this.#stopping.get(townId);

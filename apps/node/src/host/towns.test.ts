@@ -1,5 +1,5 @@
 /** The Node host's towns, with a clock that is moved by hand and no runner. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idMaker } from "@gastown/town";
@@ -17,6 +17,7 @@ let database: HostDatabase;
 let now: number;
 let timers: Set<{ at: number; fn: () => void }>;
 let adopted: string[];
+let retired: string[];
 let open: Towns[];
 
 beforeEach(() => {
@@ -25,6 +26,7 @@ beforeEach(() => {
   now = Date.UTC(2026, 0, 1);
   timers = new Set();
   adopted = [];
+  retired = [];
   open = [];
 });
 afterEach(async () => {
@@ -57,6 +59,7 @@ function host(): Towns {
     newTownId: () => makeId("town"),
     beforeFirstOpen: async (townId) => void adopted.push(townId),
     hasRunner: () => false,
+    retireRunner: async (townId) => void retired.push(townId),
   });
   open.push(towns);
   return towns;
@@ -83,6 +86,30 @@ describe("the towns of a host", () => {
     expect(await towns.get(one.id)).toBe(one);
     expect(await towns.get("town_unknown")).toBeUndefined();
     expect(towns.list()).toEqual([{ id: one.id, name: "one", createdAt: new Date(now).toISOString() }]);
+  });
+
+  it("that are deleted leave no file, no record, no wake and no timer, also after a crash in between", async () => {
+    const towns = host();
+    const { id } = await towns.create("one");
+    const other = await towns.create("other");
+    (await towns.get(id))?.run((town) => town.addRig({ name: "app", gitUrl: "/repo.git" }, PERSON));
+    await advance(REST_MS);
+    mkdirSync(join(dir.runner(id), "slots"), { recursive: true });
+    await towns.remove(id);
+    expect(retired).toEqual([id]);
+    expect([dir.town(id), `${dir.town(id)}-wal`, dir.runner(id)].filter((path) => existsSync(path))).toEqual(
+      [],
+    );
+    expect(await towns.get(id)).toBeUndefined();
+    await advance(60 * MINUTE);
+    expect(database.wakes().map(({ town }) => town)).not.toContain(id);
+    expect(towns.list().map((town) => town.id)).toEqual([other.id]);
+    // The file went and the host died: the record is there, and deleting it again works.
+    rmSync(dir.town(other.id), { force: true });
+    const next = host();
+    await next.remove(other.id);
+    expect(next.list()).toEqual([]);
+    expect([...timers].filter((timer) => timer.at > now + 60 * MINUTE)).toEqual([]);
   });
 
   it("leave nothing behind when they cannot be made", async () => {

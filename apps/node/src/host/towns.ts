@@ -37,6 +37,8 @@ export interface TownsOptions extends ClockPorts {
   beforeFirstOpen(townId: string): Promise<void>;
   /** Whether a runner of that town is known to live. */
   hasRunner(townId: string): boolean;
+  /** Ends its runner for good; its last reports still reach the town. */
+  retireRunner(townId: string): Promise<void>;
 }
 
 interface OpenTown {
@@ -54,6 +56,8 @@ export class Towns implements TownDirectory {
   /** Opening or closing, by town: the next one waits for it. */
   readonly #changing = new Map<string, Promise<unknown>>();
   readonly #seen = new Set<string>();
+  /** Between its end and the end of its record: nobody opens it any more. */
+  readonly #removing = new Set<string>();
   #closed = false;
 
   constructor(options: TownsOptions) {
@@ -95,8 +99,27 @@ export class Towns implements TownDirectory {
       open.usedAt = this.#options.now();
       return open.actor;
     }
-    if (this.#closed || this.#options.database.town(townId) === undefined) return undefined;
+    if (this.#closed || this.#removing.has(townId) || this.#options.database.town(townId) === undefined)
+      return undefined;
     return this.#opened(townId);
+  }
+
+  /** The record goes last: after a crash in between the town is still listed, and is deleted again. */
+  async remove(townId: string): Promise<void> {
+    const { dir, database } = this.#options;
+    await this.#options.retireRunner(townId);
+    this.#removing.add(townId);
+    try {
+      await this.#changing.get(townId);
+      await this.#close(townId);
+      for (const id of [townId, quiet.id(townId), rest.id(townId)]) this.#clock.set(id, null);
+      const file = dir.town(townId);
+      for (const path of [file, `${file}-wal`, `${file}-shm`]) rmSync(path, { force: true });
+      rmSync(dir.runner(townId), { recursive: true, force: true, maxRetries: 5 });
+      database.removeTown(townId);
+    } finally {
+      this.#removing.delete(townId);
+    }
   }
 
   /** Those that are open now, for the host's own end. */

@@ -25,6 +25,7 @@ async function check(reply: () => Response | Promise<Response>, overrides: Parti
       list: () => [entry],
       create: () => Promise.reject(new Error("not here")),
       get: (id) => Promise.resolve(id === entry.id ? ({ id } as never) : undefined),
+      remove: () => Promise.reject(new Error("not here")),
     },
     ...overrides,
   });
@@ -79,6 +80,7 @@ describe("a repository that is tried", () => {
       list: () => [],
       create: () => Promise.reject(new Error("")),
       get: () => Promise.resolve(undefined),
+      remove: () => Promise.reject(new Error("")),
     };
     expect((await check(reply(usable), { towns: none })).status).toBe(404);
   });

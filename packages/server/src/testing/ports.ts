@@ -97,6 +97,7 @@ const noTowns: TownDirectory = {
   list: () => [],
   create: () => Promise.reject(new Error("no towns in this test")),
   get: () => Promise.resolve(undefined),
+  remove: () => Promise.resolve(),
 };
 
 export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<TestPorts> {

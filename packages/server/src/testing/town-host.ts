@@ -65,6 +65,7 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
     const calls: RunnerCallMade[] = [];
     const wakes: (number | null)[] = [];
     const taken = new Set<RunnerCallMade>();
+    const removed = new Set<string>();
     let onCall: (() => void)[] = [];
 
     const fetcher = (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
@@ -96,7 +97,8 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
       towns: {
         list: () => [entry],
         create: () => Promise.resolve(actor),
-        get: (id) => Promise.resolve(id === TOWN ? actor : undefined),
+        get: (id) => Promise.resolve(id === TOWN && !removed.has(id) ? actor : undefined),
+        remove: (id) => Promise.resolve(void removed.add(id)),
       },
     };
     const server = createServer(ports);

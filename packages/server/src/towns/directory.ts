@@ -15,4 +15,9 @@ export interface TownDirectory {
   create(name: string): Promise<TownActor>;
   /** The open town, opened where it was closed; undefined where there is none of this id. */
   get(townId: string): Promise<TownActor | undefined>;
+  /**
+   * Ends the town's runner and forgets the town: its storage and work directory first, its record last,
+   * so that a failure can be repeated. Nothing of it can come back.
+   */
+  remove(townId: string): Promise<void>;
 }

@@ -1,10 +1,20 @@
 /** Towns: making, finding, pausing (spec/api.md §3.3). */
-import { createTownBody, limits, townShape, townStatus, usageAnswer, usageQuery } from "@gastown/protocol";
-import type { Town } from "@gastown/town";
+import {
+  CLOSE_CODES,
+  createTownBody,
+  GastownError,
+  limits,
+  townShape,
+  townStatus,
+  usageAnswer,
+  usageQuery,
+} from "@gastown/protocol";
+import type { Actor, Town } from "@gastown/town";
 import { z } from "zod";
 import { LOCAL_USER } from "../auth/users.ts";
 import type { Endpoints } from "../http/endpoint.ts";
-import { complete, listOf, noBody } from "../http/query.ts";
+import { complete, flag, listOf, noBody } from "../http/query.ts";
+import type { TownActor } from "./actor.ts";
 import type { ServerPorts, TownEntry } from "../ports.ts";
 
 const owned = { ownerType: z.enum(["user", "org"]), ownerId: z.string(), createdBy: z.string() };
@@ -21,6 +31,27 @@ const entryOf = ({ id, name, createdAt }: TownEntry): z.input<typeof townEntry> 
   createdAt,
   ...owner,
 });
+
+/** How long sessions may take to save their work before their runner is told to go. */
+const SAVING_MS = 60_000;
+
+/** Throws `has_live_work` unless forced; then nothing new starts and what lives is stopped. */
+async function endWork(town: TownActor, force: boolean, actor: Actor, signal: AbortSignal): Promise<void> {
+  const live = town.read((open) => open.sessions({ live: true }));
+  if (live.length > 0 && !force)
+    throw new GastownError(
+      "has_live_work",
+      `${live.length} session(s) work in this town. Stop them, or delete it with --force: their work is saved.`,
+      { sessions: live.map(({ id }) => id) },
+    );
+  town.run((open) => {
+    open.pause("the town is being deleted", actor);
+    for (const { id } of live) open.stopSession(id, "now", "the town is being deleted", actor);
+  });
+  const over = (open: Town): true | undefined => open.sessions({ live: true }).length === 0 || undefined;
+  await town.wait(over, SAVING_MS, signal);
+  town.feed.closeAll(CLOSE_CODES.townDeleted, "This town is deleted.");
+}
 
 export function townRoutes(on: Endpoints, ports: ServerPorts): void {
   const list = () => complete(ports.towns.list().map(entryOf));
@@ -71,6 +102,22 @@ export function townRoutes(on: Endpoints, ports: ServerPorts): void {
       answer: townAnswer,
     },
     shown,
+  );
+  on.town(
+    {
+      method: "delete",
+      path: "/api/towns/{townId}",
+      operation: "towns.delete",
+      summary: "Deletes a town: sessions are stopped with their work saved, then everything of it goes.",
+      who: "owner",
+      query: z.strictObject({ force: flag.optional() }),
+      answer: z.object({ deleted: z.int() }),
+    },
+    async ({ town, query, actor, c }) => {
+      await endWork(town, query.force === true, actor, c.req.raw.signal);
+      await ports.towns.remove(town.id);
+      return { deleted: 1 };
+    },
   );
   on.read(
     {

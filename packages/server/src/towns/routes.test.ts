@@ -1,10 +1,32 @@
-/** Costs and budgets over HTTP (spec/api.md §3.3). */
+/** Costs and budgets over HTTP, and the end of a town (spec/api.md §3.3). */
 import { describe, expect, it } from "vitest";
 import { withSql } from "#host";
 import { INSTANCE, TOWN, townsOn, working } from "../testing/town-host.ts";
 
 const withTown = townsOn(withSql);
 const T = `/api/towns/${TOWN}`;
+
+describe("deleting a town", () => {
+  it("needs force while agents work in it; then they are stopped first", () =>
+    withTown(async (host) => {
+      const worker = await working(host, await host.readyRig());
+      expect(await host.ask("DELETE", T)).toMatchObject({
+        status: 409,
+        body: { error: { code: "has_live_work" } },
+      });
+      const deleting = host.ask("DELETE", `${T}?force=true`);
+      expect(await host.called(`/agents/${worker.sessionId}/stop`)).toMatchObject({ body: { mode: "now" } });
+      await host.report(`/sessions/${worker.sessionId}/ended`, {
+        epoch: worker.epoch,
+        outcome: "stopped",
+        reason: { code: "stopped", message: "" },
+        work_ref: null,
+        usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
+      });
+      expect((await deleting).body).toEqual({ deleted: 1 });
+      expect((await host.ask("GET", T)).status).toBe(404);
+    }));
+});
 
 describe("usage", () => {
   it("tells costs by role and the budgets that were set, and refuses what it does not know", () =>
