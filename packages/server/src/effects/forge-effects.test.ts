@@ -70,7 +70,7 @@ interface Run {
 async function run(
   request: EffectRequest,
   methods: Partial<Forge> | null,
-  signal: AbortSignal = new AbortController().signal,
+  { signal = new AbortController().signal, attempt = 1 }: { signal?: AbortSignal; attempt?: number } = {},
 ): Promise<Run> {
   const ports = await testPorts();
   const calls: Run["calls"] = [];
@@ -86,7 +86,7 @@ async function run(
     },
   }) as Forge;
   const perform = createEffects(methods === null ? ports : { ...ports, forgeFor: () => forge });
-  const effect: ClaimedEffect = { id: EFFECT, attempt: 1, deadline: ports.now() + 60_000, request };
+  const effect: ClaimedEffect = { id: EFFECT, attempt, deadline: ports.now() + 60_000, request };
   return { answer: await perform(TOWN, effect, signal), calls };
 }
 
@@ -122,6 +122,24 @@ describe("open_pull_request", () => {
     expect((await open(forbidden)).answer).toEqual({
       type: "forge",
       answer: { of: "open", result: forbidden },
+    });
+  });
+
+  it("asks again what was not understood, and not for ever", async () => {
+    const broken: ForgeError = {
+      kind: "invalid_response",
+      provider: "github",
+      reason: "json_parse",
+      sample_keys: [],
+    };
+    const methods: Partial<Forge> = { openPullRequest: () => Promise.resolve(broken) };
+    expect((await run(request, methods, { attempt: 4 })).answer).toMatchObject({
+      type: "retry",
+      counted: true,
+    });
+    expect((await run(request, methods, { attempt: 5 })).answer).toEqual({
+      type: "forge",
+      answer: { of: "open", result: broken },
     });
   });
 
@@ -180,7 +198,7 @@ describe("poll_pull_request", () => {
       gone.abort(new Error("late"));
       return Promise.reject(new Error("late"));
     };
-    const { answer } = await run(poll(false), { read }, gone.signal);
+    const { answer } = await run(poll(false), { read }, { signal: gone.signal });
     expect(answer).toMatchObject({
       answer: { reading: { outcome: { kind: "http_error", status: null, transient: true } } },
     });

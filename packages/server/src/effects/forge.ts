@@ -20,8 +20,16 @@ export const NO_FORGE = {
   what: "this gastown has no access to pull requests",
 } as const;
 
+/** An answer that is not understood may be a proxy's page or one that broke off: asked again a few times. */
+const TRIES_NOT_UNDERSTOOD = 5;
+
 /** A failure that may be gone later is tried again; offline it does not count. Null: for good. */
-export function retried(error: ForgeError): EffectAnswer | null {
+export function retried(error: ForgeError, attempt: number): EffectAnswer | null {
+  if (error.kind === "invalid_response") {
+    return attempt < TRIES_NOT_UNDERSTOOD
+      ? { type: "retry", message: `The answer was not understood (${error.reason}).`, counted: true }
+      : null;
+  }
   if (error.kind !== "http_error" || !error.transient) return null;
   return {
     type: "retry",

@@ -1,4 +1,5 @@
 import type { Forge } from "@gastown/forge";
+import type { ForgeError } from "@gastown/protocol";
 import type { EffectAnswer } from "@gastown/town";
 import type { EffectContext, RequestOf } from "./context.ts";
 import { forgeOf, NO_FORGE, retried } from "./forge.ts";
@@ -16,25 +17,32 @@ const PREFERRED: readonly Method[] = ["merge", "squash", "rebase"];
 export async function mergePullRequest(context: EffectContext, request: Merge): Promise<EffectAnswer> {
   const forge = await forgeOf(context, request);
   if (forge === null) return { type: "forge", answer: { of: "merge", result: NO_FORGE } };
-  const method = request.method === "auto" ? await detected(forge, context.signal) : request.method;
+  const method = request.method === "auto" ? await detected(context, forge) : request.method;
   if (typeof method !== "string") return method;
   const { url, headSha, title, message } = request;
   const result = await forge.merge({ url, headSha, method, title, message }, context.signal);
-  if (result.kind === "merged" || result.kind === "already") return readBack(forge, url, context.signal);
-  const again = "kind" in result && result.kind === "http_error" ? retried(result) : null;
+  if (result.kind === "merged" || result.kind === "already") return readBack(context, forge, url);
+  const again = isError(result) ? retried(result, context.effect.attempt) : null;
   return again ?? { type: "forge", answer: { of: "merge", result } };
 }
 
-async function detected(forge: Forge, signal: AbortSignal): Promise<Method | EffectAnswer> {
+/** The two errors that may be gone when it is asked again. */
+function isError(
+  result: Awaited<ReturnType<Forge["merge"]>>,
+): result is Extract<ForgeError, { kind: "http_error" | "invalid_response" }> {
+  return result.kind === "http_error" || result.kind === "invalid_response";
+}
+
+async function detected({ effect, signal }: EffectContext, forge: Forge): Promise<Method | EffectAnswer> {
   const repository = await forge.repository(signal);
   if (repository.kind === "ok") {
     return PREFERRED.find((method) => repository.value.mergeMethods.includes(method)) ?? "merge";
   }
-  const again = repository.kind === "unsupported" ? null : retried(repository);
+  const again = repository.kind === "unsupported" ? null : retried(repository, effect.attempt);
   return again ?? { type: "forge", answer: { of: "merge", result: repository } };
 }
 
-async function readBack(forge: Forge, url: string, signal: AbortSignal): Promise<EffectAnswer> {
+async function readBack({ effect, signal }: EffectContext, forge: Forge, url: string): Promise<EffectAnswer> {
   const notYet: EffectAnswer = {
     type: "retry",
     message: "The forge merged it, but its target does not show that yet.",
@@ -43,7 +51,12 @@ async function readBack(forge: Forge, url: string, signal: AbortSignal): Promise
   const reading = await forge.read(url, signal);
   if ("kind" in reading) return { type: "forge", answer: { of: "merge", result: reading } };
   if (reading.outcome.kind !== "ok")
-    return retried(reading.outcome) ?? { type: "forge", answer: { of: "merge", result: reading.outcome } };
+    return (
+      retried(reading.outcome, effect.attempt) ?? {
+        type: "forge",
+        answer: { of: "merge", result: reading.outcome },
+      }
+    );
   const { pr } = reading.outcome;
   if (pr.state !== "merged" || pr.merge_commit === null) return notYet;
   if ((await isContained(forge, pr, signal)) !== true) return notYet;
