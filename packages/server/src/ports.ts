@@ -4,12 +4,12 @@
  */
 import type { SealingKey } from "./credentials/seal.ts";
 import type { GitHubSite } from "@gastown/forge";
-import type { RunnerAddress, RunnerPort } from "./runner/port.ts";
+import type { RunnerAddress, RunnerPort, RunnerWish } from "./runner/port.ts";
 import type { ServerStore } from "./store/store.ts";
 import type { TownDirectory } from "./towns/directory.ts";
 import type { UpgradeWebSocket } from "hono/ws";
 
-export type { RunnerAddress, RunnerPort, ServerStore, TownDirectory };
+export type { RunnerAddress, RunnerPort, RunnerWish, ServerStore, TownDirectory };
 export type { TownEntry } from "./towns/directory.ts";
 
 /** One HS256 key; the newest signs, the newest two verify (spec/api.md §2.5). */

@@ -44,6 +44,7 @@ import { mergeCommands } from "./reviews/merge-commands.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
+import { roomAgain } from "./runner/room.ts";
 import { launchPlan } from "./sessions/launch.ts";
 import { findSession, sessionRow, type SessionRow } from "./sessions/session-row.ts";
 import { requestStop } from "./sessions/stop.ts";
@@ -110,6 +111,8 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     hostStarted: () =>
       write(TOWN_ACTOR, (ctx) => {
         requeueRunning(ctx);
+        // The host before this one knew who waits for a runner; this one does not yet.
+        roomAgain(ctx);
         renewAllLeases(ctx);
         schedule(ctx, "runner", "runner");
         schedule(ctx, "mayor", "mayor");

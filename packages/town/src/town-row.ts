@@ -19,6 +19,9 @@ export type TownRow = Row & {
   pruned_at: number;
   /** Triage starts no session before this time. */
   triage_rest_until: number;
+  /** Why the host has no room for this town's runner, and since when; null while it has. */
+  no_room: string | null;
+  no_room_at: number | null;
 };
 
 export function townRow(ctx: Pick<Ctx, "sql">): TownRow {

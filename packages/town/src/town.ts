@@ -145,6 +145,8 @@ export type EffectAnswer =
   | { type: "forge"; answer: ForgeAnswer }
   /** Not now: tried again with backoff. `counted: false` where no runner or network was there. */
   | { type: "retry"; message: string; retryAfterMs?: number; counted: boolean }
+  /** The host has no room for this town's runner now; it says when it has. Counts nowhere. */
+  | { type: "no_room"; message: string }
   /** Never: the effect is dead, and that is its failure to whoever waits for it. */
   | { type: "refused"; reason: FailureReason };
 
@@ -165,7 +167,9 @@ export type Fact =
   | { type: "turn_ended"; sessionId: string; turn: TurnEnded }
   | { type: "runner_draining"; epoch: number }
   | { type: "runner_drained"; epoch: number }
-  | { type: "runner_lost"; epoch: number; reason: string };
+  | { type: "runner_lost"; epoch: number; reason: string }
+  /** The host has room for this town's runner now. */
+  | { type: "runner_room" };
 
 export interface SessionClaims {
   sessionId: string;

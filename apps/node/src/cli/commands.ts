@@ -47,6 +47,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--listen <address:port>", "where to listen (default: 127.0.0.1:4780; port 0: a free one)"],
       ["--runtime <id>", "agent runtime of towns that name none"],
+      ["--max-instances <count>", "how many runners may live at once, one per town (default: 8)"],
       ["--detach", "run in the background, log to a file"],
       ["--dev", "development: debug routes, everything in the log"],
       ["--keep-runners", "leave the runners alive when this is stopped"],

@@ -80,9 +80,11 @@ function timingOf(env: NodeJS.ProcessEnv): RunnerTiming | undefined {
 function flagsOf(options: OptionValues): SettingFlags {
   const listen = textOption(options, "listen");
   const runtime = textOption(options, "runtime");
+  const instances = textOption(options, "maxInstances");
   return {
     ...(listen === undefined ? {} : { listen }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(instances === undefined ? {} : { max_instances: Number(instances) }),
     ...(options["dev"] === true ? { development: true, log_level: "debug" as const } : {}),
   };
 }

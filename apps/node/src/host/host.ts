@@ -159,6 +159,8 @@ function run(parts: Parts): Host {
     find: findRunner,
     noteReportsTo,
     onLost: (townId, reason) => void reportLost(townId, reason),
+    maxInstances: settings.maxInstances,
+    onRoom: (townId) => void reportRoom(townId),
   });
   const towns = new Towns({
     ...clock,
@@ -191,6 +193,15 @@ function run(parts: Parts): Host {
     } catch (error) {
       // The town finds out by itself when heartbeats stay away.
       sink.log("error", "A town could not be told that its runner is gone.", { townId, error });
+    }
+  };
+  const reportRoom = async (townId: string): Promise<void> => {
+    try {
+      const actor = await towns.get(townId);
+      actor?.run((town) => town.post({ type: "runner_room" }));
+    } catch (error) {
+      // It asks again by itself.
+      sink.log("error", "A town could not be told that there is room for its runner.", { townId, error });
     }
   };
   const ports: ServerPorts = {

@@ -1,9 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { GastownError } from "@gastown/protocol";
-import type { EventSink, RunnerAddress, RunnerPort } from "@gastown/server";
+import type { EventSink, RunnerAddress, RunnerPort, RunnerWish } from "@gastown/server";
 import type { RunnerInput, RunnerTiming } from "../runner/runner-input.ts";
 import type { BootSecretStore } from "./credentials.ts";
 import type { DataDir } from "./data-dir.ts";
+import { Places } from "./places.ts";
 import { isRunning } from "./process-identity.ts";
 import {
   askToDrain,
@@ -53,6 +54,10 @@ export interface RunnersOptions {
   readonly timing?: RunnerTiming;
   /** Reads the runner's file in its work directory. */
   find(root: string): FoundRunner | undefined;
+  /** How many runners may live at once, over all towns. */
+  readonly maxInstances: number;
+  /** There is room for a town that was refused with `at_capacity`. */
+  onRoom(townId: string): void;
   /** Keeps where a runner was told to report, for the next host. */
   noteReportsTo(root: string, apiUrl: string): void;
   /** A runner that was registered is gone without having been asked to. */
@@ -71,10 +76,19 @@ export class Runners implements RunnerPort {
   readonly #registrations = new Map<string, (address: RunnerAddress) => void>();
   readonly #stopping = new Map<string, Promise<void>>();
   readonly #retired = new Set<string>();
+  /** Towns whose runner has begun and not registered yet. */
+  readonly #beginning = new Set<string>();
+  readonly #places: Places;
   #closed = false;
 
   constructor(options: RunnersOptions) {
     this.#options = options;
+    this.#places = new Places({
+      max: options.maxInstances,
+      occupied: () => new Set([...this.#beginning, ...this.#current.keys(), ...this.#stopping.keys()]),
+      setTimer: options.setTimer,
+      onRoom: (townId) => options.onRoom(townId),
+    });
   }
 
   current(townId: string): RunnerAddress | null {
@@ -86,7 +100,8 @@ export class Runners implements RunnerPort {
     return [...this.#current.keys()];
   }
 
-  ensure(townId: string): Promise<RunnerAddress> {
+  ensure(townId: string, { mayor = false }: RunnerWish = {}): Promise<RunnerAddress> {
+    if (mayor) this.#places.prefer(townId);
     const running = this.#starting.get(townId);
     if (running !== undefined) return running;
     const starting = this.#ensure(townId).finally(() => this.#starting.delete(townId));
@@ -182,6 +197,8 @@ export class Runners implements RunnerPort {
   }
 
   async #start(townId: string): Promise<RunnerAddress> {
+    this.#places.take(townId);
+    this.#beginning.add(townId);
     const { dir, self, env, apiUrl, version, secrets, drainWaitMs, timing } = this.#options;
     const input: RunnerInput = {
       root: dir.runner(townId),
@@ -201,6 +218,9 @@ export class Runners implements RunnerPort {
     } catch (error) {
       child.kill("SIGKILL");
       throw error;
+    } finally {
+      this.#beginning.delete(townId);
+      this.#places.freed();
     }
   }
 
@@ -231,6 +251,7 @@ export class Runners implements RunnerPort {
     const gone = (): void => {
       if (this.#current.get(townId) !== current) return;
       this.#current.delete(townId);
+      this.#places.freed();
       this.#options.onLost(townId, `The runner (process ${one.pid}) ended by itself.`);
     };
     let unwatch: () => void;
@@ -255,7 +276,10 @@ export class Runners implements RunnerPort {
   }
 
   #ending(townId: string, work: () => Promise<void>): Promise<void> {
-    const stopping = work().finally(() => this.#stopping.delete(townId));
+    const stopping = work().finally(() => {
+      this.#stopping.delete(townId);
+      this.#places.freed();
+    });
     this.#stopping.set(townId, stopping);
     return stopping;
   }

@@ -40,6 +40,7 @@ describe("the server's settings", () => {
     writeFileSync(dir.settings, "{");
     expect(() => load()).toThrow(/not readable as JSON/);
     rmSync(dir.settings);
+    expect(() => load({ GASTOWN_MAX_INSTANCES: "many" })).toThrow(/"max_instances" from the environment/);
     expect(() => load({ GASTOWN_LOG_LEVEL: "loud" })).toThrow(/"log_level" from the environment/);
   });
 

@@ -17,6 +17,8 @@ const settingsFile = z.strictObject({
   development: z.boolean().optional(),
   log_level: z.enum(["debug", "info", "warn", "error"]).optional(),
   log_format: z.enum(["json", "pretty"]).optional(),
+  /** How many runners may live at once on this machine, over all towns. */
+  max_instances: z.int().min(1).max(1_000).optional(),
   /** The agent runtime of towns that name none. */
   runtime: z
     .string()
@@ -35,6 +37,7 @@ export interface HostSettings {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "json" | "pretty";
   readonly runtime: string | undefined;
+  readonly maxInstances: number;
 }
 
 /** What flags of `gastown up` may set; they win over the environment, which wins over the file. */
@@ -61,6 +64,7 @@ export function loadSettings(
     logLevel: merged.log_level ?? "info",
     logFormat: merged.log_format ?? (terminal ? "pretty" : "json"),
     runtime: merged.runtime,
+    maxInstances: merged.max_instances ?? 8,
   };
 }
 
@@ -94,6 +98,7 @@ function fromEnv(env: NodeJS.ProcessEnv): unknown {
     const text = env[`GASTOWN_${key.toUpperCase()}`];
     if (text === undefined || text === "") continue;
     if (key === "development") values[key] = /^(1|true|yes|on)$/i.test(text);
+    else if (key === "max_instances") values[key] = Number(text);
     else if (key === "allowed_hosts") values[key] = text.split(",").map((host) => host.trim());
     else values[key] = text;
   }

@@ -1,6 +1,7 @@
+import { GastownError } from "@gastown/protocol";
 import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
 import type { RunnerClient } from "../runner/client.ts";
-import type { RunnerAddress } from "../runner/port.ts";
+import type { RunnerAddress, RunnerWish } from "../runner/port.ts";
 import type { ClockPorts, RunnerPort, SigningKey } from "../ports.ts";
 import type { ForgeFor } from "./forge.ts";
 
@@ -35,14 +36,26 @@ export function currentRunner(context: EffectContext): RunnerAddress | EffectAns
 }
 
 /** The runner, started where there is none. Waits no longer than the effect's deadline. */
-export async function ensuredRunner(context: EffectContext): Promise<RunnerAddress | EffectAnswer> {
+export async function ensuredRunner(
+  context: EffectContext,
+  wish: RunnerWish = {},
+): Promise<RunnerAddress | EffectAnswer> {
   const there = context.runners.current(context.townId);
   if (there !== null) return there;
   try {
-    return await beforeDeadline(context.runners.ensure(context.townId), context.signal);
+    return await beforeDeadline(context.runners.ensure(context.townId, wish), context.signal);
   } catch (error) {
-    return noRunner(error instanceof Error ? error.message : "The runner could not be started.");
+    return noRoomOf(error) ?? noRunner(messageOf(error));
   }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : "The runner could not be started.";
+
+/** The host runs as many runners as it may, and this town waits its turn there. */
+export function noRoomOf(error: unknown): EffectAnswer | null {
+  const isFull = error instanceof GastownError && error.code === "at_capacity";
+  return isFull ? { type: "no_room", message: error.message } : null;
 }
 
 /** Rejects when the signal aborts first; what it waited for goes on by itself. */

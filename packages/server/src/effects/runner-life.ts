@@ -1,5 +1,5 @@
 import type { EffectAnswer } from "@gastown/town";
-import { beforeDeadline, type EffectContext } from "./context.ts";
+import { beforeDeadline, noRoomOf, type EffectContext } from "./context.ts";
 
 /** A runner is there when this is done: it has registered. */
 export async function ensureRunner(context: EffectContext): Promise<EffectAnswer> {
@@ -16,6 +16,8 @@ async function finished(work: () => Promise<unknown>, signal: AbortSignal): Prom
     await beforeDeadline(work(), signal);
     return { type: "done" };
   } catch (error) {
+    const noRoom = noRoomOf(error);
+    if (noRoom !== null) return noRoom;
     return { type: "retry", message: error instanceof Error ? error.message : String(error), counted: true };
   }
 }

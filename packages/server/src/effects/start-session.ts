@@ -11,7 +11,7 @@ export async function startSession(
   context: EffectContext,
   { plan }: RequestOf<"start_session">,
 ): Promise<EffectAnswer> {
-  const runner = await ensuredRunner(context);
+  const runner = await ensuredRunner(context, { mayor: plan.role === "mayor" });
   if (!isRunner(runner)) return runner;
   const body = await startRequestOf(context, context.townId, plan, context.now());
   const call = await context.client.call(runner, {

@@ -9,12 +9,19 @@ export interface RunnerAddress {
   instanceId: string;
 }
 
+export interface RunnerWish {
+  /** A person waits for the mayor: its town comes before those that have only other work. */
+  mayor?: boolean;
+}
+
 export interface RunnerPort {
   /**
    * Starts the runner where none runs, and resolves when it has registered. Calls for one town
-   * share one start. Rejects with `runner_unavailable` where it did not come up in time.
+   * share one start. Rejects with `runner_unavailable` where it did not come up in time, and with
+   * `at_capacity` where the host runs as many as it may: then the town waits its turn, and is told
+   * when that has come (the fact `runner_room`).
    */
-  ensure(townId: string): Promise<RunnerAddress>;
+  ensure(townId: string, wish?: RunnerWish): Promise<RunnerAddress>;
   /** The registered runner, or null. */
   current(townId: string): RunnerAddress | null;
   /** Drains and ends it; resolves when it is gone. Harmless where none runs. */

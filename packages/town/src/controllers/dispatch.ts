@@ -56,6 +56,7 @@ export function sharedGates(ctx: Ctx, rig: RigRow): Gate[] {
     pausedGate(ctx),
     budgetGate(ctx, rig),
     breakerOpen(ctx),
+    roomGate(ctx),
     repositoryGate(rig),
   ].filter((gate) => gate !== null);
 }
@@ -87,6 +88,12 @@ function breakerOpen(ctx: Ctx): Gate | null {
     message: breaker.message,
     ...(breaker.until === null ? {} : { until: breaker.until }),
   };
+}
+
+/** The host runs as many runners as it may. */
+function roomGate(ctx: Ctx): Gate | null {
+  const { no_room: message } = townRow(ctx);
+  return message === null ? null : { code: "runner_unavailable", message };
 }
 
 function repositoryGate(rig: RigRow): Gate | null {

@@ -1,11 +1,14 @@
 /** Starts a mayor when there is something to say to it, and gives it the next message. */
 import { hardDayUntil } from "../budgets/budgets.ts";
+import { failureReason } from "@gastown/protocol";
 import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, MINUTE, type Ctx } from "../kernel/context.ts";
 import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
 import { enqueue } from "../outbox/outbox.ts";
+import { fromJson } from "../kernel/json.ts";
 import { endSession } from "../sessions/end.ts";
+import { UNCOUNTED } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { startMayor } from "../sessions/start.ts";
 import { townRow } from "../town-row.ts";
@@ -37,7 +40,8 @@ function deliver(ctx: Ctx, session: SessionRow, message: MessageRow): null {
 }
 
 function startFor(ctx: Ctx, message: MessageRow): number | null {
-  if (townRow(ctx).paused_at !== null || townRow(ctx).runner_draining === 1) return null;
+  const town = townRow(ctx);
+  if (town.paused_at !== null || town.runner_draining === 1 || town.no_room !== null) return null;
   const failed = failuresSince(ctx, message.at);
   if (failed.count >= MAX_FAILURES) {
     escalate(ctx, {
@@ -56,17 +60,27 @@ function startFor(ctx: Ctx, message: MessageRow): number | null {
   return null;
 }
 
-/** Failed sessions in a row since the message came: a newer message begins a new count. */
+/**
+ * Failed sessions in a row since the message came: a newer message begins a new count. A start for
+ * which there was no room is not one of them.
+ */
 function failuresSince(ctx: Ctx, at: number): { count: number; lastAt: number } {
-  const rows = ctx.sql.all<{ outcome: string | null; ended_at: number | null }>(
-    `select s.outcome, s.ended_at from sessions s join agents a on a.id = s.agent_id
-     where a.role = 'mayor' and s.started_at >= ? order by s.started_at desc limit ?`,
-    at,
-    MAX_FAILURES,
-  );
+  const rows = ctx.sql
+    .all<{ outcome: string | null; reason: string | null; ended_at: number | null }>(
+      `select s.outcome, s.reason, s.ended_at from sessions s join agents a on a.id = s.agent_id
+       where a.role = 'mayor' and s.started_at >= ? order by s.started_at desc limit ?`,
+      at,
+      5 * MAX_FAILURES,
+    )
+    .filter(({ outcome, reason }) => outcome !== "refused" || !isUncounted(reason));
   const good = rows.findIndex((row) => !FAILED.includes(row.outcome ?? ""));
   const count = good === -1 ? rows.length : good;
   return { count, lastAt: rows[0]?.ended_at ?? 0 };
+}
+
+function isUncounted(reason: string | null): boolean {
+  const code = fromJson(failureReason, reason)?.code;
+  return code !== undefined && UNCOUNTED.includes(code);
 }
 
 /** A mayor that nobody has talked to for a while is let go; the conversation stays (idle costs nothing). */

@@ -8,12 +8,16 @@ import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { enqueue, FORGE_KINDS_SQL } from "../outbox/outbox.ts";
+import { askAgainAt, roomAgain } from "../runner/room.ts";
 import { townRow } from "../town-row.ts";
 
 /** A heartbeat is sent every 30 s; later than this the runner is looked after. */
 const HEARTBEAT_LATE = 45 * SECOND;
 
 export function runnerController(ctx: Ctx): number | null {
+  const askAgain = askAgainAt(ctx);
+  if (askAgain !== null && askAgain > ctx.now) return askAgain;
+  roomAgain(ctx);
   const town = townRow(ctx);
   const wanted = isWanted(ctx);
   const seen = town.runner_seen_at;

@@ -4,6 +4,7 @@
  */
 import { audit } from "../audit/audit.ts";
 import { runnerGone, setDraining } from "../runner/register.ts";
+import { roomAgain } from "../runner/room.ts";
 import { retryBackoff, type Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import type { Row } from "../kernel/sql.ts";
@@ -98,6 +99,8 @@ function apply(ctx: Ctx, fact: Fact): void {
       return;
     case "runner_drained":
       return runnerGone(ctx, fact.epoch, "runner.drained", "The runner has drained and is gone");
+    case "runner_room":
+      return roomAgain(ctx);
     case "runner_lost":
       return runnerGone(ctx, fact.epoch, "runner.lost", `The runner is gone: ${fact.reason}`);
   }

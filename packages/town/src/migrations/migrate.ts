@@ -13,6 +13,7 @@ import { runnerIdle } from "./0009-runner-idle.ts";
 import { reassign } from "./0010-reassign.ts";
 import { molecules } from "./0011-molecules.ts";
 import { triage } from "./0012-triage.ts";
+import { capacity } from "./0013-capacity.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -27,6 +28,7 @@ const MIGRATIONS: readonly string[] = [
   reassign,
   molecules,
   triage,
+  capacity,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

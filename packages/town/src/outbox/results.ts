@@ -13,6 +13,7 @@ import { reviewPosted } from "../reviews/post-review.ts";
 import { pullRequestMergeFinished } from "../reviews/pr-landing.ts";
 import { branchUpdated } from "../reviews/branch-updated.ts";
 import { rigFailed, setupSucceeded } from "../rigs/rigs.ts";
+import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
 import { backToAgent } from "../sessions/settle.ts";
@@ -43,12 +44,26 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
     case "refused":
       bury(ctx, row, answer.reason);
       return refused(ctx, row, answer.reason);
+    case "no_room":
+      return waitForRoom(ctx, row, answer.message);
     case "retry":
       if (row.give_up_at !== null && row.give_up_at <= ctx.now) return finish(ctx, row.id, "unknown");
       if (!retryLater(ctx, row, answer)) return;
       bury(ctx, row, { code: "gave_up", message: answer.message });
       return refused(ctx, row, { code: "gave_up", message: answer.message });
   }
+}
+
+/** A start gives its slot back and waits with its bead; other work waits where it is. */
+function waitForRoom(ctx: Ctx, row: EffectRow, message: string): void {
+  noRoom(ctx, message);
+  if (row.kind !== "start_session") {
+    retryLater(ctx, row, { message, counted: false });
+    return;
+  }
+  const reason = { code: "at_capacity", phase: "process" as const, message };
+  finish(ctx, row.id, reason.code);
+  startRefused(ctx, row.subject, reason);
 }
 
 /** The runner's callback for what it accepted; from an older instance, or late, it is ignored. */

@@ -13,6 +13,7 @@ import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
 import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
+import { roomAgain } from "./room.ts";
 
 export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; desired: LaunchPlan[] } {
   const town = townRow(ctx);
@@ -34,6 +35,7 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
     text: `A runner registered (epoch ${epoch})`,
     data: { instanceId, epoch },
   });
+  roomAgain(ctx);
   requeueAccepted(ctx, epoch);
   for (const session of liveSessions(ctx)) {
     // Its agent is another one from now on: that has to list its tools itself (spec/runner.md §3).

@@ -5,11 +5,12 @@
 import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { countFailure, reopen } from "../beads/attempts.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
-import type { Ctx } from "../kernel/context.ts";
+import { SECOND, type Ctx } from "../kernel/context.ts";
 import { mayorSessionEnded } from "../mayor/messages.ts";
 import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
+import { townRow } from "../town-row.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
 import { RIG_WIDE, UNCOUNTED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
@@ -49,7 +50,9 @@ function releaseBead(ctx: Ctx, session: SessionRow, beadId: string, end: Session
 
 function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: FailureReason): void {
   if (UNCOUNTED.includes(reason.code)) {
-    ctx.sql.run("update beads set cooldown_until = ? where id = ?", ctx.now + 30_000, bead.id);
+    // Who waits for room needs no rest of its own: the host says when there is some.
+    const rest = townRow(ctx).no_room === null ? 30 * SECOND : 0;
+    ctx.sql.run("update beads set cooldown_until = ? where id = ?", ctx.now + rest, bead.id);
     reopen(ctx, bead, reason.code, `${bead.title} waits: ${reason.message}`);
     return;
   }
