@@ -1,8 +1,10 @@
 /** The table of spec/review.md §4.1 by a real answer for each row, on both forges. */
 import type { PullRequestOutcome, PullRequestSignals } from "@gastown/protocol";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Fault, ForgeSimulator } from "../simulator/index.ts";
 import { type Kind, opened, signal, startForgeSimulator, valueOf, type World, worldOf } from "./world.ts";
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let simulator: ForgeSimulator;
 beforeAll(async () => {
@@ -91,6 +93,23 @@ describe.each(["github", "gitlab"] as const)("%s", (kind: Kind) => {
     // Asked once: repeats are the town's to count.
     expect(simulator.requests.slice(before)).toHaveLength(1);
     expect((await reading(at, url)).outcome).toMatchObject({ kind: "ok" });
+  });
+
+  it("counts a slow answer as lost once its time is up", async () => {
+    const at = await worldOf(kind, simulator);
+    const { url } = await opened(at);
+    // Only this reading is hurried: everything else may take what a loaded machine needs.
+    const hurried = at.hurried(500);
+    simulator.faults.add({ path: main, fault: { kind: "slow", until: new Promise(() => {}) } });
+    const read = await hurried.read(url, signal);
+    const late = {
+      kind: "http_error",
+      provider: kind,
+      status: null,
+      status_text: "timeout",
+      transient: true,
+    };
+    expect(read).toEqual({ outcome: late, signals: null });
   });
 
   const parts: [signal: "threads" | "checks" | "approval", path: RegExp][] =

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { conformance } from "./suite.ts";
-import { opened, signal } from "./world.ts";
+import { opened, signal, valueOf } from "./world.ts";
 
 conformance("github", (world) => {
   it("sees a pull request from a fork as one", async () => {
@@ -20,5 +20,20 @@ conformance("github", (world) => {
     });
     // The town's own branch of that name is another pull request.
     expect(await opened(at)).toMatchObject({ number: 2 });
+  });
+
+  it("posts a review without places rather than not at all", async () => {
+    const at = await world();
+    const { url, headSha, number } = await opened(at);
+    const refusal = { kind: "status", status: 422 } as const;
+    at.simulator.faults.add({ method: "POST", path: /\/reviews$/, fault: refusal });
+    const comments = [{ path: "src/a.txt", line: 2, body: "why 2?" }];
+    const review = { url, headSha, marker: "m1", body: "One thing.", comments };
+    expect(valueOf(await at.forge.postReview(review, signal))).toEqual({ posted: true });
+    const { reviews, threads } = await at.repository.pull(number);
+    expect(threads).toEqual([]);
+    expect(reviews.map(({ body }) => body)).toEqual([
+      expect.stringMatching(/^One thing\.[^]*src\/a\.txt:2[^]*why 2\?/),
+    ]);
   });
 });

@@ -1,3 +1,67 @@
+import { expect, it } from "vitest";
 import { conformance } from "./suite.ts";
+import { opened, signal, type World } from "./world.ts";
 
-conformance("gitlab");
+conformance("gitlab", (world) => {
+  /** The checks, when GitLab names this as the pipeline of the merge request. */
+  async function checksWith(at: World, url: string, head_pipeline: object): Promise<unknown> {
+    const change = (body: unknown): unknown => ({ ...(body as object), head_pipeline });
+    at.simulator.faults.add({ path: /merge_requests\/1$/, fault: { kind: "rewrite", change } });
+    const read = await at.forge.read(url, signal);
+    return "signals" in read ? read.signals?.checks : read;
+  }
+
+  it("takes a pipeline of the merged result for one of the head", async () => {
+    const at = await world();
+    const { url, headSha, branch } = await opened(at);
+    const result = await at.repository.commit("result", { "m.txt": "m\n" }, { from: branch });
+    const job = at.repository.check(result, { name: "unit", conclusion: "failed" });
+    const pipeline = { id: job.id, sha: result, status: "failed" };
+    expect(await checksWith(at, url, pipeline)).toMatchObject({
+      state: "known",
+      head_sha: headSha,
+      items: [
+        { name: "pipeline", state: "failure" },
+        { name: "unit", state: "failure" },
+      ],
+    });
+  });
+
+  it("does not take a pipeline of an earlier head for one of this", async () => {
+    const at = await world();
+    const { url, headSha, branch } = await opened(at);
+    const next = await at.repository.commit(branch, { "more.txt": "x\n" });
+    const pipeline = { id: 1, sha: headSha, status: "success" };
+    expect(await checksWith(at, url, pipeline)).toMatchObject({
+      state: "known",
+      head_sha: next,
+      items: [{ name: "pipeline", state: "pending" }],
+    });
+  });
+
+  it("knows no pipeline status that it does not know", async () => {
+    const at = await world();
+    const { url, headSha } = await opened(at);
+    const pipeline = { id: 1, sha: headSha, status: "splendid" };
+    expect(await checksWith(at, url, pipeline)).toMatchObject({ state: "unknown" });
+  });
+
+  it("holds nothing up for a job that may fail or wait", async () => {
+    const at = await world();
+    const { url, headSha } = await opened(at);
+    at.repository.check(headSha, { name: "lint", conclusion: "failed", allowFailure: true });
+    at.repository.check(headSha, { name: "deploy", conclusion: "manual", allowFailure: true });
+    const read = await at.forge.read(url, signal);
+    expect(read).toMatchObject({
+      signals: {
+        checks: {
+          items: [
+            { name: "lint", state: "neutral" },
+            { name: "deploy", state: "skipped" },
+            { name: "pipeline", state: "success" },
+          ],
+        },
+      },
+    });
+  });
+});

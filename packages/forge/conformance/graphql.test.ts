@@ -1,10 +1,12 @@
 /** Every query that we send is one of GitHub's public schema, and what it answers amiss is unknown. */
 import { schema as published } from "@octokit/graphql-schema";
 import { buildSchema, parse, validate } from "graphql";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ForgeSimulator } from "../simulator/index.ts";
 import { QUERIES } from "../src/github/queries.ts";
 import { opened, signal, startForgeSimulator, worldOf } from "./world.ts";
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 describe("GitHub's public schema", () => {
   const schema = buildSchema(published.idl, { assumeValid: true });

@@ -1,5 +1,5 @@
 /** What every forge with pull requests must do (spec/review.md §4, §6); run for each of them. */
-import { afterAll, beforeAll, beforeEach, describe } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, vi } from "vitest";
 import type { ForgeSimulator } from "../simulator/index.ts";
 import { branches } from "./branches.ts";
 import { guarding } from "./guarding.ts";
@@ -11,6 +11,8 @@ import { writing } from "./writing.ts";
 
 /** `more`: what only this forge, or only its simulator, knows. */
 export function conformance(kind: Kind, more?: (world: () => Promise<World>) => void): void {
+  // Each test starts dozens of small gits: what takes a second may take minutes on a loaded machine.
+  vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
   let simulator: ForgeSimulator;
   beforeAll(async () => {
     simulator = await startForgeSimulator();

@@ -1,5 +1,6 @@
 /** One forge with its simulator, as each test of the suite gets it. */
 import { type ForgeSimulator, type SimulatedRepository, startForgeSimulator } from "../simulator/index.ts";
+import type { ForgeContext } from "../src/context.ts";
 import type { Answer, Forge } from "../src/forge.ts";
 import { githubForge, gitlabForge, parseRepositoryUrl } from "../src/index.ts";
 
@@ -35,6 +36,8 @@ export interface World {
   readonly simulator: ForgeSimulator;
   readonly repository: SimulatedRepository;
   readonly forge: Forge;
+  /** The same forge, which gives up on a request after so many milliseconds. */
+  hurried(timeoutMs: number): Forge;
   /** The token that the forge uses from now on. */
   use(token: string): void;
 }
@@ -55,11 +58,13 @@ export async function worldOf(kind: Kind, simulator: ForgeSimulator): Promise<Wo
   const location = parseRepositoryUrl(repository.cloneUrl);
   if (location === null) throw new Error(`no location in ${repository.cloneUrl}`);
   const make = kind === "github" ? githubForge : gitlabForge;
-  const forge = make(location, { token: async () => ({ ok: true, token, source: "test" }) });
+  const forgeWith = (more: Partial<ForgeContext>): Forge =>
+    make(location, { token: async () => ({ ok: true, token, source: "test" }), ...more });
   return {
     simulator,
     repository,
-    forge,
+    forge: forgeWith({}),
+    hurried: (timeoutMs) => forgeWith({ timeoutMs }),
     use: (next) => {
       token = next;
     },

@@ -10,11 +10,14 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { createAppAuth } from "@octokit/auth-app";
 import { Octokit } from "@octokit/core";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { readGitHubWebhook, readGitLabWebhook, type WebhookReading } from "../src/index.ts";
 import { seededRandom } from "./faults/faults.ts";
 import { gitEnvironment } from "./git/git.ts";
 import { type ForgeSimulator, type SimulatedRepository, startForgeSimulator } from "./index.ts";
+
+// Real git and real requests: on a loaded machine a second may become minutes.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let simulator: ForgeSimulator;
 let dir: string;

@@ -14,7 +14,7 @@ export type Fault =
   | { kind: "malformed" }
   /** It happened, and the answer says something else: values that nobody knows, fields that are gone. */
   | { kind: "rewrite"; change: (body: unknown) => unknown }
-  /** Answers when `until` does, or never where the client leaves first. */
+  /** Is served when `until` is there; where the client leaves first, nothing happens. */
   | { kind: "slow"; until: Promise<void> };
 
 export interface FaultRule {

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { git, tryGit } from "./git.ts";
+import { listHeads } from "./refs.ts";
 
 /** A push to a branch that is listed in `protected-branches` is refused, as GitHub words it. */
 const UPDATE_HOOK = `#!/bin/sh
@@ -23,30 +24,25 @@ export async function createBare(dir: string, defaultBranch: string): Promise<vo
 export const refusePushes = (dir: string, branches: readonly string[]): Promise<void> =>
   writeFile(join(dir, "protected-branches"), branches.map((branch) => `${branch}\n`).join(""));
 
-/** Every branch and its head. */
-export async function listHeads(dir: string): Promise<Map<string, string>> {
-  const out = await git(dir, ["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads"]);
-  return new Map(
-    out.split("\n").flatMap((row): [string, string][] => {
-      const at = row.indexOf(" ");
-      return at < 0 ? [] : [[row.slice(at + 1), row.slice(0, at)]];
-    }),
-  );
-}
+const COMMIT = /^[0-9a-f]{40}$/;
+const existing = new Set<string>();
 
 /** The commit of a branch or an id; null: there is none. */
 export async function resolveCommit(dir: string, ref: string): Promise<string | null> {
-  for (const name of [`refs/heads/${ref}`, ref]) {
-    const found = await tryGit(dir, [
-      "rev-parse",
-      "--verify",
-      "--quiet",
-      "--end-of-options",
-      `${name}^{commit}`,
-    ]);
-    if (found.code === 0) return found.stdout.trim();
-  }
-  return null;
+  const head = (await listHeads(dir)).get(ref);
+  if (head !== undefined) return head;
+  if (existing.has(`${dir} ${ref}`)) return ref;
+  const found = await tryGit(dir, [
+    "rev-parse",
+    "--verify",
+    "--quiet",
+    "--end-of-options",
+    `${ref}^{commit}`,
+  ]);
+  if (found.code !== 0) return null;
+  const commit = found.stdout.trim();
+  if (COMMIT.test(ref) && commit === ref) existing.add(`${dir} ${ref}`);
+  return commit;
 }
 
 const COMMITS = /^[0-9a-f]{40} [0-9a-f]{40}$/;
@@ -72,10 +68,12 @@ export const containsCommit: (dir: string, of: string, commit: string) => Promis
 );
 
 /** The best common ancestor; null: none, or one of them is no commit. */
-export async function mergeBase(dir: string, a: string, b: string): Promise<string | null> {
-  const found = await tryGit(dir, ["merge-base", a, b]);
-  return found.code === 0 ? found.stdout.trim() : null;
-}
+export const mergeBase: (dir: string, a: string, b: string) => Promise<string | null> = remembered(
+  async (dir, a, b) => {
+    const found = await tryGit(dir, ["merge-base", a, b]);
+    return found.code === 0 ? found.stdout.trim() : null;
+  },
+);
 
 /** The tree that a merge of both would have; null: they conflict. */
 async function mergedTree(dir: string, base: string, head: string): Promise<string | null> {
@@ -141,29 +139,30 @@ export interface Changes {
   readonly from?: string;
 }
 
+const data = (text: string): string => `data ${Buffer.byteLength(text)}\n${text}\n`;
+
 /** A commit on top of a branch, as a push by somebody else would bring it. */
 export async function commitFiles(dir: string, branch: string, changes: Changes): Promise<string> {
   const parent =
     (await resolveCommit(dir, branch)) ??
     (changes.from === undefined ? null : await resolveCommit(dir, changes.from));
-  const temp = await mkdtemp(join(dir, "index-"));
-  const env = { GIT_INDEX_FILE: join(temp, "index") };
-  try {
-    if (parent !== null) await git(dir, ["read-tree", parent], { env });
-    for (const [path, content] of Object.entries(changes.files)) {
-      if (content === null) await git(dir, ["update-index", "--force-remove", path], { env });
-      else {
-        const blob = await git(dir, ["hash-object", "-w", "--stdin"], { input: content });
-        await git(dir, ["update-index", "--add", "--cacheinfo", `100644,${blob},${path}`], { env });
-      }
-    }
-    const tree = await git(dir, ["write-tree"], { env });
-    const commit = await commitTree(dir, tree, parent === null ? [] : [parent], changes.message);
-    await git(dir, ["update-ref", `refs/heads/${branch}`, commit]);
-    return commit;
-  } finally {
-    await rm(temp, { recursive: true, force: true });
-  }
+  const files = Object.entries(changes.files).map(([path, content]) =>
+    content === null
+      ? `D ${JSON.stringify(path)}\n`
+      : `M 100644 inline ${JSON.stringify(path)}\n${data(content)}`,
+  );
+  const when = Math.floor(Date.now() / 1000);
+  const input = [
+    `commit refs/heads/${branch}\n`,
+    `committer Forge Simulator <simulator@forge.invalid> ${when} +0000\n`,
+    data(changes.message),
+    parent === null ? "" : `from ${parent}\n`,
+    ...files,
+  ].join("");
+  await git(dir, ["fast-import", "--quiet"], { input });
+  const commit = await resolveCommit(dir, branch);
+  if (commit === null) throw new Error(`no commit was made on ${branch}`);
+  return commit;
 }
 
 export interface FileChange {

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { git, tryGit } from "../git/git.ts";
+import { git } from "../git/git.ts";
+import { listHeads } from "../git/refs.ts";
 import { resolveCommit } from "../git/bare.ts";
 import { ApiError, notFound } from "../http/api-error.ts";
 import { bodyOf } from "../http/body.ts";
@@ -15,8 +16,7 @@ const refJson = (name: string, sha: string): object => ({
 
 /** The commit at exactly this branch, and at nothing else of that name. */
 async function branchHead(dir: string, name: string): Promise<string | null> {
-  const found = await tryGit(dir, ["rev-parse", "--verify", "--quiet", `refs/${name}`]);
-  return found.code === 0 ? found.stdout.trim() : null;
+  return name.startsWith("heads/") ? ((await listHeads(dir)).get(name.slice("heads/".length)) ?? null) : null;
 }
 
 export function branchRoutes(world: World): Hono {

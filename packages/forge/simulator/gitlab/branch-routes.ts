@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { listHeads, resolveCommit } from "../git/bare.ts";
+import { resolveCommit } from "../git/bare.ts";
+import { listHeads } from "../git/refs.ts";
 import { git } from "../git/git.ts";
 import { ApiError } from "../http/api-error.ts";
 import { bodyOf } from "../http/body.ts";

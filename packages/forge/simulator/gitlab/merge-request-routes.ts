@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { changedFiles, containsCommit, listHeads } from "../git/bare.ts";
+import { changedFiles, containsCommit } from "../git/bare.ts";
+import { listHeads } from "../git/refs.ts";
 import { pullOf } from "../http/access.ts";
 import { ApiError } from "../http/api-error.ts";
 import { bodyOf } from "../http/body.ts";

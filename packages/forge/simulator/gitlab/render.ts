@@ -1,5 +1,6 @@
 /** How GitLab's REST writes what the simulator knows. */
-import { listHeads, mergeBase } from "../git/bare.ts";
+import { mergeBase } from "../git/bare.ts";
+import { listHeads } from "../git/refs.ts";
 import { mergeability, type Mergeability } from "../model/pulls.ts";
 import type { Access, Check, Note, PullRequest, Repository, Thread, User } from "../model/types.ts";
 

@@ -52,10 +52,10 @@ export async function spoil(
       return withText(response, JSON.stringify(fault.change(body)), "application/json");
     }
     default: {
-      const gone = Promise.withResolvers<void>();
-      outgoing.once("close", () => gone.resolve());
-      await Promise.race([fault.until, gone.promise]);
-      return serve();
+      const gone = Promise.withResolvers<"gone">();
+      outgoing.once("close", () => gone.resolve("gone"));
+      const left = await Promise.race([fault.until, gone.promise]);
+      return left === "gone" ? RESPONSE_ALREADY_SENT : serve();
     }
   }
 }

@@ -1,5 +1,6 @@
 /** How pull requests follow their branches, and what may be merged. */
-import { containsCommit, listHeads, mergesCleanly } from "../git/bare.ts";
+import { containsCommit, mergesCleanly } from "../git/bare.ts";
+import { listHeads } from "../git/refs.ts";
 import type { Check, PullRequest, Repository, Review, User } from "./types.ts";
 import type { World } from "./world.ts";
 

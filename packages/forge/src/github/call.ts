@@ -18,6 +18,9 @@ export interface GitHubCall {
 /** `project`: another repository at the same host than the forge's own. */
 export type OpenCall = (signal: AbortSignal, project?: string) => GitHubCall;
 
+/** What the schemas of this folder were written for. */
+const API_VERSION = "2022-11-28";
+
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** github.com, its data-residency hosts, or a server of one's own. */
@@ -68,6 +71,9 @@ export function githubCalls(location: RepositoryLocation, context: ForgeContext,
       userAgent: "gastown",
       log: silent,
       request: { fetch: transport.sender(signal) },
+    });
+    octokit.hook.before("request", (request) => {
+      request.headers["x-github-api-version"] = API_VERSION;
     });
     // Octokit wraps what its fetch throws; outside of here there are only our own failures.
     octokit.hook.wrap("request", async (request, options) => {

@@ -1,6 +1,7 @@
 /** A review with inline comments, written once (spec/review.md §2, comments mode). */
 import { z } from "zod";
-import type { Forge } from "../forge.ts";
+import { refusedWith } from "../failure.ts";
+import type { Forge, InlineComment } from "../forge.ts";
 import { hasMarker, partOf, withMarker } from "../review/marker.ts";
 import { type FileDiff, headed, place } from "../review/placement.ts";
 import { allPages, type GitHubCall } from "./call.ts";
@@ -74,17 +75,39 @@ export async function postReview(
       body: withMarker(headed(comment), marker),
     });
   }
-  const listed = placed.flatMap((one) => (one.at === "text" ? [`- ${headed(one.comment)}`] : []));
+  const inline = placed.flatMap((one) => (one.at === "line" ? [one] : []));
+  const textual = placed.flatMap((one) => (one.at === "text" ? [one.comment] : []));
+  try {
+    await writeReview(call, at, input, { inline, textual });
+  } catch (thrown) {
+    // The head moved, and its diff with it: rather without their places than not at all.
+    if (inline.length === 0 || !refusedWith([422], thrown)) throw thrown;
+    const all = [...textual, ...inline.map(({ comment }) => comment)];
+    await writeReview(call, at, input, { inline: [], textual: all });
+  }
+  return true;
+}
+
+async function writeReview(
+  call: GitHubCall,
+  at: At,
+  input: Parameters<Forge["postReview"]>[0],
+  comments: {
+    inline: readonly { comment: InlineComment; line: number }[];
+    textual: readonly InlineComment[];
+  },
+): Promise<void> {
+  const listed = comments.textual.map((comment) => `- ${headed(comment)}`);
   await call.octokit.request("POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews", {
     ...at,
     commit_id: input.headSha,
     event: "COMMENT",
     body: withMarker([input.body, ...listed].join("\n\n"), input.marker),
-    comments: placed.flatMap((one) =>
-      one.at === "line"
-        ? [{ path: one.comment.path, line: one.line, side: "RIGHT", body: one.comment.body }]
-        : [],
-    ),
+    comments: comments.inline.map(({ comment, line }) => ({
+      path: comment.path,
+      line,
+      side: "RIGHT",
+      body: comment.body,
+    })),
   });
-  return true;
 }

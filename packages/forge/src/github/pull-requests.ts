@@ -22,7 +22,6 @@ const listed = z.object({
   base: side,
 });
 const full = listed.extend({
-  html_url: z.string(),
   draft: z.boolean(),
   merged: z.boolean(),
   mergeable: z.boolean().nullable(),
