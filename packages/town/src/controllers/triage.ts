@@ -18,7 +18,7 @@ export function triageController(ctx: Ctx): number | null {
   const town = townRow(ctx);
   if (town.triage_rest_until > ctx.now) return town.triage_rest_until;
   // Each of these ends with a wake of all that starts sessions; a day's budget comes back by the clock.
-  if (town.paused_at !== null || town.runner_draining === 1) return null;
+  if (town.paused_at !== null || town.runner_draining === 1 || town.no_room !== null) return null;
   const budget = budgetWait(ctx, { beadId: null, convoyId: null, rigId: null }, SHARED);
   if (budget) return budget.until ?? null;
   if (breakerGate(ctx).type !== "closed" || freeAgents(ctx) <= 0) return null;
