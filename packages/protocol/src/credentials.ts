@@ -33,6 +33,8 @@ export const rigCredentials = z.strictObject({
   /** For a host that is neither GitHub nor GitLab; they count for the host of the rig's url only. */
   git_username: text(1, 200).optional(),
   git_password: secret.optional(),
+  /** What the rig's forge signs its webhooks with; without it none is believed. */
+  webhook_secret: secret.optional(),
 });
 export type RigCredentials = z.infer<typeof rigCredentials>;
 
@@ -49,7 +51,12 @@ export const TOWN_CREDENTIAL_KEYS = [
   "gitlab_token",
   "gitlab_url",
 ] as const;
-export const RIG_CREDENTIAL_KEYS = ["github_app.installation", "git_username", "git_password"] as const;
+export const RIG_CREDENTIAL_KEYS = [
+  "github_app.installation",
+  "git_username",
+  "git_password",
+  "webhook_secret",
+] as const;
 
 export type TownCredentialKey = (typeof TOWN_CREDENTIAL_KEYS)[number];
 export type RigCredentialKey = (typeof RIG_CREDENTIAL_KEYS)[number];

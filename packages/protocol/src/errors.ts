@@ -48,6 +48,8 @@ export const ERROR_CODES = {
   unsupported_media_type: [415, "no"],
   idempotency_key_reused: [422, "no"],
   no_token: [422, "no"],
+  unrecognized_url: [422, "no"],
+  repo_mismatch: [422, "no"],
   nothing_to_submit: [422, "no"],
   changes_present: [422, "no"],
   push_failed: [422, "no"],

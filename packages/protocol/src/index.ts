@@ -7,6 +7,7 @@ export * from "./ids.ts";
 export * as limits from "./text.ts";
 export * from "./live.ts";
 export * from "./mail.ts";
+export * from "./merge-requests.ts";
 export * from "./merge-shapes.ts";
 export * from "./nudges.ts";
 export * from "./prime.ts";

@@ -125,6 +125,24 @@ export const TOOLS = {
     input: z.strictObject({ summary: text(1, 5_000) }),
     makesSomething: true,
   },
+  gt_pr_threads: {
+    roles: ["polecat", "refinery"],
+    description:
+      "The review threads of the pull request that your work or review is about, with file, line and all comments.",
+    input: z.strictObject({ all: z.boolean().optional() }),
+    makesSomething: false,
+  },
+  gt_pr_reply: {
+    roles: ["polecat", "refinery"],
+    description:
+      "Answer a review thread, and resolve it when what it asks for is done. Needs no token of yours; said twice it is posted once.",
+    input: z.strictObject({
+      thread_id: text(1, 200),
+      body: text(1, 10_000),
+      resolve: z.boolean().optional(),
+    }),
+    makesSomething: false,
+  },
   gt_approve: {
     roles: ["refinery"],
     description: "Verdict: this head may land. The town tests and merges it.",

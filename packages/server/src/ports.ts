@@ -4,6 +4,7 @@
  */
 import type { SealingKey } from "./credentials/seal.ts";
 import type { GitHubSite } from "@gastown/forge";
+import type { ForgeFor } from "./effects/forge.ts";
 import type { RunnerAddress, RunnerPort, RunnerWish } from "./runner/port.ts";
 import type { ServerStore } from "./store/store.ts";
 import type { TownDirectory } from "./towns/directory.ts";
@@ -84,6 +85,8 @@ export interface ServerPorts extends ClockPorts {
   sealingKeys: readonly SealingKey[];
   /** Forges; github.com by the global `fetch` where it is left out. */
   forges?: ForgePorts;
+  /** A rig's hosting, by `createForgeFor` of the same ports. */
+  forgeFor: ForgeFor;
   /** Lower-case hex SHA-256 of the local token (`gtl_…`); read at each use, so a rotation counts. */
   localTokenHash(): string;
   /** Names the cookie: cookies do not know ports. `[a-z0-9]{1,32}`. */

@@ -28,6 +28,7 @@ import { documentRoute, serviceRoutes } from "./service/routes.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
 import type { TownActor } from "./towns/actor.ts";
 import { townRoutes } from "./towns/routes.ts";
+import { webhookRoute } from "./webhooks/route.ts";
 
 export interface GastownServer {
   /** Answers every request: `app.fetch(request, env)`; `T/live` through `ports.upgradeWebSocket`. */
@@ -59,7 +60,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   configRoutes(on, ports);
   beadRoutes(on);
   convoyRoutes(on);
-  mergeRoutes(on);
+  mergeRoutes(on, ports);
   agentRoutes(on);
   sessionRoutes(on);
   nudgeRoutes(on);
@@ -70,6 +71,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   eventRoutes(on);
   runnerRoutes(on, ports, createForgeTokens(ports));
   mcpRoute(app, ports, registry);
+  webhookRoute(app, ports, registry);
   liveRoute(app, ports, registry);
 
   return {

@@ -1,4 +1,5 @@
 import type { Context } from "./context.ts";
+import { MERGE_COMMANDS } from "./merge-commands.ts";
 import { WORK_COMMANDS } from "./work-commands.ts";
 
 /** Values of a command's own options, as they were given. */
@@ -240,13 +241,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operations: ["towns.resume"],
     load: async () => (await import("../commands/pause.ts")).resume,
   },
-  {
-    usage: "merges",
-    summary: "The merge queue",
-    options: [["--state <state>", "those of one state"]],
-    operations: ["merges.list"],
-    load: async () => (await import("../commands/merges.ts")).merges,
-  },
+  ...MERGE_COMMANDS,
   {
     usage: "escalations",
     summary: "What needs a person",

@@ -1,5 +1,6 @@
-import { mergeRequestShape } from "@gastown/protocol";
+import { attentionItem, mergeRequestShape } from "@gastown/protocol";
 import type { Run } from "../cli/commands.ts";
+import type { Context } from "../cli/context.ts";
 import { EXIT } from "../cli/failure.ts";
 import { cut, table } from "../cli/output.ts";
 import { listOf, theTown } from "../cli/target.ts";
@@ -8,6 +9,7 @@ import { textOption } from "../cli/values.ts";
 export const merges: Run = async (context, _args, options) => {
   const api = await context.api();
   const town = await theTown(context);
+  if (options["attention"] === true) return attention(context, town.id);
   const answer = await api.get(listOf(mergeRequestShape), `/api/towns/${town.id}/merges`, {
     state: textOption(options, "state"),
   });
@@ -27,3 +29,22 @@ export const merges: Run = async (context, _args, options) => {
   );
   return EXIT.done;
 };
+
+async function attention(context: Context, townId: string): Promise<number> {
+  const api = await context.api();
+  const answer = await api.get(listOf(attentionItem), `/api/towns/${townId}/merges/attention`);
+  context.out.result(answer, () =>
+    answer.items.length === 0
+      ? "Nothing waits for you."
+      : table(
+          ["ID", "WHY", "TITLE", "WHAT"],
+          answer.items.map(({ category, mergeRequest, reason }) => [
+            `bead_${mergeRequest.id.slice(-8).toLowerCase()}`,
+            category.replace("_", " "),
+            cut(mergeRequest.title, 50),
+            cut(reason, 70),
+          ]),
+        ),
+  );
+  return EXIT.done;
+}

@@ -162,7 +162,9 @@ function run(parts: Parts): Host {
     maxInstances: settings.maxInstances,
     onRoom: (townId) => void reportRoom(townId),
   });
-  const towns = new Towns({
+  const forges = forgesOf(settings);
+  const forgeFor = createForgeFor({ ...clock, sink, sealingKeys, ...forges }, (townId) => towns.get(townId));
+  const towns: Towns = new Towns({
     ...clock,
     dir,
     database,
@@ -176,9 +178,7 @@ function run(parts: Parts): Host {
       runners,
       keys,
       publicUrl: reachable(http.url),
-      forgeFor: createForgeFor({ ...clock, sink, sealingKeys, ...forgesOf(settings) }, (townId) =>
-        towns.get(townId),
-      ),
+      forgeFor,
       ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
     }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
@@ -210,7 +210,8 @@ function run(parts: Parts): Host {
     sink,
     keys,
     sealingKeys,
-    ...forgesOf(settings),
+    ...forges,
+    forgeFor,
     localTokenHash: localTokenHash(dir),
     serverId: database.meta("server_id", () => randomBytes(6).toString("hex")),
     publicUrl,

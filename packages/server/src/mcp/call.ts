@@ -50,7 +50,13 @@ async function carryOut(
   if (session === null || (!session.live && !isOutcome(name))) throw fenced();
   const spec = toolsOf(session.role).find((tool) => tool.name === name);
   if (spec === undefined) throw unavailable(session, name);
-  const call: ToolCall = { actor, session, args: parseArguments(spec, args), now: context.ports.now() };
+  const call: ToolCall = {
+    actor,
+    ports: context.ports,
+    session,
+    args: parseArguments(spec, args),
+    now: context.ports.now(),
+  };
   const handler = handlerOf(spec.name);
   if (handler.type === "waits") return handler.run(call);
   const turn = (town: Town): ToolResult => handler.run(town, call);

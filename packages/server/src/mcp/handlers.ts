@@ -1,6 +1,7 @@
 /** What each tool does. Which roles have it is decided before (`toolsOf`). */
 import { TOOLS, type ToolInput, type ToolName } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
+import type { ServerPorts } from "../ports.ts";
 import type { TownActor } from "../towns/actor.ts";
 import { beadRetry, beadStatus, checkpoint, escalate, prime, status, why } from "./tools-common.ts";
 import {
@@ -22,6 +23,7 @@ import {
 } from "./tools-beads.ts";
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
+import { pullRequestReply, pullRequestThreads } from "./tools-pull-request.ts";
 import { approve, done, requestChanges } from "./tools-outcome.ts";
 import { molAdvance, molCurrent } from "./tools-steps.ts";
 import type { ToolResult } from "./result.ts";
@@ -29,13 +31,14 @@ import type { ToolResult } from "./result.ts";
 /** A call that was checked. */
 export interface ToolCall {
   actor: TownActor;
+  ports: Pick<ServerPorts, "forgeFor" | "setTimer">;
   session: SessionContext;
   args: Record<string, unknown>;
   /** Epoch ms. */
   now: number;
 }
 
-/** `turn`: one turn of the town. `waits`: for the runner, over more than one. */
+/** `turn`: one turn of the town. `waits`: for the runner or a forge, over more than one. */
 export type Handler =
   | { type: "turn"; run(town: Town, call: ToolCall): ToolResult }
   | { type: "waits"; run(call: ToolCall): Promise<ToolResult> };
@@ -65,6 +68,11 @@ const HANDLERS: Record<ToolName, Handler> = {
   },
   gt_mol_current: turn("gt_mol_current", molCurrent),
   gt_mol_advance: turn("gt_mol_advance", molAdvance),
+  gt_pr_threads: { type: "waits", run: (call) => pullRequestThreads(call, call.args) },
+  gt_pr_reply: {
+    type: "waits",
+    run: (call) => pullRequestReply(call, call.args as ToolInput<"gt_pr_reply">),
+  },
   gt_approve: turn("gt_approve", approve),
   gt_request_changes: turn("gt_request_changes", requestChanges),
   gt_sling: turn("gt_sling", sling),
@@ -96,7 +104,14 @@ const HANDLERS: Record<ToolName, Handler> = {
 
 const isToolName = (name: string): name is ToolName => Object.hasOwn(TOOLS, name);
 const OUTCOMES = new Set(["gt_done", "gt_approve", "gt_request_changes"]);
-const READS = new Set(["gt_prime", "gt_bead_status", "gt_convoy_status", "gt_why", "gt_mol_current"]);
+const READS = new Set([
+  "gt_prime",
+  "gt_bead_status",
+  "gt_convoy_status",
+  "gt_why",
+  "gt_mol_current",
+  "gt_pr_threads",
+]);
 
 export function handlerOf(name: string): Handler {
   if (!isToolName(name)) throw new Error(`no handler for ${name}`);

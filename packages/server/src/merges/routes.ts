@@ -3,11 +3,17 @@ import { idSchema, mergeRequestShape, mergeState } from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import { complete, listOf, noBody } from "../http/query.ts";
+import type { ServerPorts } from "../ports.ts";
+import { adoptRoutes } from "./adopt.ts";
+import { mergePersonRoutes } from "./person-routes.ts";
 
 const merges = "/api/towns/{townId}/merges";
 const merge = `${merges}/{beadId}` as const;
 
-export function mergeRoutes(on: Endpoints): void {
+export function mergeRoutes(on: Endpoints, ports: ServerPorts): void {
+  // Its path has a fixed segment where that of one merge request has a parameter.
+  mergePersonRoutes(on);
+  adoptRoutes(on, ports);
   on.read(
     {
       method: "get",

@@ -1,4 +1,5 @@
 /** A host for tests: a clock that stands still, timers that a test fires, everything in memory. */
+import { plainForge, type Forge } from "@gastown/forge";
 import type { RunnerAddress, ServerEvent, ServerPorts, TownDirectory } from "../index.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import type { ServerStore } from "../store/store.ts";
@@ -89,6 +90,8 @@ export interface TestPorts extends ServerPorts {
   recorded: ServerEvent[];
   logged: { level: string; message: string; fields: unknown }[];
   runner: { address: RunnerAddress | null };
+  /** The hosting of every rig. */
+  forge: { current: Forge };
   /** Who has used it; `null` again: it is as good as new. */
   bootSecret: { value: string; usedBy: string | null };
 }
@@ -105,6 +108,7 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
   const recorded: ServerEvent[] = [];
   const logged: TestPorts["logged"] = [];
   const runner: TestPorts["runner"] = { address: null };
+  const forge: TestPorts["forge"] = { current: plainForge() };
   const bootSecret: TestPorts["bootSecret"] = { value: "boot-secret", usedBy: null };
   const tokenHash = await sha256Hex(LOCAL_TOKEN);
   return {
@@ -112,6 +116,7 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
     recorded,
     logged,
     runner,
+    forge,
     bootSecret,
     now: () => clock.time,
     setTimer: (delayMs, fn) => clock.setTimer(delayMs, fn),
@@ -122,6 +127,7 @@ export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<T
     },
     keys: [{ kid: "k1", secret: new Uint8Array(32).fill(7) }],
     sealingKeys: [{ kid: "s1", secret: new Uint8Array(32).fill(9) }],
+    forgeFor: () => forge.current,
     localTokenHash: () => tokenHash,
     serverId: "test",
     publicUrl: "http://127.0.0.1:4780",

@@ -1,10 +1,12 @@
 /** `TownMerges` on a town: each command is one transaction (spec/api.md §3.8). */
 import type { MergeRequest } from "@gastown/protocol";
 import { TOWN_ACTOR, type Access, type Ctx } from "../kernel/context.ts";
+import { findRig } from "../rigs/rigs.ts";
 import type { Actor } from "../town.ts";
 import { toMergeRequest } from "../views/work.ts";
 import { adoptPullRequest } from "./adopt.ts";
 import { attention } from "./attention.ts";
+import { pullRequestOf } from "./session-pull-request.ts";
 import { findMerge } from "./merge-row.ts";
 import {
   dismissByPerson,
@@ -12,7 +14,7 @@ import {
   judgeByPerson,
   mergeNow,
   pollNow,
-  pollUrl,
+  pollConcerned,
   releaseMerge,
 } from "./person-commands.ts";
 import type { TownMerges } from "./town-merges.ts";
@@ -25,7 +27,9 @@ export function mergeCommands({ read, write }: Access): TownMerges {
     holdMerge: (ref, actor) => shown(actor, (ctx) => holdMerge(ctx, ref)),
     releaseMerge: (ref, actor) => shown(actor, (ctx) => releaseMerge(ctx, ref)),
     pollNow: (ref, actor) => shown(actor, (ctx) => pollNow(ctx, ref)),
-    pollUrl: (url) => write(TOWN_ACTOR, (ctx) => pollUrl(ctx, url)),
+    pollConcerned: (rigRef, concern) =>
+      write(TOWN_ACTOR, (ctx) => pollConcerned(ctx, findRig(ctx, rigRef).id, concern)),
+    pullRequestOf: (sessionId) => read((ctx) => pullRequestOf(ctx, sessionId)),
     mergeNow: (ref, headSha, actor) => shown(actor, (ctx) => mergeNow(ctx, ref, headSha)),
     dismissMerge: (ref, input, actor) => shown(actor, (ctx) => dismissByPerson(ctx, ref, input)),
     giveMergeVerdict: (ref, verdict, actor) => shown(actor, (ctx) => judgeByPerson(ctx, ref, verdict)),

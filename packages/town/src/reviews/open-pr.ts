@@ -10,7 +10,7 @@ import { failMerge } from "./fail.ts";
 import type { ForgeAnswer } from "./forge-effects.ts";
 import { gatesOf, mergeRow, type MergeRow } from "./merge-row.ts";
 import { mergeTitle } from "./move-merge.ts";
-import { pollMessage } from "./poll-messages.ts";
+import { forgeMessage } from "./poll-messages.ts";
 import { providerOf, readAnew, storeReading } from "./pull-request.ts";
 
 /** Asks for it where there is none yet. Asked again while one request is under way, it is the same one. */
@@ -35,7 +35,7 @@ export function pullRequestOpened(
   const message =
     result.kind === "unsupported"
       ? `This repository's host has no pull requests (${result.what}). Set merge_strategy to direct for this rig.`
-      : pollMessage(result, providerOf(ctx, merge));
+      : forgeMessage(result, providerOf(ctx, merge));
   const otherwise =
     result.kind === "no_token" ? " To land without pull requests, set merge_strategy to direct." : "";
   openingRefused(ctx, merge, `${message}${otherwise}`);

@@ -53,10 +53,25 @@ export function pollNow(ctx: Ctx, ref: string): string {
   return merge.bead_id;
 }
 
-/** The same for whatever is watched at this address. True: something is. */
-export function pollUrl(ctx: Ctx, url: string): boolean {
-  const rows = ctx.sql.all<{ bead_id: string }>("select bead_id from merge_requests where pr_url = ?", url);
-  return rows.map((row) => isWatched(findMerge(ctx, pollNow(ctx, row.bead_id)))).includes(true);
+/** What a webhook may be about (spec/api.md §3.4): nothing else in it is believed. */
+export interface Concern {
+  urls: readonly string[];
+  headSha: string | null;
+  branch: string | null;
+}
+
+/** The same for all of a rig that this may be about: its address, its head, or a branch that it has. */
+export function pollConcerned(ctx: Ctx, rigId: string, { urls, headSha, branch }: Concern): number {
+  const rows = ctx.sql.all<{ bead_id: string }>(
+    `select bead_id from merge_requests where rig_id = ?1 and state not in ('merged', 'failed') and pr_url is not null
+       and (pr_url in (select value from json_each(?2)) or head_sha = ?3 or branch = ?4 or target = ?4)`,
+    rigId,
+    JSON.stringify(urls),
+    headSha,
+    branch,
+  );
+  for (const row of rows) pollNow(ctx, row.bead_id);
+  return rows.length;
 }
 
 /**

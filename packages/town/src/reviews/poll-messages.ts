@@ -11,7 +11,7 @@ const REQUEST: Record<ForgeKind, string> = {
 type HttpError = Extract<ForgeError, { kind: "http_error" }>;
 
 /** `provider` is the rig's, for errors that do not name one. */
-export function pollMessage(error: ForgeError, provider: ForgeKind): string {
+export function forgeMessage(error: ForgeError, provider: ForgeKind): string {
   switch (error.kind) {
     case "no_token":
       return noToken(error.provider, error.tried);

@@ -9,7 +9,7 @@
  *   this machine is offline             –              –              never
  */
 import type { ForgeError, ForgeKind } from "@gastown/protocol";
-import { pollMessage } from "./poll-messages.ts";
+import { forgeMessage } from "./poll-messages.ts";
 
 const TRANSIENT_BUDGET = 10;
 const INVALID_BUDGET = 3;
@@ -47,7 +47,7 @@ export function pollFailed(before: PollCounters, error: ForgeError, provider: Fo
   const http = error.kind === "http_error" ? error : null;
   const common = {
     retryAfterMs: http?.retry_after_ms ?? null,
-    message: pollMessage(error, provider),
+    message: forgeMessage(error, provider),
     provider: "provider" in error ? error.provider : provider,
     status: http?.status ?? null,
   };

@@ -11,7 +11,7 @@ import type { ForgeAnswer } from "./forge-effects.ts";
 import { backToLane, headMovedTo, landingError } from "./landing.ts";
 import { mergeRow, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
-import { pollMessage } from "./poll-messages.ts";
+import { forgeMessage } from "./poll-messages.ts";
 import { pullRequestClosed, recordMerge } from "./pr-end.ts";
 import { providerOf, readAnew } from "./pull-request.ts";
 
@@ -57,7 +57,7 @@ export function pullRequestMergeFinished(ctx: Ctx, mergeId: string, result: Resu
     default:
       return failMerge(ctx, merge, {
         kind: "pr_merge_failed",
-        message: `Its pull request could not be merged. ${pollMessage(result, providerOf(ctx, merge))}`,
+        message: `Its pull request could not be merged. ${forgeMessage(result, providerOf(ctx, merge))}`,
       });
   }
 }

@@ -2,8 +2,9 @@
 import type { AttentionItem, MergeRequest } from "@gastown/protocol";
 import type { Actor } from "../town.ts";
 import type { Adoption } from "./adopt.ts";
+import type { ForgeRig } from "./forge-effects.ts";
 import type { DismissedSource } from "./commands.ts";
-import type { PersonVerdict } from "./person-commands.ts";
+import type { Concern, PersonVerdict } from "./person-commands.ts";
 
 export interface TownMerges {
   /** Merge requests that wait for a person, the latest first. */
@@ -13,8 +14,8 @@ export interface TownMerges {
   releaseMerge(ref: string, actor: Actor): MergeRequest;
   /** Reads its pull request now. */
   pollNow(ref: string, actor: Actor): MergeRequest;
-  /** The same for the pull request at this address (a webhook); false: nothing watches it. */
-  pollUrl(url: string): boolean;
+  /** The same for all that a webhook of this rig's forge may be about. Returns how many are watched. */
+  pollConcerned(rigRef: string, concern: Concern): number;
   /** Skips the grace period, never a check. Throws `head_moved`, `invalid_transition` with what is not green. */
   mergeNow(ref: string, headSha: string, actor: Actor): MergeRequest;
   /** `→ failed` (`dismissed`); the pull request stays as it is. */
@@ -27,4 +28,6 @@ export interface TownMerges {
     input: Adoption,
     actor: Actor,
   ): { mergeRequest: MergeRequest; existing: boolean };
+  /** The pull request that a session's work or review is about; null: there is none. */
+  pullRequestOf(sessionId: string): (ForgeRig & { url: string }) | null;
 }

@@ -123,17 +123,33 @@ describe("merge now", () => {
 });
 
 describe("refresh", () => {
-  it("reads now, by merge request or by address", () =>
+  it("reads now: by merge request, or all of its rig that a webhook may be about", () =>
     withSql((sql) => {
       const { h, bead } = opened(sql);
       const polls = h.forge.polls;
       h.town.pollNow(bead, PERSON);
       h.settle();
       expect(h.forge.polls).toBe(polls + 1);
-      expect(h.town.pollUrl("https://github.com/acme/app/pull/1")).toBe(true);
-      h.settle();
-      expect(h.forge.polls).toBe(polls + 2);
-      expect(h.town.pollUrl("https://github.com/acme/app/pull/9")).toBe(false);
+      const { branch, headSha, target } = h.town.merge(bead);
+      const nothing = { urls: [], headSha: null, branch: null };
+      const concerns = [
+        { ...nothing, urls: ["https://github.com/acme/app/pull/1"] },
+        { ...nothing, headSha },
+        { ...nothing, branch },
+        { ...nothing, branch: target },
+      ];
+      for (const [index, concern] of concerns.entries()) {
+        expect(h.town.pollConcerned(h.rig, concern)).toBe(1);
+        h.settle();
+        expect(h.forge.polls).toBe(polls + 2 + index);
+      }
+      const others = [
+        nothing,
+        { ...nothing, urls: ["https://github.com/acme/app/pull/9"] },
+        { ...nothing, headSha: HEAD },
+        { ...nothing, branch: "elsewhere" },
+      ];
+      for (const concern of others) expect(h.town.pollConcerned(h.rig, concern)).toBe(0);
     }));
 });
 

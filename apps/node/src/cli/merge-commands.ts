@@ -1,0 +1,88 @@
+import type { CommandSpec, Run } from "./commands.ts";
+
+const load = async (name: keyof typeof import("../commands/merge.ts")): Promise<Run> =>
+  (await import("../commands/merge.ts"))[name];
+
+/** Merge requests and their pull requests (spec/api.md §7). Each takes a merge request's id, or its bead's. */
+export const MERGE_COMMANDS: readonly CommandSpec[] = [
+  {
+    usage: "merges",
+    summary: "The merge queue",
+    options: [
+      ["--state <state>", "those of one state"],
+      ["--attention", "those that wait for a person"],
+    ],
+    operations: ["merges.list", "merges.attention"],
+    load: async () => (await import("../commands/merges.ts")).merges,
+  },
+  {
+    usage: "adopt <pr-url>",
+    summary: "Let the town look after a pull request that a person opened, until it is merged",
+    options: [
+      ["--allow-force-push", "its branch may be rewritten, to rebase it"],
+      ["--title <title>", "what to call it (default: its own title)"],
+      ["--preview", "only show what it is"],
+    ],
+    operations: ["merges.preview", "merges.adopt"],
+    load: async () => (await import("../commands/adopt.ts")).adopt,
+  },
+  {
+    usage: "merge show <merge>",
+    summary: "One merge request: its pull request, checks, rounds, and what it waits for",
+    operations: ["merges.get"],
+    load: () => load("mergeShow"),
+  },
+  {
+    usage: "merge retry <merge>",
+    summary: "Try a failed or stuck merge request again, with the same pull request",
+    operations: ["merges.retry"],
+    load: () => load("mergeRetry"),
+  },
+  {
+    usage: "merge approve <merge>",
+    summary: "Approve the head that it has now, instead of the reviewer",
+    options: [["--summary <text>", "what you found"]],
+    operations: ["merges.get", "merges.verdict"],
+    load: () => load("mergeApprove"),
+  },
+  {
+    usage: "merge reject <merge> <feedback>",
+    summary: "Ask for changes of the head that it has now, instead of the reviewer",
+    operations: ["merges.get", "merges.verdict"],
+    load: () => load("mergeReject"),
+  },
+  {
+    usage: "merge now <merge>",
+    summary: "Merge its pull request without the grace period; checks still count",
+    operations: ["merges.get", "merges.mergeNow"],
+    load: () => load("mergeNow"),
+  },
+  {
+    usage: "merge hold <merge>",
+    summary: "Keep it from landing",
+    operations: ["merges.hold"],
+    load: () => load("mergeHold"),
+  },
+  {
+    usage: "merge release <merge>",
+    summary: "Let it land again",
+    operations: ["merges.release"],
+    load: () => load("mergeRelease"),
+  },
+  {
+    usage: "merge refresh <merge>",
+    summary: "Read its pull request now",
+    operations: ["merges.refresh"],
+    load: () => load("mergeRefresh"),
+  },
+  {
+    usage: "merge dismiss <merge>",
+    summary: "Give it up; its pull request stays as it is",
+    options: [
+      ["--source <what>", "its bead: hold (default), reopen or close"],
+      ["--note <text>", "why"],
+    ],
+    operations: ["merges.dismiss"],
+    load: () => load("mergeDismiss"),
+  },
+];

@@ -1,0 +1,20 @@
+import { beadRow } from "../beads/bead-row.ts";
+import type { Ctx } from "../kernel/context.ts";
+import { findRig, forgeOf } from "../rigs/rigs.ts";
+import { toRigRef } from "../sessions/launch.ts";
+import { sessionRow } from "../sessions/session-row.ts";
+import type { ForgeRig } from "./forge-effects.ts";
+import { latestMergeOf, mergeOfFix, mergeRow } from "./merge-row.ts";
+
+/**
+ * The pull request that a session has to do with: the one that it reviews or repairs, or the one of
+ * its own bead's earlier work. Null: none is open.
+ */
+export function pullRequestOf(ctx: Ctx, sessionId: string): (ForgeRig & { url: string }) | null {
+  const beadId = sessionRow(ctx, sessionId)?.bead_id;
+  if (!beadId || !beadRow(ctx, beadId)) return null;
+  const merge = mergeRow(ctx, beadId) ?? mergeOfFix(ctx, beadId) ?? latestMergeOf(ctx, beadId);
+  if (!merge || merge.pr_url === null) return null;
+  const rig = findRig(ctx, merge.rig_id);
+  return { url: merge.pr_url, rig: toRigRef(rig), forge: forgeOf(ctx, rig) };
+}
