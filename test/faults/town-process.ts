@@ -103,13 +103,13 @@ export class TownProcess {
       name: "faults",
     });
     this.#townId = made.id;
-    await this.api().raw("PATCH", `${this.#path}/config`, {
+    await this.api().raw("PATCH", `${this.townPath}/config`, {
       body: { runtime: "scripted", ...this.#options.config },
     });
-    const rig = await this.api().post(rigShape, `${this.#path}/rigs`, { name: "app", gitUrl });
+    const rig = await this.api().post(rigShape, `${this.townPath}/rigs`, { name: "app", gitUrl });
     this.#rigId = rig.id;
     await this.until("the rig to be ready", async () => {
-      const { state, stateReason } = await this.api().get(rigShape, `${this.#path}/rigs/${rig.id}`);
+      const { state, stateReason } = await this.api().get(rigShape, `${this.townPath}/rigs/${rig.id}`);
       if (state === "broken") throw new Error(`The rig is broken: ${stateReason}`);
       return state === "ready" ? true : undefined;
     });
@@ -183,7 +183,7 @@ export class TownProcess {
   /** Work that the town made itself to mend other work, as far as it is closed. */
   async fixes(kind: "rework" | "conflict"): Promise<Bead[]> {
     const query = { kind, status: "closed" };
-    return (await this.api().get(listOf(beadShape), `${this.#path}/beads`, query)).items;
+    return (await this.api().get(listOf(beadShape), `${this.townPath}/beads`, query)).items;
   }
 
   /** Lets an agent note its own process: the parent of its shell. */
@@ -213,13 +213,17 @@ export class TownProcess {
     throw new Error(`No process was noted as ${name}.\n${await this.story()}`);
   }
 
-  get #path(): string {
+  get townPath(): string {
     return `/api/towns/${this.#townId}`;
+  }
+
+  get rigPath(): string {
+    return `${this.townPath}/rigs/${this.#rigId}`;
   }
 
   /** A bead whose agent follows the script; its id. */
   async sling(title: string, script: Script): Promise<string> {
-    const path = `${this.#path}/rigs/${this.#rigId}/beads`;
+    const path = `${this.rigPath}/beads`;
     return (await this.api().post(beadShape, path, { title, body: bodyOf(script), start: true })).id;
   }
 
@@ -243,17 +247,17 @@ export class TownProcess {
   }
 
   bead(id: string): Promise<BeadDetail> {
-    return this.api().get(beadDetail, `${this.#path}/beads/${id}`);
+    return this.api().get(beadDetail, `${this.townPath}/beads/${id}`);
   }
 
   /** Sessions of a bead (of all beads without one), oldest first. */
   async sessions(beadId?: string): Promise<Session[]> {
-    const { items } = await this.api().get(listOf(sessionShape), `${this.#path}/sessions`);
+    const { items } = await this.api().get(listOf(sessionShape), `${this.townPath}/sessions`);
     return items.filter((one) => beadId === undefined || one.beadId === beadId).toReversed();
   }
 
   async transcript(sessionId: string): Promise<string> {
-    const { body } = await this.api().raw("GET", `${this.#path}/sessions/${sessionId}/transcript`);
+    const { body } = await this.api().raw("GET", `${this.townPath}/sessions/${sessionId}/transcript`);
     return JSON.stringify(body);
   }
 
@@ -261,7 +265,7 @@ export class TownProcess {
   async *#news(api: ApiClient): AsyncGenerator<FeedEntry[], void, void> {
     for (let after = 0; ;) {
       const query = { after, limit: 200, wait: POLL_SECONDS };
-      const { items } = await api.get(eventsAnswer, `${this.#path}/events`, query);
+      const { items } = await api.get(eventsAnswer, `${this.townPath}/events`, query);
       yield items;
       after = items.at(-1)?.seq ?? after;
     }
@@ -320,7 +324,7 @@ export class TownProcess {
     const all: FeedEntry[] = [];
     for (let after = 0; ;) {
       const query = { after, limit: 200 };
-      const { items } = await this.api().get(eventsAnswer, `${this.#path}/events`, query);
+      const { items } = await this.api().get(eventsAnswer, `${this.townPath}/events`, query);
       if (items.length === 0) return all;
       all.push(...items);
       after = items.at(-1)?.seq ?? after;
@@ -352,10 +356,10 @@ export class TownProcess {
 
   async #endRests(): Promise<void> {
     const api = this.api();
-    const { items } = await api.get(listOf(beadShape), `${this.#path}/beads`, { status: "open" });
+    const { items } = await api.get(listOf(beadShape), `${this.townPath}/beads`, { status: "open" });
     for (const { id } of items.filter(({ waitingOn }) => waitingOn?.code === "cooldown")) {
       try {
-        await api.post(beadShape, `${this.#path}/beads/${id}/retry`);
+        await api.post(beadShape, `${this.townPath}/beads/${id}/retry`);
       } catch (error) {
         // Its rest was over meanwhile.
         if (!(error instanceof GastownError) || error.code !== "invalid_transition") throw error;

@@ -61,9 +61,9 @@ export class Turn {
     return `The scripted steps of "${this.#context.prime.bead?.title ?? "this work"}" are done.`;
   }
 
-  /** Only the mayor's steps are templates: a polecat writes files that may hold braces. */
+  /** The mayor's steps and calls of tools are templates: a polecat writes files that may hold braces. */
   async #filled(step: Step): Promise<Step> {
-    if (this.#context.prime.role !== "mayor") return step;
+    if (this.#context.prime.role !== "mayor" && step.kind !== "call") return step;
     if (this.#rig === null && mentionsRig(step.args)) this.#rig = await this.#firstRig();
     const values = { message: this.#context.message, rig: this.#rig ?? "", last: this.#last };
     return { kind: step.kind, args: fill(step.args, values) };
