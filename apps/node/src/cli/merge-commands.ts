@@ -1,7 +1,4 @@
-import type { CommandSpec, Run } from "./commands.ts";
-
-const load = async (name: keyof typeof import("../commands/merge.ts")): Promise<Run> =>
-  (await import("../commands/merge.ts"))[name];
+import type { CommandSpec } from "./commands.ts";
 
 /** Merge requests and their pull requests (spec/api.md §7). Each takes a merge request's id, or its bead's. */
 export const MERGE_COMMANDS: readonly CommandSpec[] = [
@@ -30,50 +27,50 @@ export const MERGE_COMMANDS: readonly CommandSpec[] = [
     usage: "merge show <merge>",
     summary: "One merge request: its pull request, checks, rounds, and what it waits for",
     operations: ["merges.get"],
-    load: () => load("mergeShow"),
+    load: async () => (await import("../commands/merge.ts")).mergeShow,
   },
   {
     usage: "merge retry <merge>",
     summary: "Try a failed or stuck merge request again, with the same pull request",
     operations: ["merges.retry"],
-    load: () => load("mergeRetry"),
+    load: async () => (await import("../commands/merge.ts")).mergeRetry,
   },
   {
     usage: "merge approve <merge>",
     summary: "Approve the head that it has now, instead of the reviewer",
     options: [["--summary <text>", "what you found"]],
     operations: ["merges.get", "merges.verdict"],
-    load: () => load("mergeApprove"),
+    load: async () => (await import("../commands/merge.ts")).mergeApprove,
   },
   {
     usage: "merge reject <merge> <feedback>",
     summary: "Ask for changes of the head that it has now, instead of the reviewer",
     operations: ["merges.get", "merges.verdict"],
-    load: () => load("mergeReject"),
+    load: async () => (await import("../commands/merge.ts")).mergeReject,
   },
   {
     usage: "merge now <merge>",
     summary: "Merge its pull request without the grace period; checks still count",
     operations: ["merges.get", "merges.mergeNow"],
-    load: () => load("mergeNow"),
+    load: async () => (await import("../commands/merge.ts")).mergeNow,
   },
   {
     usage: "merge hold <merge>",
     summary: "Keep it from landing",
     operations: ["merges.hold"],
-    load: () => load("mergeHold"),
+    load: async () => (await import("../commands/merge.ts")).mergeHold,
   },
   {
     usage: "merge release <merge>",
     summary: "Let it land again",
     operations: ["merges.release"],
-    load: () => load("mergeRelease"),
+    load: async () => (await import("../commands/merge.ts")).mergeRelease,
   },
   {
     usage: "merge refresh <merge>",
     summary: "Read its pull request now",
     operations: ["merges.refresh"],
-    load: () => load("mergeRefresh"),
+    load: async () => (await import("../commands/merge.ts")).mergeRefresh,
   },
   {
     usage: "merge dismiss <merge>",
@@ -83,6 +80,6 @@ export const MERGE_COMMANDS: readonly CommandSpec[] = [
       ["--note <text>", "why"],
     ],
     operations: ["merges.dismiss"],
-    load: () => load("mergeDismiss"),
+    load: async () => (await import("../commands/merge.ts")).mergeDismiss,
   },
 ];

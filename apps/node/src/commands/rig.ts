@@ -10,6 +10,7 @@ import { waitFor } from "../cli/live.ts";
 import { duration, table } from "../cli/output.ts";
 import { listRigs, theRig, theTown } from "../cli/target.ts";
 import { textOption, timeoutOption } from "../cli/values.ts";
+import { forgeNote } from "./forge-note.ts";
 import { withoutSecrets } from "../host/sink.ts";
 
 const CLONE_SECONDS = 600;
@@ -69,7 +70,10 @@ export async function addRig(context: Context, townId: string, wanted: NewRig): 
     ...(branch === undefined ? {} : { defaultBranch: branch }),
   });
   context.out.note(`Cloning ${made.gitUrl} …`);
-  return ready(context, api, townId, made, wanted.timeoutMs);
+  const rig = await ready(context, api, townId, made, wanted.timeoutMs);
+  const note = await forgeNote(api, townId, rig);
+  if (note !== undefined) context.out.note(note);
+  return rig;
 }
 
 /** git's own words end without a full stop. */

@@ -7,7 +7,7 @@ import {
   mergeVerdictBody,
 } from "@gastown/protocol";
 import type { Actor, Town } from "@gastown/town";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import { complete, listOf, noBody } from "../http/query.ts";
 

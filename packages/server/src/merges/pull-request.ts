@@ -42,7 +42,7 @@ export async function readPullRequest(
     const repository = await forge.repository(deadline.signal);
     const canPush = repository.kind === "ok" ? repository.value.canPush : null;
     const { pr } = reading.outcome;
-    return { pr, signals: reading.signals, canPush: pr.from_fork === true ? false : canPush };
+    return { pr, signals: reading.signals, canPush: pr.from_fork ? false : canPush };
   } catch (error) {
     if (!deadline.signal.aborted) throw error;
     throw new GastownError("timeout", "The forge did not answer in 30 s. Try again.");
