@@ -9,6 +9,7 @@ import { ApiClient } from "../../apps/node/src/cli/client.ts";
 import { liveFrames, waitFor } from "../../apps/node/src/cli/live.ts";
 import { readLocalToken } from "../../apps/node/src/host/credentials.ts";
 import { startHost, type Host } from "../../apps/node/src/host/host.ts";
+import type { SelfCommand } from "../../apps/node/src/host/runner-process.ts";
 import { selfCommand } from "../../apps/node/src/host/self.ts";
 
 const SETUP_MS = 60_000;
@@ -22,6 +23,8 @@ export interface BenchTownOptions {
   /** How many beads are worked on at once. */
   readonly agents: number;
   readonly signal: AbortSignal;
+  /** Another program for its runner. */
+  readonly self?: SelfCommand;
 }
 
 export class BenchTown {
@@ -44,7 +47,7 @@ export class BenchTown {
 
   /** A host with one town and one rig whose clone is there. Without code review and without gates. */
   static async open(options: BenchTownOptions): Promise<BenchTown> {
-    const host = await benchHost(options.root);
+    const host = await benchHost(options.root, options.self ?? selfCommand());
     try {
       const { signal } = options;
       const hint = "The benchmark's own server has ended.";
@@ -88,7 +91,7 @@ export class BenchTown {
   }
 }
 
-function benchHost(root: string): Promise<Host> {
+function benchHost(root: string, self: SelfCommand): Promise<Host> {
   mkdirSync(root, { recursive: true });
   const log = join(root, "host.log");
   return startHost({
@@ -99,7 +102,7 @@ function benchHost(root: string): Promise<Host> {
     writeLog: (line) => appendFileSync(log, line),
     version: "0.0.0",
     commit: "bench",
-    self: selfCommand(),
+    self,
     listRuntimes: () => Promise.resolve([]),
     chooseRuntime: () => ({ id: "scripted", missing: false }),
   });

@@ -25,8 +25,8 @@ export type AgentId = keyof typeof AGENTS;
 export class NotDelivered extends Error {}
 
 const CACHE = fileURLToPath(new URL("../../.agents/", import.meta.url));
-const INSTALL_MS = 240_000;
-const PROBE_MS = 60_000;
+const INSTALL_MS = 280_000;
+const PROBE_MS = 240_000;
 
 /** What npm says when the network or the registry is the reason. */
 const REGISTRY =
@@ -34,7 +34,7 @@ const REGISTRY =
 
 /**
  * The folder to put on `PATH`, with exactly the pinned version in it.
- * @throws NotDelivered when the registry does not deliver within 4 minutes; Error for anything else.
+ * @throws NotDelivered when the registry does not deliver within 5 minutes; Error for anything else.
  */
 export async function installAgent(id: AgentId): Promise<string> {
   const agent: Agent = AGENTS[id];
