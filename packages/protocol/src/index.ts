@@ -10,6 +10,7 @@ export * from "./mail.ts";
 export * from "./merge-requests.ts";
 export * from "./merge-shapes.ts";
 export * from "./nudges.ts";
+export * from "./mayor.ts";
 export * from "./prime.ts";
 export * from "./requests.ts";
 export * from "./review-config.ts";

@@ -78,7 +78,26 @@ export const reassignBody = z
   );
 export const failBeadBody = z.strictObject({ note });
 export const retryBody = z.strictObject({ fresh: z.boolean().optional(), note: note.optional() });
-export const mayorMessageBody = z.strictObject({ message: text(1, 20_000) });
+/** `now` interrupts the turn that runs, `when_idle` waits for its end. */
+const deliveryMode = z.enum(["when_idle", "now"]);
+export const mayorMessageBody = z.strictObject({
+  message: text(1, 20_000),
+  /** What the person has before them; given to the mayor as data. */
+  uiContext: text(1, 10_000).optional(),
+  /** The rig that the person is looking at: an id, its ending, or a name. */
+  rigId: text(1, 100).optional(),
+  mode: deliveryMode.optional(),
+});
+export type MayorMessageBody = z.infer<typeof mayorMessageBody>;
+/** `position` counts from 1, the next one to be delivered. */
+export const mayorQueueChange = z.strictObject({
+  message: text(1, 20_000).optional(),
+  position: z.int().min(1).max(10_000).optional(),
+  mode: deliveryMode.optional(),
+});
+export type MayorQueueChange = z.infer<typeof mayorQueueChange>;
+export const mayorUiContextBody = z.strictObject({ context: text(1, 10_000) });
+export const mayorStopBody = z.strictObject({ newConversation: z.boolean().optional() });
 export const stopSessionBody = z.strictObject({
   mode: z.enum(["graceful", "now"]).optional(),
   note: note.optional(),

@@ -105,10 +105,14 @@ export const stopRequest = z.strictObject({
 });
 export type StopRequest = z.infer<typeof stopRequest>;
 
+/** `POST /agents/:session/interrupt`: ends the turn, not the session. */
+export const interruptRequest = z.strictObject({ epoch });
+
 export const messageRequest = z.strictObject({
   message_id: text(1, 80),
   epoch,
-  text: text(1, 64_000),
+  /** With what the town puts around a person's words. */
+  text: text(1, 128_000),
   mode: z.enum(["when_idle", "now"]),
 });
 export type MessageRequest = z.infer<typeof messageRequest>;

@@ -3,6 +3,7 @@
  * milliseconds. Every object carries `version`, the audit sequence of its last change.
  */
 import { z } from "zod";
+import { mayorShape } from "./mayor.ts";
 import { mergeRequestShape } from "./merge-shapes.ts";
 import {
   agentStatus,
@@ -229,25 +230,6 @@ export const beadDetail = beadShape.extend({
   usage: usageSum,
 });
 export type BeadDetail = z.infer<typeof beadDetail>;
-
-export const mayorShape = z.object({
-  agentId: z.string().nullable(),
-  sessionId: z.string().nullable(),
-  status: z.enum(["idle", "starting", "active", "waiting"]),
-  queued: z.int(),
-  runtime: z.string(),
-  reason: z.string().optional(),
-});
-export type MayorStatus = z.infer<typeof mayorShape>;
-
-export const conversationEntry = z.object({
-  messageId: z.string(),
-  from: z.enum(["person", "mayor", "town"]),
-  text: z.string(),
-  at: time,
-  state: z.enum(["queued", "delivered", "answered", "interrupted"]),
-});
-export type ConversationEntry = z.infer<typeof conversationEntry>;
 
 export const townShape = z.object({
   id: z.string(),

@@ -31,8 +31,8 @@ import { post } from "./inbox/inbox.ts";
 import { TOWN_ACTOR, type Ctx } from "./kernel/context.ts";
 import { idMaker } from "./kernel/ids.ts";
 import { schedule } from "./kernel/schedule.ts";
-import { conversation, mayorStatus, queueMessage } from "./mayor/messages.ts";
 import { townMail } from "./mail/town-mail.ts";
+import { mayorMethods } from "./mayor/methods.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { townMolecules } from "./molecules/town-molecules.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
@@ -101,6 +101,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townChanges({ read, write }),
     ...townMolecules({ read, write }),
     ...townUsage({ read, write }),
+    ...mayorMethods({ read, write }),
 
     tick: () => {
       lastTime = followClock(sql, ports.now(), lastTime);
@@ -199,10 +200,6 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
       }),
     transcript: (ref, after, limit) =>
       read((ctx) => readTranscript(ctx, findSession(ctx, ref).id, after, limit)),
-    messageMayor: (message, actor) =>
-      write(actor, (ctx) => ({ messageId: queueMessage(ctx, message), mayor: mayorStatus(ctx) })),
-    mayor: () => read(mayorStatus),
-    conversation: (limit) => read((ctx) => conversation(ctx, limit)),
     escalations: (filter) => read((ctx) => listEscalations(ctx, filter)),
     escalation: (ref) => read((ctx) => toEscalation(ctx, findEscalation(ctx, ref))),
     acknowledgeEscalation: (ref, actor) =>

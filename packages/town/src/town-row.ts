@@ -22,6 +22,13 @@ export type TownRow = Row & {
   /** Why the host has no room for this town's runner, and since when; null while it has. */
   no_room: string | null;
   no_room_at: number | null;
+  /** Counts every change of settings, of the town or of a rig. */
+  config_version: number;
+  config_at: number;
+  /** When the mayor was last wanted (a message, a request, other settings): failures count from here. */
+  mayor_asked_at: number;
+  /** 1: the next mayor session begins a new conversation. */
+  mayor_fresh: number;
 };
 
 export function townRow(ctx: Pick<Ctx, "sql">): TownRow {

@@ -25,10 +25,13 @@ import type {
   HeartbeatRequest,
   Mail,
   MailBody,
+  MayorMessageBody,
+  MayorQueueChange,
   MayorStatus,
   MergeRequest,
   MergeRequestBody,
   PrimeContext,
+  QueuedMessage,
   Rig,
   RigConfig,
   Role,
@@ -55,6 +58,7 @@ import type { TownUsage } from "./budgets/town-usage.ts";
 import type { TokenClaim, TokenGrounds, TokenIssue } from "./credentials/issue.ts";
 import type { StoredSecret } from "./credentials/store.ts";
 import type { Sql } from "./kernel/sql.ts";
+import type { TurnToGive } from "./mayor/give.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
 import type { TownMail } from "./mail/town-mail.ts";
@@ -109,14 +113,13 @@ export type EffectRequest =
   | { kind: "stop_session"; sessionId: string; epoch: number; mode: "graceful" | "now" }
   /** Does the runner still have it? `done`: it does; refused: it does not. */
   | { kind: "check_session"; sessionId: string; epoch: number }
-  | {
+  | ({
       kind: "message_session";
       sessionId: string;
       epoch: number;
       messageId: string;
-      text: string;
-      mode: "when_idle" | "now";
-    }
+    } & TurnToGive)
+  | { kind: "interrupt_session"; sessionId: string; epoch: number }
   | { kind: "poke_session"; sessionId: string; epoch: number }
   | { kind: "settle_session"; sessionId: string; body: SettleRequest }
   | { kind: "setup_rig"; body: SetupRigRequest }
@@ -316,8 +319,19 @@ export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, Town
   session(ref: string): Session;
   stopSession(ref: string, mode: "graceful" | "now", note: string, actor: Actor): Session;
   transcript(sessionRef: string, after: number, limit: number): TranscriptItem[];
-  messageMayor(message: string, actor: Actor): { messageId: string; mayor: MayorStatus };
+  messageMayor(message: MayorMessageBody, actor: Actor): { messageId: string; mayor: MayorStatus };
   mayor(): MayorStatus;
+  /** A live one is left alone; else one is started, where it can be. */
+  ensureMayor(actor: Actor): MayorStatus;
+  stopMayor(options: { newConversation: boolean }, actor: Actor): MayorStatus;
+  /** Ends its turn and keeps what waits. Throws `invalid_transition` where none runs. */
+  interruptMayor(actor: Actor): MayorStatus;
+  mayorQueue(): QueuedMessage[];
+  /** Both throw `not_found`, and `invalid_transition` for a message that was given already. */
+  changeQueued(messageId: string, change: MayorQueueChange, actor: Actor): QueuedMessage;
+  deleteQueued(messageId: string, actor: Actor): void;
+  /** What this person has on the screen: given with their next message. */
+  setUiContext(context: string, actor: Actor): void;
   conversation(limit: number): ConversationEntry[];
   escalations(filter: { open?: boolean | undefined }): Escalation[];
   escalation(ref: string): Escalation;

@@ -1,4 +1,11 @@
-import { messageRequest, pokeRequest, settleRequest, startRequest, stopRequest } from "@gastown/protocol";
+import {
+  interruptRequest,
+  messageRequest,
+  pokeRequest,
+  settleRequest,
+  startRequest,
+  stopRequest,
+} from "@gastown/protocol";
 import { Hono } from "hono";
 import type { Registry } from "../sessions/registry.ts";
 import { jsonBody } from "./json-body.ts";
@@ -22,6 +29,11 @@ export function agentRoutes(registry: Registry): Hono {
   app.post("/agents/:session/poke", async (c) => {
     const { epoch } = await jsonBody(c, pokeRequest);
     registry.get(c.req.param("session")).poke(epoch);
+    return c.json(accepted, 202);
+  });
+  app.post("/agents/:session/interrupt", async (c) => {
+    const { epoch } = await jsonBody(c, interruptRequest);
+    registry.get(c.req.param("session")).interrupt(epoch);
     return c.json(accepted, 202);
   });
   app.post("/agents/:session/stop", async (c) => {

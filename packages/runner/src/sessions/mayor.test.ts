@@ -90,6 +90,46 @@ describe("the mayor's session", () => {
     ]);
   });
 
+  it("is interrupted without losing what waits behind the turn", async () => {
+    const start = await mayor();
+    await send(start, "m1", script({ steps: [{ wait: 60_000 }] }));
+    await world.town.facts.until("a running turn", () =>
+      world.town.calls.some(({ tool }) => tool === "gt_prime"),
+    );
+    await send(start, "m2", script({ steps: [{ say: "next" }] }));
+    const path = `/agents/${start.session_id}/interrupt`;
+    expect((await control.post(path, { epoch: start.epoch + 1 })).status).toBe(409);
+    expect((await control.post(path, { epoch: start.epoch })).status).toBe(202);
+    await world.town.facts.until("both turns", turnOf("m2"));
+    expect(world.town.turns.map(({ message_id, stop_reason }) => [message_id, stop_reason])).toEqual([
+      ["m1", "cancelled"],
+      ["m2", "end_turn"],
+    ]);
+    expect((await control.post(path, { epoch: start.epoch })).status).toBe(202);
+  });
+
+  it("does not count a message as answered when its agent dies over it", async () => {
+    const start = await mayor();
+    await send(start, "m1", script({ steps: [{ say: "begun" }, { crash: "kill" }] }));
+    expect(await world.town.endOf(start.session_id)).toMatchObject({ outcome: "failed" });
+    expect(world.town.turns).toEqual([]);
+    const begun = world.town
+      .itemsOf(start.session_id)
+      .find(({ type, data }) => type === "turn" && data["phase"] === "started");
+    expect(begun?.data["messageId"]).toBe("m1");
+  });
+
+  it("does not count a message as answered when a drain cuts it off", async () => {
+    const start = await mayor();
+    await send(start, "m1", script({ steps: [{ wait: 60_000 }] }));
+    await world.town.facts.until("a running turn", () =>
+      world.town.calls.some(({ tool }) => tool === "gt_prime"),
+    );
+    await control.post("/drain", { reason: "host", wait_ms: 300_000 });
+    expect(await world.town.endOf(start.session_id)).toMatchObject({ outcome: "evicted" });
+    expect(world.town.turns).toEqual([]);
+  });
+
   it("follows its playbook with the results of earlier calls", async () => {
     const playbook = join(world.dir, "playbook.json");
     const sling = { tool: "gt_sling", args: { rig_id: "{{rig}}", title: "{{message}}" } };

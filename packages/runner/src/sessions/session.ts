@@ -115,7 +115,7 @@ export class Session {
     return this.request.epoch;
   }
 
-  /** Resolves when its start is over, whatever came of it. */
+  /** Resolves when its start is over. */
   get opened(): Promise<void> {
     return this.#opening;
   }
@@ -133,7 +133,7 @@ export class Session {
     return this.request.role === "mayor";
   }
 
-  /** Whether a turn or a settle is under way: what a drain waits for. */
+  /** A turn or a settle is under way: what a drain waits for. */
   get isBusy(): boolean {
     return this.#ending === null && (this.#turns.isRunning || this.#settles.running);
   }
@@ -142,7 +142,6 @@ export class Session {
     return this.#lease?.process.stderrTail() ?? "";
   }
 
-  /** What a heartbeat says of it. */
   get view(): HeartbeatSession {
     return {
       session_id: this.id,
@@ -173,8 +172,9 @@ export class Session {
     this.#mustBeLive(request.epoch);
     if (this.#seen.has(request.message_id)) return;
     this.#seen.add(request.message_id);
+    const { text, message_id: messageId } = request;
     const now = request.mode === "now";
-    this.#turns.add({ text: request.text, source: "message", messageId: request.message_id }, now);
+    this.#turns.add({ text, source: "message", messageId }, now);
     if (now) this.#turns.cancel();
     this.proceed();
   }
@@ -183,6 +183,11 @@ export class Session {
   poke(epoch: number): void {
     this.#mustBeLive(epoch);
     this.#nudges.tell();
+  }
+
+  interrupt(epoch: number): void {
+    this.#mustBeLive(epoch);
+    this.#turns.cancel();
   }
 
   /** Idempotent; `now` after `graceful` hurries it up. */
@@ -236,10 +241,7 @@ export class Session {
       deps: this.#deps,
       previous,
       signal: this.#abort.signal,
-      handlers: {
-        update: (update) => this.#turns.update(update),
-        permission: (asked) => this.#turns.permission(asked),
-      },
+      handlers: this.#turns,
       phase: (phase) => this.#phase(phase),
       notice: (text) => this.#transcript.notice("warning", text),
       onLease: (lease) => {
@@ -272,9 +274,11 @@ export class Session {
 
   async #onTurnEnd(end: TurnEnd): Promise<void> {
     this.#show();
-    if (this.isMayor) this.#deps.sender.session(this.id, "turn", turnReport(this.epoch, end));
     this.#record(this.#conversation?.id ?? null);
     if (end.error !== null && this.#lease !== null) await within(this.#lease.process.dead, DEATH_NOTICE_MS);
+    // What the session's end cut off is not over: the next one is given its message.
+    const isCutOff = this.#ending !== null && end.reply?.stopReason !== "end_turn";
+    if (this.isMayor && !isCutOff) this.#deps.sender.session(this.id, "turn", turnReport(this.epoch, end));
     if (this.#ending !== null) return;
     const failure = turnFailure(end, this.#conversation?.opened.runtime);
     if (failure !== null) this.#transcript.notice("error", failure.message);

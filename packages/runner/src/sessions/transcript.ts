@@ -57,12 +57,14 @@ export class Transcript {
     this.#push(null, "start", data);
   }
 
-  turnStarted(promptSource: string, text: string): void {
+  /** `messageId`: the message that the turn answers, by which the town finds the turn again. */
+  turnStarted(promptSource: string, text: string, messageId: string | null = null): void {
     this.#turn += 1;
     this.#push(null, "turn", {
       turn: this.#turn,
       phase: "started",
       promptSource,
+      ...(messageId === null ? {} : { messageId }),
       text: cutMiddle(text, MAX_TOOL_OUTPUT),
     });
   }

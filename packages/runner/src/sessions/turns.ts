@@ -169,7 +169,7 @@ export class Turns {
   async #take(agent: TurnAgent, running: Running): Promise<TurnEnd> {
     const { transcript, usage } = this.#options;
     const { prompt } = running;
-    transcript.turnStarted(prompt.source, prompt.text);
+    transcript.turnStarted(prompt.source, prompt.text, prompt.messageId);
     this.#quiet.start();
     let reply: TurnReply | null = null;
     let error: unknown = null;

@@ -263,6 +263,10 @@ describe("what is done when the runner says so, or knows nothing of it", () => {
     messageId: "msg_1",
     text: "hi",
     mode: "when_idle",
+    from: "you",
+    contexts: [],
+    rig: null,
+    interrupted: null,
   };
 
   it("a stop", async () => {
@@ -312,6 +316,14 @@ describe("what is done when the runner says so, or knows nothing of it", () => {
   it("a message, but not to a session that is gone", async () => {
     expect((await run(message, json(202, {}))).answer).toEqual({ type: "done" });
     expect((await run(message, refusal(404, "not_found"))).answer).toEqual(refused("not_found"));
+  });
+
+  it("the end of a turn, which is no failure where no turn runs", async () => {
+    const interrupt: EffectRequest = { kind: "interrupt_session", sessionId: SESSION, epoch: 4 };
+    const { answer, seen } = await run(interrupt, json(202, {}));
+    expect(answer).toEqual({ type: "done" });
+    expect(seen).toMatchObject([{ url: `${address.url}/agents/${SESSION}/interrupt`, body: { epoch: 4 } }]);
+    expect((await run(interrupt, refusal(404, "not_found"))).answer).toEqual(refused("not_found"));
   });
 
   it("a runner's beginning and end", async () => {

@@ -5,6 +5,7 @@ import type { PerformEffect } from "../towns/actor.ts";
 import { branch } from "./branch.ts";
 import { checkSession } from "./check-session.ts";
 import type { EffectContext, EffectPorts, RequestOf } from "./context.ts";
+import { interruptSession } from "./interrupt-session.ts";
 import { merge, withdrawMerge } from "./merge.ts";
 import { mergePullRequest } from "./merge-pull-request.ts";
 import { messageSession } from "./message-session.ts";
@@ -28,6 +29,7 @@ const EXECUTORS: Executors = {
   stop_session: stopSession,
   check_session: checkSession,
   message_session: messageSession,
+  interrupt_session: interruptSession,
   settle_session: settleSession,
   poke_session: pokeSession,
   setup_rig: setupRig,

@@ -1,13 +1,40 @@
 /** The mayor, whom people talk to (spec/api.md §3.10). */
-import { conversationEntry, mayorMessageBody, mayorShape } from "@gastown/protocol";
+import {
+  conversationEntry,
+  mayorMessageBody,
+  mayorQueueChange,
+  mayorShape,
+  mayorStopBody,
+  mayorUiContextBody,
+  queuedMessage,
+  type MayorStatus,
+} from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
-import { complete, limit, listOf } from "../http/query.ts";
+import { complete, limit, listOf, noBody } from "../http/query.ts";
 
 const mayor = "/api/towns/{townId}/mayor";
 const CONVERSATION_PAGE = 50;
 
+const ensured = z.object({
+  agentId: z.string().nullable(),
+  sessionId: z.string().nullable(),
+  sessionStatus: mayorShape.shape.status,
+  reason: z.string().optional(),
+  action: z.string().optional(),
+});
+
+function ensuredOf({ agentId, sessionId, status, reason, action }: MayorStatus): z.input<typeof ensured> {
+  return { agentId, sessionId, sessionStatus: status, reason, action };
+}
+
 export function mayorRoutes(on: Endpoints): void {
+  talkRoutes(on);
+  sessionRoutes(on);
+  queueRoutes(on);
+}
+
+function talkRoutes(on: Endpoints): void {
   on.read(
     {
       method: "get",
@@ -28,16 +55,11 @@ export function mayorRoutes(on: Endpoints): void {
       who: "member",
       body: mayorMessageBody,
       status: 202,
-      answer: z.object({
-        messageId: z.string(),
-        agentId: z.string().nullable(),
-        sessionId: z.string().nullable(),
-        sessionStatus: mayorShape.shape.status,
-      }),
+      answer: ensured.extend({ messageId: z.string() }),
     },
     (town, { body, actor }) => {
-      const { messageId, mayor: now } = town.messageMayor(body.message, actor);
-      return { messageId, agentId: now.agentId, sessionId: now.sessionId, sessionStatus: now.status };
+      const { messageId, mayor: now } = town.messageMayor(body, actor);
+      return { messageId, ...ensuredOf(now) };
     },
   );
   on.read(
@@ -51,5 +73,102 @@ export function mayorRoutes(on: Endpoints): void {
       answer: listOf(conversationEntry),
     },
     (town, { query }) => complete(town.conversation(query.limit ?? CONVERSATION_PAGE)),
+  );
+  on.command(
+    {
+      method: "put",
+      path: `${mayor}/ui-context`,
+      operation: "mayor.uiContext",
+      summary: "What this person has on the screen; given to the mayor with their next message, as data.",
+      who: "member",
+      body: mayorUiContextBody,
+      answer: z.object({ stored: z.literal(true) }),
+    },
+    (town, { body, actor }) => {
+      town.setUiContext(body.context, actor);
+      return { stored: true as const };
+    },
+  );
+}
+
+function sessionRoutes(on: Endpoints): void {
+  on.command(
+    {
+      method: "post",
+      path: `${mayor}/ensure`,
+      operation: "mayor.ensure",
+      summary: "Sees to it that a mayor runs; a live one is left alone.",
+      who: "member",
+      body: noBody,
+      answer: ensured,
+    },
+    (town, { actor }) => ensuredOf(town.ensureMayor(actor)),
+  );
+  on.command(
+    {
+      method: "post",
+      path: `${mayor}/interrupt`,
+      operation: "mayor.interrupt",
+      summary: "Ends the mayor's turn; what waits goes on.",
+      who: "member",
+      body: noBody,
+      status: 202,
+      answer: ensured,
+    },
+    (town, { actor }) => ensuredOf(town.interruptMayor(actor)),
+  );
+  on.command(
+    {
+      method: "post",
+      path: `${mayor}/stop`,
+      operation: "mayor.stop",
+      summary: "Ends the mayor's session; the next message goes on with its conversation, or begins anew.",
+      who: "member",
+      body: mayorStopBody,
+      status: 202,
+      answer: ensured,
+    },
+    (town, { body, actor }) =>
+      ensuredOf(town.stopMayor({ newConversation: body.newConversation === true }, actor)),
+  );
+}
+
+function queueRoutes(on: Endpoints): void {
+  on.read(
+    {
+      method: "get",
+      path: `${mayor}/queue`,
+      operation: "mayor.queue.list",
+      summary: "Messages that the mayor was not given yet, in the order of their delivery.",
+      who: "viewer",
+      answer: listOf(queuedMessage),
+    },
+    (town) => complete(town.mayorQueue()),
+  );
+  on.command(
+    {
+      method: "patch",
+      path: `${mayor}/queue/{messageId}`,
+      operation: "mayor.queue.update",
+      summary: "Changes a message that was not delivered yet, or its place.",
+      who: "member",
+      body: mayorQueueChange,
+      answer: queuedMessage,
+    },
+    (town, { params, body, actor }) => town.changeQueued(params.messageId, body, actor),
+  );
+  on.command(
+    {
+      method: "delete",
+      path: `${mayor}/queue/{messageId}`,
+      operation: "mayor.queue.delete",
+      summary: "Takes back a message that was not delivered yet.",
+      who: "member",
+      answer: z.object({ deleted: z.literal(true) }),
+    },
+    (town, { params, actor }) => {
+      town.deleteQueued(params.messageId, actor);
+      return { deleted: true as const };
+    },
   );
 }

@@ -75,7 +75,8 @@ export class People {
     if (world.faults.hit("person_drain")) this.#options.fleet.current?.drain(() => undefined);
     if (this.#random.chance(0.2)) host.request((town) => this.#sling(town));
     if (this.#random.chance(0.05)) host.request((town) => this.#slingConvoy(town));
-    if (this.#random.chance(0.15)) host.request((town) => town.messageMayor("How is it going?", PERSON));
+    if (this.#random.chance(0.15))
+      host.request((town) => town.messageMayor({ message: "How is it going?" }, PERSON));
     this.#push();
   }
 

@@ -82,6 +82,10 @@ export function storeConfig(
   const scope = rigId ?? TOWN_SCOPE;
   const version = stored(ctx, scope).version + 1;
   ctx.sql.run(
+    "update town set config_version = config_version + 1, config_at = ?1, mayor_asked_at = ?1 where id = 1",
+    ctx.now,
+  );
+  ctx.sql.run(
     `insert into config (scope, version, value) values (?1, ?2, ?3)
      on conflict (scope) do update set version = ?2, value = ?3`,
     scope,

@@ -4,7 +4,9 @@ import { failureReason } from "@gastown/protocol";
 import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, MINUTE, type Ctx } from "../kernel/context.ts";
+import { mayStart } from "../mayor/decision.ts";
 import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
+import { liveMayor } from "../mayor/past.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { fromJson } from "../kernel/json.ts";
 import { endSession } from "../sessions/end.ts";
@@ -17,12 +19,16 @@ const MAX_FAILURES = 5;
 const FAILED = ["refused", "lost", "failed"];
 
 export function mayorController(ctx: Ctx): number | null {
-  const session = ctx.sql.get<SessionRow>("select * from sessions where role = 'mayor' and state <> 'ended'");
+  const session = liveMayor(ctx);
   const next = nextQueued(ctx);
   const spentUntil = next ? hardDayUntil(ctx) : null;
   if (spentUntil !== null) return spentUntil;
-  if (!session) return next ? startFor(ctx, next) : null;
-  if (session.stop_requested !== null || inDelivery(ctx)) return null;
+  if (!session) return next ? start(ctx) : null;
+  // A start that fails must not count as a turn that was cut off: nothing is given to it before.
+  if (session.stop_requested !== null || session.state === "starting") return null;
+  const current = inDelivery(ctx);
+  // One at a time; only what is for now is given beside the turn that it ends.
+  if (current && (next?.mode !== "now" || current.mode === "now")) return null;
   if (next) return deliver(ctx, session, next);
   return restAfter(ctx, session);
 }
@@ -39,17 +45,16 @@ function deliver(ctx: Ctx, session: SessionRow, message: MessageRow): null {
   return null;
 }
 
-function startFor(ctx: Ctx, message: MessageRow): number | null {
-  const town = townRow(ctx);
-  if (town.paused_at !== null || town.runner_draining === 1 || town.no_room !== null) return null;
-  const failed = failuresSince(ctx, message.at);
+function start(ctx: Ctx): number | null {
+  if (!mayStart(ctx)) return null;
+  const failed = failuresSince(ctx, townRow(ctx).mayor_asked_at);
   if (failed.count >= MAX_FAILURES) {
     escalate(ctx, {
       severity: "high",
       category: "mayor_unavailable",
       subject: "mayor",
       title: "The mayor could not be started",
-      body: "Five starts failed. gastown session list shows why; gastown doctor checks the runtime. Your message is kept, and the next one tries again.",
+      body: "Five starts failed. gastown session list shows why; gastown doctor checks the runtime. Your message is kept; the next one, or a change of settings, tries again.",
       source: {},
     });
     return null;
@@ -61,14 +66,14 @@ function startFor(ctx: Ctx, message: MessageRow): number | null {
 }
 
 /**
- * Failed sessions in a row since the message came: a newer message begins a new count. A start for
+ * Failed sessions in a row since it was last asked for: a newer wish begins a new count. A start for
  * which there was no room is not one of them.
  */
 function failuresSince(ctx: Ctx, at: number): { count: number; lastAt: number } {
   const rows = ctx.sql
     .all<{ outcome: string | null; reason: string | null; ended_at: number | null }>(
-      `select s.outcome, s.reason, s.ended_at from sessions s join agents a on a.id = s.agent_id
-       where a.role = 'mayor' and s.started_at >= ? order by s.started_at desc limit ?`,
+      `select outcome, reason, ended_at from sessions where role = 'mayor' and started_at >= ?
+       order by started_at desc, id desc limit ?`,
       at,
       5 * MAX_FAILURES,
     )
@@ -85,7 +90,7 @@ function isUncounted(reason: string | null): boolean {
 
 /** A mayor that nobody has talked to for a while is let go; the conversation stays (idle costs nothing). */
 function restAfter(ctx: Ctx, session: SessionRow): number | null {
-  if (session.state === "starting" || session.waiting_since === null) return null;
+  if (session.waiting_since === null) return null;
   const until = session.waiting_since + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
   if (until > ctx.now) return until;
   endSession(ctx, session, {

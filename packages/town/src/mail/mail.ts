@@ -49,7 +49,7 @@ export function sendMail(ctx: Ctx, mail: MailBody): Mail[] {
       mail.subject,
       mail.body,
       ctx.now,
-      toMayor ? queueMessage(ctx, asTurn(ctx, mail)) : null,
+      toMayor ? queueMessage(ctx, { message: asTurn(ctx, mail) }) : null,
     );
     record(ctx, "mail.sent", to === MAYOR ? null : to.id, `${ctx.actor.name} writes: ${mail.subject}`, id);
     if (to !== MAYOR && !toMayor) wakeReceiver(ctx, to, mail.subject);

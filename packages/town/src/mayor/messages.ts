@@ -1,21 +1,21 @@
 /**
- * The mayor's conversation (spec/town.md §5, mayor): messages are stored first and delivered when it
- * can take them, once and in order.
+ * What people say to the mayor (spec/town.md §5, mayor): stored first, delivered when it can take it,
+ * once and in order.
  *
  *   queued → delivered → answered
- *   delivered → queued        its session ended before the turn did; given once more, then a person is told
+ *   delivered → queued        its turn was cut off; given once more, then a person is told
+ *   delivered → interrupted   a person ended the turn or the session, or it was cut off twice
  */
-import type { ConversationEntry, MayorStatus } from "@gastown/protocol";
+import type { MayorMessageBody } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
-import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
-import { iso } from "../kernel/iso.ts";
-import { fromJson, toJson } from "../kernel/json.ts";
+import { toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
-import type { SessionRow } from "../sessions/session-row.ts";
-import { z } from "zod";
+import { findRig } from "../rigs/rigs.ts";
+import { noteDecision } from "./decision.ts";
+import { takeContexts } from "./ui-context.ts";
 
 export type MessageRow = Row & {
   seq: number;
@@ -27,25 +27,42 @@ export type MessageRow = Row & {
   session_id: string | null;
   deliveries: number;
   delivered_at: number | null;
+  mode: "when_idle" | "now";
+  /** Null: behind all that have one, in order of arrival. */
+  position: number | null;
+  rig_id: string | null;
+  /** JSON: what its sender had on the screen. */
+  context: string;
+  /** The session that was cut off while it worked on this. */
+  cut_session: string | null;
 };
 
 const MAX_DELIVERIES = 2;
+/** The order of delivery. */
+export const IN_ORDER = "order by mode = 'now' desc, position is null, position, seq";
 
-export function queueMessage(ctx: Ctx, message: string): string {
+export function queueMessage(ctx: Ctx, message: MayorMessageBody): string {
   const id = ctx.id("message");
+  const rigId = message.rigId === undefined ? null : findRig(ctx, message.rigId).id;
   ctx.sql.run(
-    "insert into mayor_messages (id, text, sender, at, state) values (?, ?, ?, ?, 'queued')",
+    `insert into mayor_messages (id, text, sender, at, state, mode, rig_id, context)
+     values (?, ?, ?, ?, 'queued', ?, ?, ?)`,
     id,
-    message,
+    message.message,
     toJson(ctx.actor),
     ctx.now,
+    message.mode ?? "when_idle",
+    rigId,
+    toJson(takeContexts(ctx, ctx.actor.id, message.uiContext)),
   );
   audit(ctx, {
     kind: "mayor.message_received",
     subject: { type: "town", id: ctx.townId },
-    text: `${ctx.actor.name} to the mayor: ${oneLine(message)}`,
+    text: `${ctx.actor.name} to the mayor: ${oneLine(message.message)}`,
     data: { messageId: id },
   });
+  noteDecision(ctx, "message");
+  ctx.sql.run("update town set mayor_asked_at = ? where id = 1", ctx.now);
   schedule(ctx, "mayor", "mayor");
   return id;
 }
@@ -56,7 +73,7 @@ function oneLine(text: string): string {
 }
 
 export function nextQueued(ctx: Ctx): MessageRow | undefined {
-  return ctx.sql.get<MessageRow>("select * from mayor_messages where state = 'queued' order by seq limit 1");
+  return ctx.sql.get<MessageRow>(`select * from mayor_messages where state = 'queued' ${IN_ORDER} limit 1`);
 }
 
 export function inDelivery(ctx: Ctx): MessageRow | undefined {
@@ -67,28 +84,40 @@ export function inDelivery(ctx: Ctx): MessageRow | undefined {
 
 export function markDelivered(ctx: Ctx, message: MessageRow, sessionId: string): void {
   ctx.sql.run(
-    "update mayor_messages set state = 'delivered', session_id = ?, deliveries = deliveries + 1, delivered_at = ? where id = ?",
+    `update mayor_messages set state = 'delivered', session_id = ?, deliveries = deliveries + 1, delivered_at = ?,
+       position = null where id = ?`,
     sessionId,
     ctx.now,
     message.id,
   );
+  audit(ctx, {
+    kind: "mayor.message_delivered",
+    subject: { type: "town", id: ctx.townId },
+    sessionId,
+    text: message.deliveries === 0 ? "The mayor was given a message" : "The mayor was given a message again",
+    data: { messageId: message.id, durationMs: ctx.now - message.at },
+  });
 }
 
-/** The turn that answers a message is over. */
-export function markAnswered(ctx: Ctx, messageId: string): void {
+/** The turn on a message is over: it was answered, or a person ended it. */
+export function turnOver(ctx: Ctx, messageId: string, cancelled: boolean): void {
   const changed = ctx.sql.get<{ id: string }>(
-    "update mayor_messages set state = 'answered' where id = ? and state = 'delivered' returning id",
+    "update mayor_messages set state = ? where id = ? and state = 'delivered' returning id",
+    cancelled ? "interrupted" : "answered",
     messageId,
   );
-  if (changed) {
-    audit(ctx, {
-      kind: "mayor.message_answered",
-      subject: { type: "town", id: ctx.townId },
-      text: "The mayor has answered",
-      data: { messageId },
-    });
-  }
+  if (changed) noteOver(ctx, messageId, cancelled);
   schedule(ctx, "mayor", "mayor");
+}
+
+/** Whoever waits for an answer waits no longer. */
+function noteOver(ctx: Ctx, messageId: string, interrupted: boolean): void {
+  audit(ctx, {
+    kind: "mayor.message_answered",
+    subject: { type: "town", id: ctx.townId },
+    text: interrupted ? "The mayor's turn was interrupted" : "The mayor has answered",
+    data: { messageId, interrupted },
+  });
 }
 
 /** A delivery that the runner refused goes back into the queue, uncounted. */
@@ -100,20 +129,28 @@ export function undeliver(ctx: Ctx, messageId: string): void {
   schedule(ctx, "mayor", "mayor");
 }
 
-/** A turn cut off by the end of its session is given to the next one, twice at most. */
-export function mayorSessionEnded(ctx: Ctx, session: SessionRow): void {
+/**
+ * What its session's end, or its runner's, means for the message that it worked on. `failure`: given
+ * once more, then a person is told; `planned` (the runner was replaced): given again, uncounted;
+ * `asked`: a person stopped the session, and with it this.
+ */
+export function turnCutOff(ctx: Ctx, sessionId: string, why: "failure" | "planned" | "asked"): void {
   const cut = ctx.sql.all<MessageRow>(
     "select * from mayor_messages where state = 'delivered' and session_id = ? order by seq",
-    session.id,
+    sessionId,
   );
   for (const message of cut) {
-    const again = message.deliveries < MAX_DELIVERIES;
+    const again = why === "planned" || (why === "failure" && message.deliveries < MAX_DELIVERIES);
     ctx.sql.run(
-      "update mayor_messages set state = ? where id = ?",
+      "update mayor_messages set state = ?, cut_session = ?, deliveries = deliveries - ? where id = ?",
       again ? "queued" : "interrupted",
+      sessionId,
+      why === "planned" ? 1 : 0,
       message.id,
     );
-    if (!again) tellPerson(ctx, message);
+    if (again) continue;
+    noteOver(ctx, message.id, true);
+    if (why === "failure") tellPerson(ctx, message);
   }
   schedule(ctx, "mayor", "mayor");
 }
@@ -127,58 +164,4 @@ function tellPerson(ctx: Ctx, message: MessageRow): void {
     body: `The message was: ${oneLine(message.text)}. Send it again when the cause is clear; gastown session list shows why the sessions ended.`,
     source: {},
   });
-}
-
-export function mayorStatus(ctx: Ctx): MayorStatus {
-  const agent = ctx.sql.get<{ id: string }>("select id from agents where role = 'mayor' limit 1");
-  const session = ctx.sql.get<{ id: string; state: string; busy: number }>(
-    "select id, state, busy from sessions where role = 'mayor' and state <> 'ended' limit 1",
-  );
-  const queued =
-    ctx.sql.get<{ n: number }>("select count(*) as n from mayor_messages where state = 'queued'")?.n ?? 0;
-  const busy = inDelivery(ctx) !== undefined;
-  const status = !session ? "idle" : session.state === "starting" ? "starting" : busy ? "active" : "waiting";
-  return {
-    agentId: agent?.id ?? null,
-    sessionId: session?.id ?? null,
-    status,
-    queued,
-    runtime: settings(ctx, null).role_runtimes.mayor,
-  };
-}
-
-const chunk = z.object({
-  update: z.object({
-    sessionUpdate: z.literal("agent_message_chunk"),
-    content: z.object({ text: z.string() }),
-  }),
-});
-
-/** Messages and the mayor's answers, oldest first, the newest `limit` of each. */
-export function conversation(ctx: Ctx, limit: number): ConversationEntry[] {
-  const messages = ctx.sql.all<MessageRow>("select * from mayor_messages order by seq desc limit ?", limit);
-  const spoken = ctx.sql.all<{ session_id: string; seq: number; at: number; data: string }>(
-    `select t.session_id, t.seq, t.at, t.data from transcript t join sessions s on s.id = t.session_id
-     where s.role = 'mayor' and t.type = 'update' order by t.at desc, t.seq desc limit ?`,
-    limit * 20,
-  );
-  const entries: ConversationEntry[] = messages.toReversed().map((message) => ({
-    messageId: message.id,
-    from: "person",
-    text: message.text,
-    at: iso(message.at),
-    state: message.state,
-  }));
-  for (const item of spoken.toReversed()) {
-    const parsed = fromJson(chunk, item.data);
-    if (!parsed) continue;
-    entries.push({
-      messageId: `${item.session_id}:${item.seq}`,
-      from: "mayor",
-      text: parsed.update.content.text,
-      at: iso(item.at),
-      state: "answered",
-    });
-  }
-  return entries.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).slice(-limit);
 }

@@ -14,6 +14,7 @@ import { reassign } from "./0010-reassign.ts";
 import { molecules } from "./0011-molecules.ts";
 import { triage } from "./0012-triage.ts";
 import { capacity } from "./0013-capacity.ts";
+import { mayorQueue } from "./0014-mayor.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly string[] = [
   molecules,
   triage,
   capacity,
+  mayorQueue,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

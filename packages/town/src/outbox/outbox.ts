@@ -20,6 +20,7 @@ export type EffectKind =
   | "stop_session"
   | "check_session"
   | "message_session"
+  | "interrupt_session"
   | "settle_session"
   | "poke_session"
   | "setup_rig"

@@ -4,6 +4,8 @@ import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { MINUTE, SECOND } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
+import { inDelivery } from "../mayor/messages.ts";
+import { turnToGive } from "../mayor/give.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
 import { forgeRequest } from "../reviews/forge-request.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
@@ -80,6 +82,8 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return checkSession(ctx, row);
     case "message_session":
       return messageSession(ctx, row, payload);
+    case "interrupt_session":
+      return interruptSession(ctx, row, payload);
     case "settle_session":
       return settleSession(ctx, row, payload);
     case "poke_session":
@@ -147,23 +151,17 @@ function checkSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
 
 function messageSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {
   const session = sessionRow(ctx, row.subject);
-  const message = ctx.sql.get<{ text: string; deliveries: number }>(
-    "select text, deliveries from mayor_messages where id = ? and state = 'delivered'",
-    payload.messageId ?? "",
-  );
-  if (!session || session.state === "ended" || !message || !payload.messageId) return null;
-  const text =
-    message.deliveries > 1
-      ? `[This message was given to an earlier session that was interrupted.]\n${message.text}`
-      : message.text;
-  return {
-    kind: "message_session",
-    sessionId: session.id,
-    epoch: session.epoch,
-    messageId: payload.messageId,
-    text,
-    mode: "when_idle",
-  };
+  if (!session || session.state === "ended" || !payload.messageId) return null;
+  const turn = turnToGive(ctx, payload.messageId);
+  if (!turn) return null;
+  const { id, epoch } = session;
+  return { kind: "message_session", sessionId: id, epoch, messageId: payload.messageId, ...turn };
+}
+
+function interruptSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.state === "ended" || inDelivery(ctx)?.id !== payload.messageId) return null;
+  return { kind: "interrupt_session", sessionId: session.id, epoch: session.epoch };
 }
 
 /** Before its first prompt it is told by its heartbeat instead. */

@@ -157,7 +157,7 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
       return sessionIsUnknown(ctx, row.subject);
     case "message_session":
       if (payload.messageId) undeliver(ctx, payload.messageId);
-      return messageRefused(ctx, row.subject, reason);
+      return messageRefused(ctx, row, reason);
     case "settle_session":
       return settleRefused(ctx, row.subject, reason);
     case "setup_rig":
@@ -207,9 +207,13 @@ function sessionIsUnknown(ctx: Ctx, sessionId: string): void {
   endSession(ctx, session, { outcome: "lost", reason: { code: "session_unknown", message }, gone: false });
 }
 
-/** The runner does not know the mayor's session: it is over, and the message goes to the next one. */
-function messageRefused(ctx: Ctx, sessionId: string, reason: FailureReason): void {
-  const session = sessionRow(ctx, sessionId);
+/**
+ * The runner does not know the mayor's session: it is over, and the message goes to the next one. Not
+ * so where a newer runner has registered meanwhile: that one has the session, the old one was asked.
+ */
+function messageRefused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
+  if (row.runner_epoch !== townRow(ctx).runner_epoch) return;
+  const session = sessionRow(ctx, row.subject);
   if (session && session.state !== "ended")
     endSession(ctx, session, { outcome: "failed", reason, gone: true });
 }

@@ -4,7 +4,7 @@ import { GastownError } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
-import { mayorSessionEnded } from "../mayor/messages.ts";
+import { turnCutOff } from "../mayor/messages.ts";
 import { waitingNudges } from "../nudges/nudges.ts";
 import { requeueAccepted, underWay } from "../outbox/outbox.ts";
 import { runnerIsGone, runnerSeen, wakeStarters } from "../controllers/runner.ts";
@@ -63,7 +63,7 @@ function desired(ctx: Ctx): LaunchPlan[] {
 function mayorLostItsRunner(ctx: Ctx, session: SessionRow): void {
   if (underWay(ctx, "message_session", session.id)) return;
   ctx.sql.run("update sessions set busy = 0, waiting_since = ? where id = ?", ctx.now, session.id);
-  mayorSessionEnded(ctx, session);
+  turnCutOff(ctx, session.id, "failure");
 }
 
 /** Throws `runner_fenced` unless `epoch` is the newest instance's. */

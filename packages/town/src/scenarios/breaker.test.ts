@@ -118,7 +118,7 @@ describe("the breaker", () => {
       const h = harness(sql);
       failing(h, 25);
       delete h.on.start_session;
-      h.town.messageMayor("what is wrong?", PERSON);
+      h.town.messageMayor({ message: "what is wrong?" }, PERSON);
       h.settle();
       expect(h.town.sessions({ live: true }).map((one) => one.role)).toEqual(["mayor"]);
       const [escalation] = h.town.escalations({ open: true });

@@ -115,7 +115,7 @@ describe("a hard budget", () => {
       expect(working(h)).toEqual([]);
       expect(h.bead("a")).toMatchObject({ status: "open", runFailures: 0, startFailures: 0 });
       expect(h.bead("a").waitingOn).toMatchObject({ code: "budget", limit: "budgets.town_day" });
-      h.town.messageMayor("hello?", PERSON);
+      h.town.messageMayor({ message: "hello?" }, PERSON);
       h.settle();
       expect(h.town.sessions({ live: true }), "not even the mayor").toEqual([]);
     }));

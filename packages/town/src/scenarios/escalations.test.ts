@@ -71,7 +71,7 @@ describe("an escalation", () => {
   it("goes to the mayor at once where there is one, and again when it is raised", () =>
     withSql((sql) => {
       const h = harness(sql);
-      h.town.messageMayor("hello", PERSON);
+      h.town.messageMayor({ message: "hello" }, PERSON);
       h.settle();
       const turns = () =>
         h.carriedOut.flatMap((request) => (request.kind === "message_session" ? [request.text] : []));

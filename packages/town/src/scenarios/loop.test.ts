@@ -1,11 +1,9 @@
-/** The loop itself: waking, quiet, bad rows, restarts, outbox, mayor (spec/town.md §4, §5). */
+/** The loop itself: waking, quiet, bad rows, restarts, outbox (spec/town.md §4, §5). */
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
 import { openTown } from "../open-town.ts";
 import { SCHEMA_VERSION } from "../migrations/migrate.ts";
 import { harness, PERSON, type Harness } from "./harness.ts";
-
-const NO_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
 
 describe("quiet", () => {
   it("an idle town wants no wake at all, once its runner is let go", () =>
@@ -113,7 +111,7 @@ describe("the outbox", () => {
       const h = harness(sql);
       h.town.post({ type: "runner_draining", epoch: h.town.runnerEpoch() });
       const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
-      h.town.messageMayor("hello", PERSON);
+      h.town.messageMayor({ message: "hello" }, PERSON);
       h.auto.heartbeat = false;
       h.settle();
       expect(h.town.bead(bead.id).waitingOn?.code).toBe("draining");
@@ -180,66 +178,6 @@ describe("the outbox", () => {
       delete h.on.run_gates;
       h.advance(10 * 60_000);
       expect(h.town.bead(bead.id).reason).toBe("merged");
-    }));
-});
-
-describe("the mayor", () => {
-  it("starts for a message, gets it, and the next one only after its turn", () =>
-    withSql((sql) => {
-      const h = harness(sql);
-      const first = h.town.messageMayor("hello", PERSON).messageId;
-      h.town.messageMayor("and then?", PERSON);
-      h.settle();
-      expect(h.town.mayor()).toMatchObject({ status: "active", queued: 1 });
-      const sessionId = h.town.mayor().sessionId ?? "";
-      const { epoch } = h.town.session(sessionId);
-      const turn = { epoch, ended_at: h.now(), stop_reason: "end_turn", message_id: first };
-      h.town.post({ type: "turn_ended", sessionId, turn });
-      h.settle();
-      const delivered = h.carriedOut
-        .filter((request) => request.kind === "message_session")
-        .map((request) => request.text);
-      expect(delivered).toEqual(["hello", "and then?"]);
-      expect(h.town.conversation(10).map((entry) => entry.state)).toEqual(["answered", "delivered"]);
-    }));
-
-  it("gets a message again when its session died before the turn ended, but only once", () =>
-    withSql((sql) => {
-      const h = harness(sql);
-      h.town.messageMayor("hello", PERSON);
-      for (let i = 0; i < 2; i++) {
-        h.advance(31_000);
-        const sessionId = h.town.mayor().sessionId ?? "";
-        const { epoch } = h.town.session(sessionId);
-        const reason = { code: "crash", message: "gone" };
-        h.town.post({
-          type: "session_ended",
-          sessionId,
-          ended: { epoch, outcome: "failed", reason, work_ref: null, usage: NO_USAGE },
-        });
-        h.settle();
-      }
-      expect(h.carriedOut.filter((request) => request.kind === "message_session")).toHaveLength(2);
-      expect(h.town.conversation(10)[0]?.state).toBe("interrupted");
-      expect(h.town.escalations({ open: true })[0]?.category).toBe("mayor_interrupted");
-    }));
-
-  it("is let go when nobody talks to it", () =>
-    withSql((sql) => {
-      const h = harness(sql);
-      const messageId = h.town.messageMayor("hello", PERSON).messageId;
-      h.settle();
-      const sessionId = h.town.mayor().sessionId ?? "";
-      const { epoch } = h.town.session(sessionId);
-      h.town.post({
-        type: "turn_ended",
-        sessionId,
-        turn: { epoch, ended_at: h.now(), stop_reason: "end_turn", message_id: messageId },
-      });
-      h.settle();
-      expect(h.town.mayor().status).toBe("waiting");
-      h.advance(5 * 60_000 + 1);
-      expect(h.town.mayor().status).toBe("idle");
     }));
 });
 

@@ -81,7 +81,7 @@ describe("a silent agent", () => {
   it("is no mayor: that one waits for people", () =>
     withSql((sql) => {
       const h = harness(sql);
-      h.town.messageMayor("hello", PERSON);
+      h.town.messageMayor({ message: "hello" }, PERSON);
       h.settle();
       h.agents.silent = true;
       h.advance(3 * 60 * MINUTE);

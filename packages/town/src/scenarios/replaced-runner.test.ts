@@ -7,7 +7,7 @@ describe("a mayor whose runner is replaced", () => {
   it("is given the message of the turn that was cut off once more", () =>
     withSql((sql) => {
       const h = harness(sql);
-      h.town.messageMayor("hello", PERSON);
+      h.town.messageMayor({ message: "hello" }, PERSON);
       h.settle();
       const given = (): string[] =>
         h.carriedOut.flatMap((request) => (request.kind === "message_session" ? [request.text] : []));

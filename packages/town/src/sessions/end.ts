@@ -6,7 +6,7 @@ import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { countFailure, reopen } from "../beads/attempts.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
 import { SECOND, type Ctx } from "../kernel/context.ts";
-import { mayorSessionEnded } from "../mayor/messages.ts";
+import { turnCutOff } from "../mayor/messages.ts";
 import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
@@ -23,10 +23,15 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
 }
 
 function release(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
-  if (session.role === "mayor") mayorSessionEnded(ctx, session);
+  if (session.role === "mayor") turnCutOff(ctx, session.id, whyCutOff(session, end));
   else if (session.role === "triage") triageSessionEnded(ctx, session, FAILED.includes(end.outcome));
   else if (session.role === "refinery") reviewEndedWithoutVerdict(ctx, session, end);
   else if (session.bead_id) releaseBead(ctx, session, session.bead_id, end);
+}
+
+function whyCutOff(session: SessionRow, end: SessionEnd): "failure" | "planned" | "asked" {
+  if (session.stop_requested !== null) return "asked";
+  return end.outcome === "evicted" ? "planned" : "failure";
 }
 
 function releaseBead(ctx: Ctx, session: SessionRow, beadId: string, end: SessionEnd): void {

@@ -4,7 +4,7 @@ import { audit } from "../audit/audit.ts";
 import { recordUsage } from "../budgets/watch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { markAnswered } from "../mayor/messages.ts";
+import { turnOver } from "../mayor/messages.ts";
 import { sessionGone } from "./close.ts";
 import { endSession } from "./end.ts";
 import { markRunning, renewLease, touch } from "./lease.ts";
@@ -74,6 +74,6 @@ export function turnEnded(ctx: Ctx, sessionId: string, turn: TurnEnded): void {
   if (session.role !== "mayor") return;
   ctx.sql.run("update sessions set busy = 0, waiting_since = ? where id = ?", ctx.now, session.id);
   markRunning(ctx, session);
-  if (turn.message_id !== null) markAnswered(ctx, turn.message_id);
+  if (turn.message_id !== null) turnOver(ctx, turn.message_id, turn.stop_reason === "cancelled");
   schedule(ctx, "mayor", "mayor");
 }

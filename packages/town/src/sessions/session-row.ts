@@ -24,6 +24,12 @@ export type SessionRow = Row & {
   active_tools: string;
   runtime: string;
   model: string | null;
+  /** Null: as the settings say. */
+  small_model: string | null;
+  /** 1: a person chose the models of this session; settings do not change them. */
+  model_pinned: number;
+  /** 1: a mayor session that began a new conversation on purpose. */
+  fresh: number;
   branch: string | null;
   start_point: string | null;
   target: string | null;

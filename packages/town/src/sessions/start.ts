@@ -11,10 +11,12 @@ import { configVersion, settings } from "../config/store.ts";
 import { branchOf, convoyPrefix } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { reschedule } from "../kernel/schedule.ts";
+import { conversationToTakeUp } from "../mayor/past.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { mayRewrite, type MergeRow } from "../reviews/merge-row.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import { move } from "../status.ts";
+import { townRow } from "../town-row.ts";
 import { LEASE, nextEpoch, sessionRow, START_DEADLINE } from "./session-row.ts";
 
 interface Place {
@@ -80,9 +82,13 @@ export function startRefinery(ctx: Ctx, merge: MergeRow, rig: RigRow): string {
   });
 }
 
+/** The mayor's session takes up the conversation of the last one, unless a person wanted a new one. */
 export function startMayor(ctx: Ctx): string {
   const agent = idleAgent(ctx, "mayor", null, 1);
-  return insertSession(ctx, {
+  const runtime = settings(ctx, null).role_runtimes.mayor;
+  const conversationId = conversationToTakeUp(ctx, runtime, agent.id);
+  const { mayor_fresh: fresh } = townRow(ctx);
+  const id = insertSession(ctx, {
     role: "mayor",
     agentId: agent.id,
     beadId: null,
@@ -90,6 +96,9 @@ export function startMayor(ctx: Ctx): string {
     charged: { beadId: null, convoyId: null, rigId: null },
     place: NOWHERE,
   });
+  ctx.sql.run("update sessions set conversation_id = ?, fresh = ? where id = ?", conversationId, fresh, id);
+  ctx.sql.run("update town set mayor_fresh = 0 where id = 1");
+  return id;
 }
 
 /** A triage session for what is open; it has no repository and no bead. */

@@ -8,7 +8,7 @@ import { dayOf, spent } from "../budgets/spend.ts";
 import { toEscalation, type EscalationRow } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
-import { mayorStatus } from "../mayor/messages.ts";
+import { mayorStatus } from "../mayor/commands.ts";
 import { nextWakeAt } from "../tick.ts";
 import { townRow } from "../town-row.ts";
 import { toBead } from "./beads.ts";

@@ -1,0 +1,19 @@
+import type { EffectAnswer } from "@gastown/town";
+import { failedWork } from "./answers.ts";
+import { currentRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
+
+/** Ends the turn that runs. Where none runs any more there is nothing to do, so a repeat is harmless. */
+export async function interruptSession(
+  context: EffectContext,
+  { sessionId, epoch }: RequestOf<"interrupt_session">,
+): Promise<EffectAnswer> {
+  const runner = currentRunner(context);
+  if (!isRunner(runner)) return runner;
+  const call = await context.client.call(runner, {
+    method: "POST",
+    path: `/agents/${sessionId}/interrupt`,
+    body: { epoch },
+    signal: context.signal,
+  });
+  return call.type === "ok" ? { type: "done" } : failedWork(call);
+}
