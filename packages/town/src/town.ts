@@ -319,7 +319,7 @@ export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, Town
   session(ref: string): Session;
   stopSession(ref: string, mode: "graceful" | "now", note: string, actor: Actor): Session;
   transcript(sessionRef: string, after: number, limit: number): TranscriptItem[];
-  messageMayor(message: MayorMessageBody, actor: Actor): { messageId: string; mayor: MayorStatus };
+  messageMayor(message: string | MayorMessageBody, actor: Actor): { messageId: string; mayor: MayorStatus };
   mayor(): MayorStatus;
   /** A live one is left alone; else one is started, where it can be. */
   ensureMayor(actor: Actor): MayorStatus;
