@@ -330,7 +330,6 @@ export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, Town
   /** Both throw `not_found`, and `invalid_transition` for a message that was given already. */
   changeQueued(messageId: string, change: MayorQueueChange, actor: Actor): QueuedMessage;
   deleteQueued(messageId: string, actor: Actor): void;
-  /** What this person has on the screen: given with their next message. */
   setUiContext(context: string, actor: Actor): void;
   conversation(limit: number): ConversationEntry[];
   escalations(filter: { open?: boolean | undefined }): Escalation[];

@@ -41,7 +41,9 @@ const MAX_DELIVERIES = 2;
 /** The order of delivery. */
 export const IN_ORDER = "order by mode = 'now' desc, position is null, position, seq";
 
-export function queueMessage(ctx: Ctx, message: MayorMessageBody): string {
+/** Plain words, or what a person sent with them. */
+export function queueMessage(ctx: Ctx, given: string | MayorMessageBody): string {
+  const message = typeof given === "string" ? { message: given } : given;
   const id = ctx.id("message");
   const rigId = message.rigId === undefined ? null : findRig(ctx, message.rigId).id;
   ctx.sql.run(

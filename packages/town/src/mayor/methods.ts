@@ -35,10 +35,7 @@ export function mayorMethods({ read, write }: Access): MayorMethods {
     });
   return {
     messageMayor: (message, actor) =>
-      write(actor, (ctx) => {
-        const body = typeof message === "string" ? { message } : message;
-        return { messageId: queueMessage(ctx, body), mayor: mayorStatus(ctx) };
-      }),
+      write(actor, (ctx) => ({ messageId: queueMessage(ctx, message), mayor: mayorStatus(ctx) })),
     mayor: () => read(mayorStatus),
     ensureMayor: (actor) => then(actor, (ctx) => ensureMayor(ctx, "ensure")),
     stopMayor: ({ newConversation }, actor) => then(actor, (ctx) => stopMayor(ctx, newConversation)),
