@@ -222,7 +222,7 @@ describe("a turn that was cut off", () => {
       say(h, "hello");
       delete h.on.message_session;
       h.town.registerRunner(INSTANCE);
-      h.advance(120_000);
+      h.advance(60_000);
       expect(requests(h, "message_session").map(({ interrupted }) => interrupted)).toEqual([null, null]);
       expect(h.town.mayor().status).toBe("active");
     }));
