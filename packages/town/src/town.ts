@@ -9,7 +9,6 @@ import type {
   BeadDetail,
   BeadFilter,
   BranchRequest,
-  ConversationEntry,
   Convoy,
   ConvoyDetail,
   EffectiveConfig,
@@ -25,13 +24,9 @@ import type {
   HeartbeatRequest,
   Mail,
   MailBody,
-  MayorMessageBody,
-  MayorQueueChange,
-  MayorStatus,
   MergeRequest,
   MergeRequestBody,
   PrimeContext,
-  QueuedMessage,
   Rig,
   RigConfig,
   Role,
@@ -59,6 +54,7 @@ import type { TokenClaim, TokenGrounds, TokenIssue } from "./credentials/issue.t
 import type { StoredSecret } from "./credentials/store.ts";
 import type { Sql } from "./kernel/sql.ts";
 import type { TurnToGive } from "./mayor/give.ts";
+import type { TownMayor } from "./mayor/town-mayor.ts";
 import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
 import type { TownMail } from "./mail/town-mail.ts";
@@ -239,7 +235,8 @@ export interface StoredAnswer {
   body: string;
 }
 
-export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, TownMolecules, TownMerges {
+export interface Town
+  extends TownMayor, TownNudges, TownUsage, TownMail, TownChanges, TownMolecules, TownMerges {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------
@@ -319,19 +316,6 @@ export interface Town extends TownNudges, TownUsage, TownMail, TownChanges, Town
   session(ref: string): Session;
   stopSession(ref: string, mode: "graceful" | "now", note: string, actor: Actor): Session;
   transcript(sessionRef: string, after: number, limit: number): TranscriptItem[];
-  messageMayor(message: string | MayorMessageBody, actor: Actor): { messageId: string; mayor: MayorStatus };
-  mayor(): MayorStatus;
-  /** A live one is left alone; else one is started, where it can be. */
-  ensureMayor(actor: Actor): MayorStatus;
-  stopMayor(options: { newConversation: boolean }, actor: Actor): MayorStatus;
-  /** Ends its turn and keeps what waits. Throws `invalid_transition` where none runs. */
-  interruptMayor(actor: Actor): MayorStatus;
-  mayorQueue(): QueuedMessage[];
-  /** Both throw `not_found`, and `invalid_transition` for a message that was given already. */
-  changeQueued(messageId: string, change: MayorQueueChange, actor: Actor): QueuedMessage;
-  deleteQueued(messageId: string, actor: Actor): void;
-  setUiContext(context: string, actor: Actor): void;
-  conversation(limit: number): ConversationEntry[];
   escalations(filter: { open?: boolean | undefined }): Escalation[];
   escalation(ref: string): Escalation;
   acknowledgeEscalation(ref: string, actor: Actor): Escalation;
