@@ -158,6 +158,51 @@ const FAULTS: Fault[] = [
     inject: (sql) => sql.run("update beads set waiting = null where type = 'issue'"),
   },
   {
+    id: 9,
+    what: "more failed starts than any cap allows",
+    prepare: working,
+    inject: (sql) => sql.run("update beads set start_failures = 21 where type = 'issue'"),
+  },
+  {
+    id: 9,
+    what: "a resting bead that may be started",
+    prepare: (h) => {
+      h.town.pause("", PERSON);
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+    },
+    inject: (sql, h) => sql.run("update beads set cooldown_until = ? where type = 'issue'", h.now() + 60_000),
+  },
+  {
+    id: 10,
+    what: "a broken rig that nobody sets up again",
+    prepare: (h) => h.settle(),
+    inject: (sql) => {
+      sql.run("update rigs set state = 'broken'");
+      sql.run("delete from schedule where kind = 'rig'");
+    },
+  },
+  {
+    id: 10,
+    what: "a convoy whose work is done and that nobody lands",
+    prepare: (h) => {
+      h.auto.done = false;
+      h.town.slingConvoy({ title: "c", rigId: h.rig, tasks: [{ title: "a" }], staged: false }, PERSON);
+      h.settle();
+    },
+    inject: (sql) => {
+      sql.run("update sessions set state = 'ended'");
+      sql.run("update beads set status = 'closed', reason = 'merged' where title = 'a' and type = 'issue'");
+      sql.run("delete from schedule where kind = 'convoy'");
+    },
+  },
+  {
+    id: 14,
+    what: "an effect in flight that has no deadline",
+    prepare: inReview,
+    inject: (sql) => sql.run("update outbox set deadline = 0 where kind = 'merge'"),
+  },
+  {
     id: 15,
     what: "a nudge that an ended session keeps for itself",
     prepare: (h) => {
@@ -192,4 +237,24 @@ describe("invariants", () => {
       expect(h.town.checkInvariants().map((violation) => violation.id)).toContain(fault.id);
     }),
   );
+});
+
+describe("repair", () => {
+  it("makes due what nobody would have looked at any more, and nothing in a sound town", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      expect(h.town.repair(true)).toEqual([]);
+      sql.run("delete from schedule");
+      expect(h.town.checkInvariants().map((violation) => violation.id)).toEqual([10]);
+      h.settle();
+      expect(h.town.bead(bead.id).status).toBe("open");
+      const planned = h.town.repair(false);
+      expect(planned).toContainEqual({ kind: "bead", id: bead.id });
+      expect(h.town.checkInvariants()).not.toEqual([]);
+      expect(h.town.repair(true)).toEqual(planned);
+      expect(h.town.checkInvariants()).toEqual([]);
+      h.settle();
+      expect(h.town.bead(bead.id).reason).toBe("merged");
+    }));
 });

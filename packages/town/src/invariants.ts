@@ -71,6 +71,13 @@ const CHECKS: readonly Check[] = [
                                      and l.lands_convoy = 1 and l.state = 'merged')))`,
   },
   {
+    id: 9,
+    title: "Failed attempts never pass the cap, and an open bead rests after one",
+    sql: `select id from beads where type = 'issue' and (start_failures > 20 or run_failures > 20)
+          union select id from beads where type = 'issue' and status = 'open' and ready = 1
+            and cooldown_until > (select last_time from town)`,
+  },
+  {
     id: 10,
     title: "Every live entity has a time or a wait",
     sql: `select b.id from beads b where b.type = 'issue' and b.status = 'open' and b.waiting is null and b.ready = 0
@@ -83,7 +90,25 @@ const CHECKS: readonly Check[] = [
             and not exists (select 1 from outbox o where o.subject = m.bead_id and o.state in ('pending', 'running', 'accepted'))
             and not exists (select 1 from inbox i where i.state = 'pending')
           union select x.id from sessions x where x.state <> 'ended'
-            and not exists (select 1 from schedule s where s.kind = 'session' and s.id = x.id)`,
+            and not exists (select 1 from schedule s where s.kind = 'session' and s.id = x.id)
+          union select c.bead_id from convoys c where c.state in ('active', 'landing')
+            and not exists (select 1 from schedule s where s.kind = 'convoy' and s.id = c.bead_id)
+            and not exists (select 1 from escalations e where e.subject = c.bead_id and e.open = 1)
+            and not exists (select 1 from merge_requests m where m.source_id = c.bead_id and m.state not in ('merged', 'failed'))
+            and not exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue'
+                            and (b.status in ('open', 'in_progress', 'in_review') or b.status = 'failed' and b.waived = 0))
+            and exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue')
+          union select r.id from rigs r where r.state <> 'ready'
+            and not exists (select 1 from schedule s where s.kind = 'rig' and s.id = r.id)
+            and not exists (select 1 from outbox o where o.subject = r.id and o.state in ('pending', 'running', 'accepted'))
+            and not exists (select 1 from inbox i where i.state = 'pending')`,
+  },
+  {
+    id: 14,
+    title: "Every effect is on its way to an end, and of one subject only one is carried out at a time",
+    sql: `select id from outbox where state not in ('pending', 'running', 'accepted', 'done', 'dead')
+          union select id from outbox where state in ('running', 'accepted') and deadline = 0
+          union select subject from outbox where state = 'running' group by subject having count(*) > 1`,
   },
   {
     id: 15,

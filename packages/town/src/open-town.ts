@@ -41,6 +41,8 @@ import { requeueRunning } from "./outbox/outbox.ts";
 import { credentialsChanged } from "./reviews/credentials-changed.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
 import { mergeCommands } from "./reviews/merge-commands.ts";
+import { repair } from "./repair.ts";
+import { restored } from "./restored.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
@@ -230,6 +232,8 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     status: () => read(townStatus),
     idempotent: (request, fn) => sql.transaction(() => idempotent(context(TOWN_ACTOR), request, fn)),
     checkInvariants: () => read(checkInvariants),
+    repair: (apply) => write(TOWN_ACTOR, (ctx) => repair(ctx, apply)),
+    restored: () => write(TOWN_ACTOR, restored),
   };
 }
 

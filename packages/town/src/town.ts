@@ -385,4 +385,8 @@ export interface Town
   ): StoredAnswer & { replayed: boolean };
   /** The invariants of spec/town.md §8 that hold on stored state; empty when all hold. */
   checkInvariants(): { id: number; title: string; subjects: string[] }[];
+  /** What is alive and would never be looked at again; with `apply` it is made due (doctor --fix). */
+  repair(apply: boolean): { kind: string; id: string }[];
+  /** It came out of a backup: every session and runner that was there before is fenced. */
+  restored(): void;
 }

@@ -294,9 +294,24 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     usage: "doctor",
-    summary: "Check this machine, the data directory and the server",
+    summary: "Check this machine, the data directory, the server and the invariants of every town",
+    options: [["--fix", "repair what is safe to repair; the server must be stopped"]],
     operations: ["service.ready"],
     load: async () => (await import("../commands/doctor.ts")).doctor,
+  },
+  {
+    usage: "backup <file>",
+    summary: "Store every town in one file, also while the server runs (without the keys of its secrets)",
+    options: [["--verify", "read that backup back instead: checksums and invariants"]],
+    operations: [],
+    load: async () => (await import("../commands/backup.ts")).backup,
+  },
+  {
+    usage: "restore <file>",
+    summary: "Put the towns of a backup into a data directory; the server must be stopped",
+    options: [["--replace", "in place of towns that are there"]],
+    operations: [],
+    load: async () => (await import("../commands/backup.ts")).restore,
   },
   {
     usage: "version",

@@ -5,18 +5,28 @@ import { EXIT } from "../cli/failure.ts";
 import { detected } from "../host/runtimes.ts";
 import { checkDataDir, checkGit, checkNode, checkPort, type Check } from "./doctor-checks.ts";
 import { checkHost, checkTowns } from "./doctor-host.ts";
+import { checkStoredTowns } from "./doctor-towns.ts";
 
 const MARK = { ok: ["green", "ok"], warning: ["yellow", "!"], failed: ["red", "FAIL"] } as const;
 
 /** `gastown doctor`: what works, what does not, and what to do; exit 8 when something fails. */
-export const doctor: Run = async (context) => {
+export const doctor: Run = async (context, _args, options) => {
+  const stored = await checkStoredTowns(context, options["fix"] === true);
   const host = await checkHost(context);
   const [git, runtimes, rest] = await Promise.all([
     checkGit(context.env),
     checkRuntimes(context),
     host.running ? checkTowns(context) : checkPort(context),
   ]);
-  const checks = [...checkNode(), ...git, ...runtimes, ...checkDataDir(context), ...host.checks, ...rest];
+  const checks = [
+    ...checkNode(),
+    ...git,
+    ...runtimes,
+    ...checkDataDir(context),
+    ...host.checks,
+    ...rest,
+    ...stored,
+  ];
   const ok = checks.every((check) => check.state !== "failed");
   context.out.result({ ok, checks }, () => checks.map((check) => line(context, check)).join("\n"));
   return ok ? EXIT.done : EXIT.problemsFound;

@@ -72,8 +72,7 @@ export class Host implements TownLine {
       : openTown(ports);
     this.#town = this.#options.wrap ? this.#options.wrap(town) : town;
     this.#town.hostStarted();
-    this.#afterTransaction();
-    this.#scheduleTurn(0);
+    if (this.#afterTransaction()) this.#scheduleTurn(0);
   }
 
   get up(): boolean {

@@ -180,11 +180,24 @@ export class People {
     if (this.#random.chance(0.2)) return town.acknowledgeEscalation(escalation.id, PERSON);
     this.#askedBy(town, escalation.source.beadId, escalation.source.convoyId);
     const choice = this.#random.pickFrom(escalation.choices)?.id;
+    if (choice === "approve") this.#approve(town, escalation.source.beadId ?? escalation.source.convoyId);
     return town.resolveEscalation(
       escalation.id,
       choice === undefined ? { answer: "yes" } : { choice },
       PERSON,
     );
+  }
+
+  /** A person's word counts like a reviewer's, for the head that is there now. */
+  #approve(town: Town, sourceId: string | undefined): void {
+    const merge =
+      town.merges({}).find((one) => (one.sourceBeadId ?? one.convoyId) === sourceId) ??
+      this.#failed(town, sourceId);
+    if (merge) this.#options.world.approvals.add(`${merge.id} ${merge.headSha}`);
+  }
+
+  #failed(town: Town, sourceId: string | undefined): { id: string; headSha: string } | undefined {
+    return town.merges({ state: "failed" }).find((one) => (one.sourceBeadId ?? one.convoyId) === sourceId);
   }
 
   #askedBy(town: Town, beadId: string | undefined, convoyId: string | undefined): void {
