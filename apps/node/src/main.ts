@@ -10,6 +10,9 @@ if (command === "scripted-agent") {
 } else if (command === "starter") {
   const { runStarter } = await import("@gastown/runner");
   await runStarter();
+} else if (command === "shim") {
+  const { runShim } = await import("@gastown/runner");
+  await runShim(rest);
 } else if (command === "runner") {
   const { runnerMain } = await import("./runner/runner-main.ts");
   await runnerMain();

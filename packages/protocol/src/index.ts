@@ -3,6 +3,7 @@ export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./forge.ts";
 export * from "./formulas.ts";
+export * from "./git-address.ts";
 export * from "./ids.ts";
 export * as limits from "./text.ts";
 export * from "./live.ts";

@@ -39,6 +39,12 @@ export async function runStarter(): Promise<void> {
   serveStarter();
 }
 
+/** What stands behind git, gh, glab and git's credential helper in an agent's PATH. */
+export async function runShim(args: readonly string[]): Promise<void> {
+  const { shimMain } = await import("./broker/shim-main.ts");
+  await shimMain(args);
+}
+
 /** Runs the scripted agent on this process's stdin and stdout until stdin ends. */
 export async function runScriptedAgent(options: ScriptedOptions = {}): Promise<void> {
   const { runScriptedAgent: run } = await import("./scripted/scripted-agent.ts");

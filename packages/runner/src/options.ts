@@ -22,6 +22,11 @@ export interface RunnerOptions {
   readonly scripted: { readonly command: string; readonly args: readonly string[] };
   /** How to run the starter of git processes: this same program. Without it the runner starts them. */
   readonly starter?: { readonly command: string; readonly args: readonly string[] };
+  /**
+   * How to run the shims of git, gh and glab and git's credential helper: this same program. Without
+   * it no credential of the town is used, and git is as its host has configured it.
+   */
+  readonly shim?: { readonly command: string; readonly args: readonly string[] };
   /** Other places of a runtime's program, by runtime id. */
   readonly runtimeOverrides?: Readonly<Record<string, RuntimeOverride>>;
   /** Time between heartbeats in milliseconds; 30 000 by default. */

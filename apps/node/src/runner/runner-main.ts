@@ -25,6 +25,7 @@ export async function runnerMain(): Promise<void> {
     hostEnv: process.env,
     scripted: { command: self.command, args: [...self.args, "scripted-agent"] },
     starter: { command: self.command, args: [...self.args, "starter"] },
+    shim: { command: self.command, args: [...self.args, "shim"] },
     log: (event, data) => {
       const line = JSON.stringify({ at: new Date().toISOString(), event, ...data });
       process.stdout.write(`${withoutSecrets(line)}\n`);

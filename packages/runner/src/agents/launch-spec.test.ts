@@ -22,6 +22,7 @@ function input(id: string, more: Partial<LaunchInput> = {}): LaunchInput {
     hostEnv: { PATH: "/bin", HOME: "/home/x" },
     townId: "town_1",
     apiUrl: "http://127.0.0.1:1",
+    shims: null,
     cwd: "/work/agents",
     ...more,
   };
@@ -80,6 +81,40 @@ describe("the environment of an agent", () => {
     });
     expect(env).not.toHaveProperty("GIT_DIR");
     expect(env).not.toHaveProperty("LD_PRELOAD");
+  });
+});
+
+describe("the shims of an agent", () => {
+  const shims = {
+    dir: "/run/shims",
+    gitConfig: [
+      ["credential.helper", ""],
+      ["credential.helper", "!x"],
+    ] as const,
+  };
+
+  it("come first in its PATH, with git's one credential helper", () => {
+    expect(launchSpec(input("kilo", { shims })).env).toMatchObject({
+      PATH: "/run/shims:/bin",
+      GIT_CONFIG_COUNT: "2",
+      GIT_CONFIG_KEY_0: "credential.helper",
+      GIT_CONFIG_VALUE_0: "",
+      GIT_CONFIG_KEY_1: "credential.helper",
+      GIT_CONFIG_VALUE_1: "!x",
+    });
+  });
+
+  it("are not to be moved by settings, which carry no forge's token either", () => {
+    const townEnv = {
+      PATH: "/evil",
+      GIT_CONFIG_COUNT: "0",
+      GH_TOKEN: "t",
+      GITHUB_TOKEN: "t",
+      GITLAB_TOKEN: "t",
+    };
+    expect(launchSpec(input("kilo", { shims, townEnv })).env).toEqual(
+      launchSpec(input("kilo", { shims })).env,
+    );
   });
 });
 

@@ -1,5 +1,7 @@
 /** The one launch spec (spec/runner.md §3): pure, and the key of the process pool. */
 import { createHash } from "node:crypto";
+import { delimiter } from "node:path";
+import { FORGE_TOKEN_VARIABLE } from "@gastown/protocol";
 import type { Role } from "@gastown/protocol";
 import { agentConfig } from "./agent-config.ts";
 import type { ResolvedRuntime } from "./resolve-runtime.ts";
@@ -17,6 +19,8 @@ export interface LaunchInput {
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
   readonly townId: string;
   readonly apiUrl: string;
+  /** What comes first in PATH, and git's settings with it; null: git and gh as the host has them. */
+  readonly shims: { readonly dir: string; readonly gitConfig: readonly (readonly [string, string])[] } | null;
   /** Directory of the process itself; sessions have their own. */
   readonly cwd: string;
 }
@@ -53,7 +57,8 @@ function takeAllowed(hostEnv: LaunchInput["hostEnv"], allow: readonly string[]):
 }
 
 function withoutReserved(townEnv: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(townEnv).filter(([name]) => !RESERVED.test(name)));
+  const isOpen = (name: string): boolean => !RESERVED.test(name) && !FORGE_TOKEN_VARIABLE.test(name);
+  return Object.fromEntries(Object.entries(townEnv).filter(([name]) => isOpen(name)));
 }
 
 /** Environment of commands that the town's settings name: no login of any agent is in it. */
@@ -78,10 +83,24 @@ export function launchSpec(input: LaunchInput): LaunchSpec {
     GASTOWN_TOWN_ID: input.townId,
     GASTOWN_API_URL: input.apiUrl,
   };
+  if (input.shims !== null) Object.assign(env, shimEnv(input.shims, env["PATH"]));
   if (runtime.configVariable !== null) {
     env[runtime.configVariable] = agentConfig(input, env[runtime.configVariable]);
   }
   return { runtime: runtime.id, command, args: [...args], env, cwd: input.cwd };
+}
+
+/** The same for every session of this runner: which one asks is told by its directory. */
+function shimEnv({ dir, gitConfig }: NonNullable<LaunchInput["shims"]>, path = ""): Record<string, string> {
+  const settings = gitConfig.flatMap(([key, value], i) => [
+    [`GIT_CONFIG_KEY_${i}`, key],
+    [`GIT_CONFIG_VALUE_${i}`, value],
+  ]);
+  return {
+    PATH: [dir, path].filter((part) => part !== "").join(delimiter),
+    GIT_CONFIG_COUNT: String(gitConfig.length),
+    ...Object.fromEntries(settings),
+  };
 }
 
 /** Equal specs have equal keys, whatever the order in which their variables were set. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Pool } from "../agents/pool.ts";
 import { Redactor } from "../agents/redact.ts";
+import { Access } from "../broker/access.ts";
 import { Heartbeats } from "../callbacks/heartbeats.ts";
 import { Outbox } from "../callbacks/outbox.ts";
 import { Sender } from "../callbacks/sender.ts";
@@ -35,6 +36,7 @@ export interface Parts {
   readonly registry: Registry;
   readonly effects: Effects;
   readonly redactor: Redactor;
+  readonly access: Access | null;
 }
 
 export type MakeGit = (options: GitWorkspaceOptions) => GitWorkspace;
@@ -61,10 +63,12 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   // Gates and git carry the marker too, so that the next instance ends what this one leaves.
   const marker = { [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
   const gitEnv = { ...options.gitEnv, ...marker };
+  const access = makeAccess(options, { root, town, redactor });
   const git = makeGit({
     root: join(root, "git"),
     log,
     gitEnv,
+    ...(access === null ? {} : { access: access.grant }),
     allowLocal: options.allowLocal,
     ...(options.starter === undefined
       ? {}
@@ -96,6 +100,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     },
     git,
     pool,
+    access,
     redactor,
     outbox,
     sender,
@@ -108,6 +113,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   const effects = new Effects(sender, log);
   return {
     root,
+    access,
     instanceId,
     bearer,
     timing,
@@ -122,4 +128,13 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     effects,
     redactor,
   };
+}
+
+function makeAccess(
+  { shim, hostEnv, log }: RunnerOptions,
+  { root, town, redactor }: { root: string; town: TownClient; redactor: Redactor },
+): Access | null {
+  if (shim === undefined) return null;
+  const redact = (secret: string): void => redactor.addPassing(secret);
+  return new Access({ root, shim, hostPath: hostEnv["PATH"], town, redact, log });
 }

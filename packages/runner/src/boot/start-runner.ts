@@ -125,7 +125,8 @@ export class Runner {
   }
 
   async listen(): Promise<void> {
-    const { bearer, registry, effects, git, town, redactor, instanceId, root } = this.#parts;
+    const { bearer, registry, effects, git, town, redactor, instanceId, root, access } = this.#parts;
+    await access?.listen();
     const app = controlApp({
       bearer,
       registry,
@@ -275,6 +276,7 @@ export class Runner {
     sender.stop();
     if (this.#patience.hurry.aborted) pool.kill();
     await pool.stop();
+    await this.#parts.access?.close();
     await this.#control?.close();
     removeRunnerFile(root, instanceId);
     outbox.close();

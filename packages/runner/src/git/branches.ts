@@ -54,7 +54,7 @@ async function create(b: Branching): Promise<EffectOutcome> {
   // A plain branch name is taken for one, so that callers may pass what they show to people.
   const from = isCommitId(wanted) || wanted.startsWith("refs/") ? wanted : branchRef(wanted);
   if (!isCommitId(from) && !isFullRef(from)) return { outcome: "missing_ref", ref: wanted };
-  const head = (await b.context.remotes.heads(b.of.url, [ref], b.signal)).get(ref) ?? null;
+  const head = (await b.context.remotes.heads(b.of, [ref], b.signal)).get(ref) ?? null;
   if (head !== null) return existing(b, head, from);
   const start = await startCommit(b, from);
   if (start === null) return { outcome: "missing_ref", ref: wanted };

@@ -9,6 +9,24 @@ export type Repository = { readonly gitDir: string; readonly worktree?: string }
 
 export const NOWHERE: Repository = { nowhere: true };
 
+/** What a call to a remote is for, so that it can be given a credential. */
+export interface RemoteUse {
+  readonly url: string;
+  /** Null: a url that is no rig yet. */
+  readonly rigId: string | null;
+  readonly purpose: "fetch" | "push";
+}
+
+/** What one git process needs to ask for a credential, until `release`. */
+export interface GrantedAccess {
+  readonly env: Readonly<Record<string, string>>;
+  readonly config: readonly (readonly [string, string])[];
+  release(): void;
+}
+
+/** `hostSettings`: how many `GIT_CONFIG_*` settings are the host's own. */
+export type GrantAccess = (use: RemoteUse, hostSettings: number) => GrantedAccess;
+
 interface GitCall {
   readonly at: Repository;
   readonly args: readonly string[];
@@ -19,6 +37,8 @@ interface GitCall {
   /** Settings for this call; they win over those of the repository. */
   readonly config?: readonly (readonly [string, string])[];
   readonly timeoutMs?: number;
+  /** For calls that talk to a remote. */
+  readonly remote?: RemoteUse;
 }
 
 export interface GitResult extends ChildResult {
@@ -33,6 +53,8 @@ export interface GitOptions {
   readonly root: string;
   readonly gitEnv: Readonly<Record<string, string>>;
   readonly allowLocal: boolean;
+  /** Left out: whatever the host's git is configured with. */
+  readonly access?: GrantAccess | undefined;
 }
 
 const LOCAL_DEADLINE_MS = 120_000;
@@ -119,7 +141,16 @@ const LISTING_TRIES = 5;
 export function createGit(options: GitOptions): Git {
   const base = baseEnv(options);
   const home = join(options.root, "home");
+  const hostSettings = Number(options.gitEnv["GIT_CONFIG_COUNT"] ?? "0");
   const run = async (call: GitCall): Promise<GitResult> => {
+    const access = call.remote === undefined ? undefined : options.access?.(call.remote, hostSettings);
+    try {
+      return await runOnce(call, access);
+    } finally {
+      access?.release();
+    }
+  };
+  const runOnce = async (call: GitCall, access: GrantedAccess | undefined): Promise<GitResult> => {
     const result = await options.runChild({
       command: "git",
       args: call.args,
@@ -127,9 +158,10 @@ export function createGit(options: GitOptions): Git {
       env: {
         ...base,
         ...repositoryEnv(call.at, options.root),
-        ...configEnv(options.gitEnv, [...FIXED_CONFIG, ...(call.config ?? [])]),
+        ...configEnv(options.gitEnv, [...FIXED_CONFIG, ...(call.config ?? []), ...(access?.config ?? [])]),
         ...identityEnv(call.identity),
         ...call.env,
+        ...access?.env,
       },
       input: call.input,
       timeoutMs: call.timeoutMs ?? LOCAL_DEADLINE_MS,

@@ -113,7 +113,7 @@ function pushOutcome(pushed: Exclude<PushOutcome, { kind: "moved" }>, commit: st
 async function round(m: Merging, targetGates: TargetGates): Promise<EffectOutcome | null> {
   const { context, of, request, signal } = m;
   const targetRef = branchRef(request.target);
-  const heads = await context.remotes.heads(of.url, [targetRef, branchRef(request.branch)], signal);
+  const heads = await context.remotes.heads(of, [targetRef, branchRef(request.branch)], signal);
   const target = heads.get(targetRef) ?? null;
   if (target === null) return { outcome: "missing_ref", ref: targetRef };
   const known = await standing(m, heads, target);
@@ -148,7 +148,7 @@ export async function merge(
       context.log("merge_race", { rig: request.rig.id, target: request.target, round: attempt + 1 });
     }
     // The last push may have landed below somebody else's.
-    const heads = await context.remotes.heads(of.url, [branchRef(request.target)], signal);
+    const heads = await context.remotes.heads(of, [branchRef(request.target)], signal);
     const target = heads.get(branchRef(request.target)) ?? null;
     const found = target === null ? null : await askLanded(merging, target);
     if (found?.landed === true) return { outcome: "merged", commit: found.commit, already: false };

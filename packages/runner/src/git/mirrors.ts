@@ -82,7 +82,7 @@ export class Mirrors {
     if (config === null) await this.#create(mirror, parsed.url);
     else if (!config.includes(`url = ${configValue(parsed.url)}\n`))
       await writeFile(join(mirror, "config"), mirrorConfig(parsed.url));
-    return { mirror, url: parsed.url };
+    return { mirror, url: parsed.url, rigId: rig.id };
   }
 
   /** Made beside its place and renamed: a crash leaves no half mirror. */

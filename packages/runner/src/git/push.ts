@@ -65,6 +65,7 @@ function runPush(git: Git, of: RemoteOf, update: PushUpdate, signal: AbortSignal
     config: trackingConfig(of.url),
     timeoutMs: PUSH_DEADLINE_MS,
     signal,
+    remote: { ...of, purpose: "push" },
   });
 }
 
@@ -111,7 +112,7 @@ async function readHead(
   signal: AbortSignal,
 ): Promise<string | null | GitFailure> {
   try {
-    return (await remotes.heads(of.url, [ref], signal)).get(ref) ?? null;
+    return (await remotes.heads(of, [ref], signal)).get(ref) ?? null;
   } catch (error) {
     if (error instanceof GitFailure) return error;
     throw error;

@@ -6,6 +6,8 @@ import { redactUrls } from "./urls.ts";
 export type RemoteProblem = "auth" | "not_found" | "network" | "missing_ref" | "disk" | "other";
 
 const PATTERNS: readonly (readonly [RemoteProblem, RegExp])[] = [
+  // Our own helper's: what git says after it reads like a wrong password.
+  ["network", /^gastown: no credential can be had at the moment/m],
   [
     "auth",
     /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied|returned error: 40[13]|[Aa]ccess denied|Permission to \S+ denied|Host key verification failed|invalid credentials/,

@@ -15,6 +15,7 @@ export type Heads = ReadonlyMap<string, string | null>;
 export interface RemoteOf {
   readonly mirror: string;
   readonly url: string;
+  readonly rigId: string;
 }
 
 const READ_DEADLINE_MS = 60_000;
@@ -52,6 +53,13 @@ async function notedHead(mirror: string, ref: string): Promise<string | null> {
   return isCommitId(noted.trim()) ? noted.trim() : null;
 }
 
+const keyOf = ({ mirror, url, rigId }: RemoteOf): string => [mirror, rigId, url].join("\n");
+
+function fromKey(key: string): RemoteOf {
+  const [mirror = "", rigId = "", ...url] = key.split("\n");
+  return { mirror, rigId, url: url.join("\n") };
+}
+
 /** Reads of one workspace, coalesced per remote: a fetch or read that has begun takes nobody else in. */
 export class Remotes {
   readonly #git: Git;
@@ -60,22 +68,19 @@ export class Remotes {
 
   constructor(git: Git) {
     this.#git = git;
-    this.#reads = new Batcher((url, refs) => this.#read(url, refs));
-    this.#fetches = new Batcher((key, refs) => {
-      const cut = key.indexOf("\n");
-      return this.#fetch({ mirror: key.slice(0, cut), url: key.slice(cut + 1) }, refs);
-    });
+    this.#reads = new Batcher((key, refs) => this.#read(fromKey(key), refs));
+    this.#fetches = new Batcher((key, refs) => this.#fetch(fromKey(key), refs));
   }
 
   /** The remote's heads now, without their commits. Throws `GitFailure`. */
-  async heads(url: string, refs: readonly string[], signal: AbortSignal): Promise<Heads> {
-    const all = await unlessAborted(this.#reads.add(url, refs), signal);
+  async heads(of: RemoteOf, refs: readonly string[], signal: AbortSignal): Promise<Heads> {
+    const all = await unlessAborted(this.#reads.add(keyOf(of), refs), signal);
     return new Map(refs.map((ref) => [ref, all.get(ref) ?? null]));
   }
 
   /** The remote's heads with their commits in the mirror. Throws `GitFailure`. */
   async fetch(of: RemoteOf, refs: readonly string[], signal: AbortSignal): Promise<Heads> {
-    const all = await unlessAborted(this.#fetches.add(`${of.mirror}\n${of.url}`, refs), signal);
+    const all = await unlessAborted(this.#fetches.add(keyOf(of), refs), signal);
     return new Map(refs.map((ref) => [ref, all.get(ref) ?? null]));
   }
 
@@ -86,7 +91,7 @@ export class Remotes {
   async current(of: RemoteOf, refs: readonly string[], signal: AbortSignal): Promise<Heads> {
     const noted = await Promise.all(refs.map((ref) => notedHead(of.mirror, ref)));
     if (noted.includes(null)) return this.fetch(of, refs, signal);
-    const heads = await this.heads(of.url, refs, signal);
+    const heads = await this.heads(of, refs, signal);
     return refs.every((ref, i) => heads.get(ref) === noted[i]) ? heads : this.fetch(of, refs, signal);
   }
 
@@ -95,13 +100,15 @@ export class Remotes {
     await this.fetch(of, ["*"], signal);
   }
 
-  async #read(url: string, refs: ReadonlySet<string>): Promise<Map<string, string>> {
+  async #read(of: RemoteOf, refs: ReadonlySet<string>): Promise<Map<string, string>> {
+    const { url } = of;
     const heads = [...refs].every((ref) => ref.startsWith("refs/heads/")) ? ["--heads"] : [];
     const result = await this.#git({
       at: NOWHERE,
       args: ["ls-remote", "--quiet", ...heads, "--", url, ...refs],
       timeoutMs: READ_DEADLINE_MS,
       signal: NEVER,
+      remote: { ...of, purpose: "fetch" },
     });
     if (!result.ok) throw remoteFailure(url, result);
     return parseLsRemote(result.stdout).heads;
@@ -115,7 +122,7 @@ export class Remotes {
     // A tracking ref `a` of a branch that is gone bars `a/b`: only a full fetch prunes it.
     if (problem === "other") return this.#fetchEverything(of, refs);
     if (problem !== "missing_ref") throw remoteFailure(of.url, first);
-    const present = await this.#read(of.url, refs);
+    const present = await this.#read(of, refs);
     if (present.size === 0) return new Map();
     const second = await this.#fetchRefs(
       of,
@@ -152,6 +159,7 @@ export class Remotes {
       args: ["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", ...options, "--", of.url, ...refspecs],
       timeoutMs: FETCH_DEADLINE_MS,
       signal: NEVER,
+      remote: { ...of, purpose: "fetch" },
     });
   }
 

@@ -170,7 +170,7 @@ type Stored = { readonly ref: string } | { readonly refused: string };
 async function pushTo(s: Saving, commit: string, ref: string): Promise<Stored> {
   const known = await lastSaved(s, trackingRef(ref));
   if (known?.commit === commit) return { ref };
-  let expected = (await s.context.remotes.heads(s.of.url, [ref], s.o.signal)).get(ref) ?? null;
+  let expected = (await s.context.remotes.heads(s.of, [ref], s.o.signal)).get(ref) ?? null;
   // The ref is this session's own: whatever stands there is an earlier save of it.
   for (;;) {
     if (expected === commit) return { ref };

@@ -242,7 +242,7 @@ async function settleWork(s: Settling): Promise<SettleOutcome> {
   const { context, o } = s;
   const refs = [branchRef(o.branch), branchRef(o.target)];
   // The remote is read while the tree is: a failure to read it must not keep work uncommitted.
-  const reading = context.remotes.heads(s.of.url, refs, o.signal);
+  const reading = context.remotes.heads(s.of, refs, o.signal);
   reading.catch(() => undefined);
   const status = await readStatus(context, s.tree, o.signal);
   if ("ended" in status) throw failed("other", `The worktree could not be read: ${gitWords(status)}`);

@@ -66,6 +66,7 @@ export async function check(
   url: string,
   branch: string | undefined,
   signal: AbortSignal,
+  rigId: string | null = null,
 ): Promise<RepoCheckAnswer> {
   const parsed = parseRemoteUrl(url, allowLocal);
   if ("refused" in parsed) {
@@ -76,7 +77,8 @@ export async function check(
     );
   }
   const args = ["ls-remote", "--quiet", "--symref", "--", parsed.url, "HEAD", "refs/heads/*"];
-  const result = await context.git({ at: NOWHERE, args, timeoutMs: CHECK_DEADLINE_MS, signal });
+  const remote = { url: parsed.url, rigId, purpose: "fetch" } as const;
+  const result = await context.git({ at: NOWHERE, args, timeoutMs: CHECK_DEADLINE_MS, signal, remote });
   if (result.ok) return judgeHeads(result.stdout, branch);
   const failure = remoteFailure(parsed.url, result);
   const problem = problemOf(failure);
@@ -117,7 +119,7 @@ export async function setupRig(
 ): Promise<EffectOutcome> {
   // A rig for which nobody named a branch asks for HEAD, which no branch can be called.
   const wanted = rig.default_branch === "HEAD" ? undefined : rig.default_branch;
-  const answer = await check(context, allowLocal, rig.git_url, wanted, signal);
+  const answer = await check(context, allowLocal, rig.git_url, wanted, signal, rig.id);
   const { default_branch: branch, head_sha: head } = answer;
   if (!answer.ok || branch === null || head === null) return broken(answer);
   try {

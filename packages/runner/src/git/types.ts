@@ -2,6 +2,7 @@
  * What the rest of the runner may ask of git (spec/runner.md §5, spec/review.md §1 and §3).
  * Nothing outside this folder starts a git process.
  */
+import type { GrantAccess } from "./git.ts";
 import type { RunChild } from "./starter.ts";
 import type {
   BranchRequest,
@@ -29,6 +30,8 @@ export interface GitWorkspaceOptions {
   readonly allowLocal: boolean;
   /** What starts git; this process itself where it is left out. */
   readonly runChild?: RunChild;
+  /** How git gets a credential at the moment of use; left out: as the host's git is configured. */
+  readonly access?: GrantAccess;
 }
 
 export interface PrepareOptions {

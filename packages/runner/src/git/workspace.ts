@@ -25,8 +25,8 @@ const GATE_RUNS_AT_ONCE = 2;
 function createContext(options: GitWorkspaceOptions): GitContext {
   mkdirSync(options.root, { recursive: true, mode: 0o700 });
   const root = realpathSync(options.root);
-  const { gitEnv, allowLocal } = options;
-  const git = createGit({ root, gitEnv, allowLocal, runChild: options.runChild ?? runChild });
+  const { gitEnv, allowLocal, access } = options;
+  const git = createGit({ root, gitEnv, allowLocal, access, runChild: options.runChild ?? runChild });
   return {
     root,
     git,

@@ -2,6 +2,7 @@ import type { HeartbeatAnswer } from "@gastown/protocol";
 import type { Pool } from "../agents/pool.ts";
 import type { Redactor } from "../agents/redact.ts";
 import type { RuntimePlaces } from "../agents/resolve-runtime.ts";
+import type { Access } from "../broker/access.ts";
 import type { Outbox } from "../callbacks/outbox.ts";
 import type { Sender } from "../callbacks/sender.ts";
 import type { TownClient } from "../callbacks/town-client.ts";
@@ -26,6 +27,8 @@ export interface SessionDeps {
   readonly places: RuntimePlaces;
   readonly git: GitWorkspace;
   readonly pool: Pool;
+  /** Null: git and gh as the host has them. */
+  readonly access: Access | null;
   readonly redactor: Redactor;
   readonly outbox: Outbox;
   readonly sender: Sender;

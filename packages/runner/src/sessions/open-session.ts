@@ -60,6 +60,7 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   const directories = await prepareDirectories(options);
   signal.throwIfAborted();
   options.onDirectories(directories);
+  deps.access?.open(request, directories.worktrees, signal);
   phase("worktree");
   if (request.rig !== null) await setUp(options, directories.cwd);
   phase("process");
@@ -112,6 +113,7 @@ function acquire({ request, deps, onLease }: OpenOptions, resolved: ResolvedRunt
     hostEnv,
     townId,
     apiUrl,
+    shims: deps.access?.shims ?? null,
     cwd,
   });
   deps.redactor.add(request.mcp.token);

@@ -9,6 +9,7 @@ import {
   drainNotice,
   effectSettle,
   eventsRequest,
+  gitTokenRequest,
   heartbeatRequest,
   nudgeAck,
   nudgesClaim,
@@ -21,6 +22,8 @@ import {
 import type {
   ClaimedNudge,
   EffectSettle,
+  GitTokenAnswer,
+  GitTokenRequest,
   HeartbeatAnswer,
   PrimeContext,
   RegisterRequest,
@@ -94,6 +97,14 @@ export class FakeTown {
   readonly refusedTokens: Set<string> = new Set();
   /** Renewed tokens for the next heartbeat answer, by session. */
   readonly renewals: Map<string, string> = new Map();
+  readonly tokenRequests: GitTokenRequest[] = [];
+  /** The town's answer to `runner/git-token`; by default it stores no credential. */
+  onToken: (request: GitTokenRequest) => GitTokenAnswer | { code: string; message: string } = () => ({
+    username: "",
+    token: null,
+    source: "host",
+    forge: "git",
+  });
   epoch = 10;
   toolsAreListed = true;
   /** A newer runner has registered: every call of this one is refused. */
@@ -205,6 +216,12 @@ export class FakeTown {
         };
       });
       return c.json({ sessions });
+    });
+    town.post("/runner/git-token", async (c) => {
+      const body = gitTokenRequest.parse(await c.req.json());
+      this.tokenRequests.push(body);
+      const answer = this.onToken(body);
+      return "code" in answer ? c.json({ error: answer }, 409) : c.json(answer);
     });
     town.post("/runner/events", async (c) => {
       const { batches } = eventsRequest.parse(await c.req.json());

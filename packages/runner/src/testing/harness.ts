@@ -14,6 +14,7 @@ import { BOOT_SECRET, FakeTown } from "./fake-town.ts";
 import type { ToolAnswer, ToolCall } from "./fake-town.ts";
 
 export const SCRIPTED_PROGRAM: string = fileURLToPath(new URL("./scripted-process.ts", import.meta.url));
+export const SHIM_PROGRAM: string = fileURLToPath(new URL("./shim-process.ts", import.meta.url));
 export const RUNNER_PROGRAM: string = fileURLToPath(new URL("./runner-process.ts", import.meta.url));
 const TOWN_ID = newId("town");
 

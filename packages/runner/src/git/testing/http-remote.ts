@@ -9,6 +9,10 @@ export interface HttpRemote {
   readonly requests: string[];
   /** `user:password` that is wanted; null: anybody. */
   credentials: string | null;
+  /** Decides instead of `credentials`, by the path and what the request carries; null: they decide. */
+  authorize: ((path: string, authorization: string | undefined) => boolean) | null;
+  /** Answers what is no git request (paths that begin with `/api/`); null: 404 of the backend. */
+  api: ((request: IncomingMessage, response: ServerResponse) => void) | null;
   /** Answered instead of the backend's answer; null: none. */
   status: number | null;
   /** Whether pushes are answered with 403. */
@@ -71,6 +75,8 @@ export async function serveHttp(folder: string): Promise<HttpRemote> {
     origin: "",
     requests: [] as string[],
     credentials: null as string | null,
+    authorize: null as HttpRemote["authorize"],
+    api: null as HttpRemote["api"],
     status: null as number | null,
     readOnly: false,
   };
@@ -78,8 +84,12 @@ export async function serveHttp(folder: string): Promise<HttpRemote> {
     remote.requests.push(`${request.method} ${request.url}`);
     const wanted =
       remote.credentials === null ? null : `Basic ${Buffer.from(remote.credentials).toString("base64")}`;
+    const { url = "", headers } = request;
+    const isGiven = remote.authorize?.(url, headers.authorization) ?? wanted === headers.authorization;
+    const isRefused = (wanted !== null || remote.authorize !== null) && !isGiven;
     if (remote.status !== null) response.writeHead(remote.status).end();
-    else if (wanted !== null && request.headers.authorization !== wanted) {
+    else if (remote.api !== null && url.startsWith("/api/")) remote.api(request, response);
+    else if (isRefused) {
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
     } else if (remote.readOnly && (request.url ?? "").includes("git-receive-pack"))
       response.writeHead(403).end();
