@@ -12,6 +12,8 @@ import { CAPABILITY_FILE, capabilityFile } from "./messages.ts";
 
 const FORGE_TOKEN = `ghs_${PLANTED}`;
 
+/** On a busy machine each program that an agent starts takes its seconds. */
+const LIMIT_MS = 300_000;
 vi.setConfig({ testTimeout: 320_000, hookTimeout: 120_000 });
 
 let world: World;
@@ -34,6 +36,9 @@ async function open(more: Partial<RunnerOptions> = {}, prepare: () => void = () 
     shim: { command: process.execPath, args: [SHIM_PROGRAM] },
     hostEnv: { PATH: path, HOME: world.dir, ...more.hostEnv },
     gitEnv: { PATH: path, HOME: world.dir },
+    initializeMs: LIMIT_MS,
+    toolsMs: LIMIT_MS,
+    quietMs: LIMIT_MS,
   });
   control = new Control(runner);
   world.settleOnDone(() => control);
@@ -61,9 +66,14 @@ async function begin(steps: object[], more: Partial<StartRequest> = {}): Promise
   return start;
 }
 
-/** On a busy machine each program that an agent starts takes its seconds. */
-const LIMIT_MS = 300_000;
 const ended = (start: StartRequest) => world.town.endOf(start.session_id, LIMIT_MS);
+
+const until = <T>(what: string, look: () => T | undefined | null | false): Promise<T> =>
+  world.town.facts.until(what, look, LIMIT_MS);
+const firstTurn = (start: StartRequest): Promise<unknown> =>
+  until("the turn", () =>
+    world.town.statuses.find(({ session, phase }) => session === start.session_id && phase === "first_turn"),
+  );
 
 const own = (start: StartRequest): string => `HEAD:refs/heads/${start.branch ?? ""}`;
 /** What a command of an agent said, with its exit code, in a file beside the worktree. */
@@ -112,7 +122,7 @@ interface GhSeen {
 
 /** A file that a process of an agent makes; its runner's next report comes after it. */
 async function untilFile(path: string): Promise<void> {
-  await world.town.facts.until(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
+  await until(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
 }
 
 describe("with one runner", () => {
@@ -167,7 +177,7 @@ describe("with one runner", () => {
         { run: "gh pr list && git fetch -q origin" },
         { done: "made it", no_changes: true },
       ]);
-      await world.town.facts.until("the first calls", () => {
+      await until("the first calls", () => {
         const api = world.town.tokenRequests.filter(({ purpose }) => purpose === "api");
         return api.length === 1 && forge.taken.size > 1;
       });
@@ -191,9 +201,7 @@ describe("with one runner", () => {
         { done: "made it" },
       ]);
       const seen = join(world.dir, "gh-seen");
-      await world.town.facts.until("gh", () =>
-        world.town.tokenRequests.some(({ purpose }) => purpose === "api"),
-      );
+      await until("gh", () => world.town.tokenRequests.some(({ purpose }) => purpose === "api"));
       await untilFile(join(worktreeOf(start), "..", "waiting"));
       expect(processesWith(FORGE_TOKEN)).toEqual([]);
       writeFileSync(hold, "");
@@ -264,9 +272,7 @@ describe("with one runner", () => {
         { wait_for: hold },
         { done: "x", no_changes: true },
       ]);
-      await world.town.facts.until("the turn", () =>
-        world.town.statuses.some(({ phase }) => phase === "first_turn"),
-      );
+      await firstTurn(start);
       const capability = capabilityOf(start);
       const ask = {
         ask: "credential",
@@ -344,9 +350,7 @@ describe("with one runner", () => {
     it("asks at the moment of each use, for its rig", async () => {
       const effect_id = newId("effect");
       await control.post("/repos/setup", { effect_id, attempt: 1, rig });
-      await world.town.facts.until("the set-up", () =>
-        world.town.effects.find(({ effect }) => effect === effect_id),
-      );
+      await until("the set-up", () => world.town.effects.find(({ effect }) => effect === effect_id));
       expect(world.town.effects.at(-1)).toMatchObject({ result: { outcome: "rig_ready" } });
       forge.now += TOKEN_LIFE_MS;
       const start = await begin([{ run: "git commit -q --allow-empty -m a" }, { done: "made it" }]);
@@ -455,9 +459,7 @@ describe("with a runner of its own", () => {
         noted("git fetch origin", "fetch"),
         { done: "x", no_changes: true },
       ]);
-      await world.town.facts.until("the turn", () =>
-        world.town.statuses.some(({ phase }) => phase === "first_turn"),
-      );
+      await firstTurn(start);
       world.town.down.add("runner/git-token");
       writeFileSync(join(world.dir, "hold"), "");
       await ended(start);
