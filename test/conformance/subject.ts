@@ -70,6 +70,7 @@ export class Subject {
       hostEnv: { PATH: places.path, ...hostEnv },
       townId: "town_test",
       apiUrl: "http://127.0.0.1:1",
+      shims: null,
       cwd: this.root,
     });
   }

@@ -92,7 +92,7 @@ export function launchSpec(input: LaunchInput): LaunchSpec {
 
 /** The same for every session of this runner: which one asks is told by its directory. */
 function shimEnv({ dir, gitConfig }: NonNullable<LaunchInput["shims"]>, path = ""): Record<string, string> {
-  const settings = gitConfig.flatMap(([key, value], i) => [
+  const settings = gitConfig.flatMap(([key, value], i): [string, string][] => [
     [`GIT_CONFIG_KEY_${i}`, key],
     [`GIT_CONFIG_VALUE_${i}`, value],
   ]);

@@ -103,12 +103,8 @@ export class Broker {
       const request = brokerRequest.parse(JSON.parse(line));
       const grant = this.grants.of(request.capability);
       if (grant === undefined) return this.#unknown(request);
-      switch (request.ask) {
-        case "context":
-          return { kind: "context", context: grant.context };
-        case "credential":
-          return await this.#credential(grant, request);
-      }
+      if (request.ask === "context") return { kind: "context", context: grant.context };
+      return await this.#credential(grant, request);
     } catch {
       return refused("validation_failed", "The broker did not understand the question.");
     }

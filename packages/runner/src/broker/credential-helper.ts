@@ -54,7 +54,7 @@ function hostGit(shims: string, input: string): string {
   const real = realProgram("git", shims);
   if (real === null) return "";
   const said = askProgram(real, ["credential", "fill"], {
-    env: { ...hostGitEnv(), GIT_CEILING_DIRECTORIES: "/" },
+    env: { ...hostGitEnv(shims), GIT_CEILING_DIRECTORIES: "/" },
     input: `${input.trimEnd()}\n\n`,
     cwd: "/",
   });

@@ -1,129 +1,37 @@
 /** Credentials at the moment of use (decision 7): a real runner, real agents, git over smart HTTP. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { GitTokenRequest, RigRef, StartRequest } from "@gastown/protocol";
-import type { RunnerOptions } from "../options.ts";
-import { Control, git, script, SHIM_PROGRAM, World } from "../testing/harness.ts";
-import { PLANTED, TOKEN_LIFE_MS, TokenForge, writeScriptedGh } from "../testing/token-forge.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  world,
+  forge,
+  control,
+  rig,
+  tokenOf,
+  open,
+  close,
+  begin,
+  ended,
+  own,
+  noted,
+  read,
+  worktreeOf,
+  capabilityOf,
+  filesWith,
+  processesWith,
+  clock,
+  untilFile,
+  until,
+  firstTurn,
+  FORGE_TOKEN,
+} from "../testing/credential-world.ts";
+import { script, git } from "../testing/harness.ts";
+import { TOKEN_LIFE_MS, TokenForge } from "../testing/token-forge.ts";
 import { newId } from "../ulid.ts";
 import { askBroker } from "./ask.ts";
-import { CAPABILITY_FILE, capabilityFile } from "./messages.ts";
+import type { GhSeen } from "../testing/credential-world.ts";
 
-const FORGE_TOKEN = `ghs_${PLANTED}`;
-
-/** On a busy machine each program that an agent starts takes its seconds. */
-const LIMIT_MS = 300_000;
 vi.setConfig({ testTimeout: 320_000, hookTimeout: 120_000 });
-
-let world: World;
-let forge: TokenForge;
-let control: Control;
-let rig: RigRef;
-let bin: string;
-
-/** A runner with its town and forge; the agent process is one for all sessions, as in life. */
-async function open(more: Partial<RunnerOptions> = {}, prepare: () => void = () => undefined): Promise<void> {
-  world = new World();
-  await world.town.start();
-  forge = await TokenForge.serve(world.dir);
-  bin = writeScriptedGh(world.dir, forge);
-  rig = { ...world.rig, git_url: forge.url("remote") };
-  world.town.onToken = tokenOf;
-  prepare();
-  const path = `${bin}:${process.env["PATH"] ?? ""}`;
-  const runner = await world.runner({
-    shim: { command: process.execPath, args: [SHIM_PROGRAM] },
-    hostEnv: { PATH: path, HOME: world.dir, ...more.hostEnv },
-    gitEnv: { PATH: path, HOME: world.dir },
-    initializeMs: LIMIT_MS,
-    toolsMs: LIMIT_MS,
-    quietMs: LIMIT_MS,
-  });
-  control = new Control(runner);
-  world.settleOnDone(() => control);
-}
-
-async function close(): Promise<void> {
-  await world.close();
-  await forge.http.close();
-}
-
-/** The real town's answer: for the rig that asks, minted now. */
-const tokenOf = ({ host }: GitTokenRequest) => {
-  if (host !== forge.host) return { code: "host_mismatch", message: `nothing for ${host}` };
-  return {
-    username: "x-access-token",
-    token: forge.mint("remote"),
-    source: "town integration",
-    forge: "github" as const,
-  };
-};
-
-async function begin(steps: object[], more: Partial<StartRequest> = {}): Promise<StartRequest> {
-  const start = world.start(script({ steps }), { rig, ...more });
-  await control.post("/agents/start", start);
-  return start;
-}
-
-const ended = (start: StartRequest) => world.town.endOf(start.session_id, LIMIT_MS);
-
-const until = <T>(what: string, look: () => T | undefined | null | false): Promise<T> =>
-  world.town.facts.until(what, look, LIMIT_MS);
-const firstTurn = (start: StartRequest): Promise<unknown> =>
-  until("the turn", () =>
-    world.town.statuses.find(({ session, phase }) => session === start.session_id && phase === "first_turn"),
-  );
-
-const own = (start: StartRequest): string => `HEAD:refs/heads/${start.branch ?? ""}`;
-/** What a command of an agent said, with its exit code, in a file beside the worktree. */
-const noted = (command: string, name: string): object => ({
-  run: { command: `{ ${command}; } > ../${name} 2>&1; echo "exit $?" >> ../${name}`, allow_failure: true },
-});
-const read = (start: StartRequest, name: string): string =>
-  readFileSync(join(worktreeOf(start), "..", name), "utf8").trim();
-const worktreeOf = (start: StartRequest): string => join(world.root, "git", "slots", start.agent.id, rig.id);
-const capabilityOf = (start: StartRequest) => {
-  const gitDir = readFileSync(join(worktreeOf(start), ".git"), "utf8")
-    .replace("gitdir: ", "")
-    .trim();
-  return capabilityFile.parse(JSON.parse(readFileSync(join(gitDir, CAPABILITY_FILE), "utf8")));
-};
-
-/** Every file below `folder` that holds `needle`. */
-function filesWith(folder: string, needle: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => {
-    const path = join(folder, name);
-    return (
-      statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).includes(needle)
-    );
-  });
-}
-
-function processesWith(needle: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return ["environ", "cmdline"].some((part) => readFileSync(`/proc/${pid}/${part}`).includes(needle));
-    } catch {
-      return false;
-    }
-  });
-}
-
-const clock = (ms: number): string => `curl -sf '${forge.http.origin}/api/clock?ms=${ms}' > /dev/null`;
-
-interface GhSeen {
-  pid: number;
-  carriers: string[];
-  args: string[];
-  names: string[];
-}
-
-/** A file that a process of an agent makes; its runner's next report comes after it. */
-async function untilFile(path: string): Promise<void> {
-  await until(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
-}
 
 describe("with one runner", () => {
   beforeAll(() => open());
@@ -382,112 +290,5 @@ describe("with one runner", () => {
         message: expect.stringMatching(/Tried in this order: a, b/),
       });
     });
-  });
-});
-
-describe("with a runner of its own", () => {
-  afterEach(close);
-
-  describe("the environment of an agent", () => {
-    it("has nothing of a host full of secrets but the allow-list", async () => {
-      const secrets = Object.fromEntries(
-        [
-          "GH_TOKEN",
-          "GITHUB_TOKEN",
-          "GITLAB_TOKEN",
-          "AWS_SECRET_ACCESS_KEY",
-          "NPM_TOKEN",
-          "DATABASE_URL",
-          "SSH_AUTH_SOCK",
-          "GIT_ASKPASS",
-        ].map((name) => [name, `host-secret-${name}`]),
-      );
-      await open({ hostEnv: secrets });
-      const start = await begin([
-        noted("env", "environment"),
-        noted("gh pr list", "gh"),
-        { done: "x", no_changes: true },
-      ]);
-      await ended(start);
-      expect(read(start, "environment")).not.toContain("host-secret");
-      expect(read(start, "environment")).toMatch(/^PATH=.*shims\/bin:/m);
-      expect(read(start, "gh")).toBe("gh 200\nexit 0");
-      const gh = JSON.parse(readFileSync(join(world.dir, "gh-seen"), "utf8")) as GhSeen;
-      expect(gh.names.filter((name) => Object.hasOwn(secrets, name))).toEqual([]);
-    });
-  });
-
-  describe("a town without credentials", () => {
-    /** As a person has them: a helper in the host's own settings. */
-    function hostKnows(token: string): string {
-      const store = join(world.dir, "stored-credentials");
-      writeFileSync(store, `${forge.http.origin.replace("//", `//ann:${token}@`)}\n`, { mode: 0o600 });
-      writeFileSync(join(world.dir, ".gitconfig"), `[credential]\n\thelper = store --file=${store}\n`);
-      return store;
-    }
-
-    it("has the git that its host has configured, for itself and for its agents", async () => {
-      await open({}, () => {
-        hostKnows(forge.mint("remote"));
-        world.town.onToken = () => ({ username: "", token: null, source: "host", forge: "git" });
-      });
-      const start = world.start("", { rig });
-      world.rewrite(
-        start,
-        script({
-          steps: [
-            {
-              run: `git fetch -q origin && git commit -q --allow-empty -m a && git push -q origin ${own(start)}`,
-            },
-            { done: "made it" },
-          ],
-        }),
-      );
-      await control.post("/agents/start", start);
-      expect(await ended(start)).toMatchObject({ outcome: "completed" });
-      expect(forge.refused).toEqual([]);
-    });
-
-    it("goes on when the town cannot be asked, once it has said so", async () => {
-      await open({}, () => {
-        hostKnows(forge.mint("remote"));
-        world.town.onToken = () => ({ username: "", token: null, source: "host", forge: "git" });
-      });
-      const start = await begin([
-        { run: "touch ../waiting" },
-        { wait_for: join(world.dir, "hold") },
-        noted("git fetch origin", "fetch"),
-        { done: "x", no_changes: true },
-      ]);
-      await firstTurn(start);
-      world.town.down.add("runner/git-token");
-      writeFileSync(join(world.dir, "hold"), "");
-      await ended(start);
-      expect(read(start, "fetch")).toBe("exit 0");
-    });
-
-    it("that gets one uses it at once, and the host's store is not told of it", async () => {
-      await open();
-      const store = hostKnows("an-old-password");
-      const before = readFileSync(store, "utf8");
-      const start = await begin([noted("git fetch origin", "fetch"), { done: "x", no_changes: true }]);
-      await ended(start);
-      expect(read(start, "fetch")).toBe("exit 0");
-      expect(readFileSync(store, "utf8")).toBe(before);
-      expect(forge.refused).toEqual([]);
-    });
-  });
-
-  it("works where the path of the work directory is too long for a socket", async () => {
-    await open({}, () => {
-      const root = join(world.dir, "a".repeat(100), "work");
-      mkdirSync(root, { recursive: true });
-      Object.assign(world, { root });
-    });
-    const start = await begin([
-      { run: "gh pr list && git fetch -q origin" },
-      { done: "x", no_changes: true },
-    ]);
-    expect(await ended(start)).toMatchObject({ outcome: "completed" });
   });
 });

@@ -14,7 +14,7 @@ export class Grants {
   readonly #grants = new Map<string, Grant>();
 
   /** 256 random bits that stand for `grant` until `revoke`. */
-  give(grant: Grant): { readonly capability: string; revoke(): void } {
+  give(grant: Grant): { readonly capability: string; readonly revoke: () => void } {
     const capability = randomBytes(32).toString("base64url");
     this.#grants.set(capability, grant);
     return { capability, revoke: () => void this.#grants.delete(capability) };

@@ -46,15 +46,18 @@ function pick(wanted: (name: string) => boolean): Env {
 }
 
 /** As the host's git would run, had nobody told it of the broker. */
-export function hostGitEnv(): Env {
+export function hostGitEnv(shims: string): Env {
   const count = Number(process.env[HOST_CONFIG_ENV] ?? "0");
   const isOurs = (name: string): boolean => {
     const index = /^GIT_CONFIG_(?:KEY|VALUE)_(\d+)$/.exec(name)?.[1];
     return OURS.has(name) || name === "GIT_CONFIG_COUNT" || (index !== undefined && Number(index) >= count);
   };
   const env = pick((name) => !isOurs(name) && name !== "GIT_DIR" && name !== "GIT_WORK_TREE");
+  // A helper of the host may be its own gh, which must not be ours.
+  const path = (env["PATH"] ?? "").split(delimiter).filter((dir) => !isSame(dir, shims));
   return {
     ...env,
+    PATH: path.join(delimiter),
     GIT_CONFIG_COUNT: String(count),
     GIT_TERMINAL_PROMPT: "0",
     GIT_ASKPASS: "",

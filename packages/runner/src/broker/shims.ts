@@ -31,7 +31,7 @@ for word do
   esac
 done
 case $command in
-  ''|add|am|apply|archive|bisect|blame|branch|bundle|cat-file|check-attr|check-ignore|check-ref-format|checkout|cherry|\\
+  ''|add|am|apply|archive|bisect|blame|branch|bundle|cat-file|check-attr|check-ignore|check-ref-format|checkout|checkout-index|cherry|\\
   cherry-pick|clean|clone|commit|commit-tree|config|count-objects|describe|diff|diff-files|diff-index|diff-tree|fetch|\\
   for-each-ref|format-patch|fsck|gc|grep|hash-object|help|init|lfs|log|ls-files|ls-remote|ls-tree|maintenance|merge|\\
   merge-base|merge-file|merge-tree|mktree|mv|name-rev|notes|pack-refs|prune|pull|range-diff|read-tree|rebase|reflog|\\
