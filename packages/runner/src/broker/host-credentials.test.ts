@@ -16,7 +16,7 @@ import {
   read,
   firstTurn,
 } from "../testing/credential-world.ts";
-import { script, git } from "../testing/harness.ts";
+import { script } from "../testing/harness.ts";
 import type { GhSeen } from "../testing/credential-world.ts";
 
 vi.setConfig({ testTimeout: 320_000, hookTimeout: 120_000 });
