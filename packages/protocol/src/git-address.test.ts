@@ -10,6 +10,8 @@ it.each([
   ["https://github.com.evil.org/a", "github.com.evil.org", "a"],
   ["https://evil.org/@github.com/a", "evil.org", "@github.com/a"],
   ["https://evil.org#@github.com/a", "evil.org", ""],
+  ["https://evil.org\\@github.com/a", "evil.org", ""],
+  ["https://a@evil@github.com/a", "github.com", "a"],
   ["https://[::1]:8080/a", "[::1]:8080", "a"],
 ])("%s is on %s", (url, host, path) => {
   expect(gitAddress(url)).toEqual({ host, path });

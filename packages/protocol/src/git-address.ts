@@ -7,7 +7,8 @@ export interface GitAddress {
   readonly path: string;
 }
 
-const SCHEMED = /^([a-z][a-z0-9+.-]*):\/\/(?:[^@/]*@)?(\[[0-9a-f:.]+\]|[^:/?#@]+)(?::(\d+))?(?:\/([^?#]*))?/i;
+const SCHEMED =
+  /^([a-z][a-z0-9+.-]*):\/\/(?:[^/?#\\]*@)?(\[[0-9a-f:.]+\]|[^:/?#@\\]+)(?::(\d+))?(?:\/([^?#]*))?/i;
 const SCP_LIKE = /^(?:[^@/:]+@)?([a-z0-9][a-z0-9._-]*):(?!\/\/)(.+)$/i;
 const OWN_PORT: Readonly<Record<string, string>> = { https: "443", http: "80" };
 
