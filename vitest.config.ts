@@ -61,7 +61,8 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
-          hookTimeout: 300_000,
+          // An agent is downloaded first where it is not there.
+          hookTimeout: 600_000,
         },
       },
     ],

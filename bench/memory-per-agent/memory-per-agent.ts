@@ -1,9 +1,9 @@
+// cspell:ignore smaps
 /**
  * memory-per-agent: what a further session of `kilo acp` costs, each in a directory of its own, and
  * how long one takes to open where another was before. The model is never asked.
  */
-import { readFileSync } from "node:fs";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
