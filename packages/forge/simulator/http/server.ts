@@ -64,6 +64,10 @@ export async function listen(
     if (route === null) void api(request, response);
     else void serveGit(world, route, request, response).catch(() => response.destroy());
   });
+  // A client that sends just as an idle connection is closed would see a fault that nobody asked for.
+  server.keepAliveTimeout = 0;
+  server.headersTimeout = 0;
+  server.requestTimeout = 0;
   server.listen(port, "127.0.0.1");
   await new Promise<void>((resolve, reject) => {
     server.once("listening", resolve);
