@@ -13,7 +13,7 @@ import { turnOf } from "./steps.ts";
 import type { Conversation, Subject } from "./subject.ts";
 
 /** A mode of the agent that asks before it runs a command; for those that have modes. */
-export const ASKING_MODE = "asker";
+const ASKING_MODE = "asker";
 export const ASKING = {
   agent: {
     [ASKING_MODE]: {
