@@ -10,7 +10,7 @@ export type Repository = { readonly gitDir: string; readonly worktree?: string }
 export const NOWHERE: Repository = { nowhere: true };
 
 /** What a call to a remote is for, so that it can be given a credential. */
-export interface RemoteUse {
+interface RemoteUse {
   readonly url: string;
   /** Null: a url that is no rig yet. */
   readonly rigId: string | null;
@@ -18,7 +18,7 @@ export interface RemoteUse {
 }
 
 /** What one git process needs to ask for a credential, until `release`. */
-export interface GrantedAccess {
+interface GrantedAccess {
   readonly env: Readonly<Record<string, string>>;
   readonly config: readonly (readonly [string, string])[];
   release(): void;

@@ -10,7 +10,7 @@ import { CAPABILITY_FILE, capabilityFile } from "../broker/messages.ts";
 export const FORGE_TOKEN = `ghs_${PLANTED}`;
 
 /** On a busy machine each program that an agent starts takes its seconds. */
-export const LIMIT_MS = 300_000;
+const LIMIT_MS = 300_000;
 
 export let world: World;
 export let forge: TokenForge;

@@ -25,7 +25,7 @@ import type { ServerPorts } from "../ports.ts";
 import { unseal, type SealingKey } from "./seal.ts";
 import { maskedCredentials } from "./shown.ts";
 
-export interface IssuedToken {
+interface IssuedToken {
   /** Empty: whatever the host's git says. */
   username: string;
   /** Null: nothing is stored for this forge, so what the host is configured with counts. */
@@ -49,7 +49,7 @@ export interface ForgeTokens {
 }
 
 /** Source of a credential that the town does not have and the host's git may. */
-export const HOST_SOURCE = "host";
+const HOST_SOURCE = "host";
 
 type Ports = Pick<ServerPorts, "now" | "sink" | "sealingKeys" | "forges">;
 
