@@ -64,6 +64,7 @@ export class Subject {
       role: "mayor",
       system: "You are under test.",
       modes: [],
+      model: null,
       smallModel: null,
       permission: "allow_in_worktree",
       townEnv: {},

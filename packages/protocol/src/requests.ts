@@ -96,6 +96,15 @@ export const mayorQueueChange = z.strictObject({
   mode: deliveryMode.optional(),
 });
 export type MayorQueueChange = z.infer<typeof mayorQueueChange>;
+/** `persist`: as the town's setting as well. */
+export const mayorModelBody = z.strictObject({
+  model: text(1, 200),
+  smallModel: text(1, 200).optional(),
+  persist: z.boolean().optional(),
+});
+export const sessionModelBody = z.strictObject({ model: text(1, 200) });
+/** `live`: at once; `restarted`: between turns, with the conversation; `next_start`: when it starts. */
+export const modelApplied = z.object({ applied: z.enum(["live", "restarted", "next_start"]) });
 export const mayorUiContextBody = z.strictObject({ context: text(1, 10_000) });
 export const mayorStopBody = z.strictObject({ newConversation: z.boolean().optional() });
 export const stopSessionBody = z.strictObject({

@@ -43,6 +43,7 @@ export const registerAnswer = z.strictObject({
   token: z.string(),
   expires_at: z.string(),
   heartbeat_seconds: z.int(),
+  config_version: z.int().optional(),
   /** Sessions that should live here, the mayor first. */
   desired: z.array(startRequest),
 });
@@ -80,6 +81,8 @@ export const heartbeatAnswer = z.strictObject({
   /** A renewed runner token, when less than half of the old one's life is left. */
   token: z.string().optional(),
   expires_at: z.string().optional(),
+  /** The settings' version by now; the town sends what changed by itself. */
+  config_version: z.int().optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswer>;
 
@@ -235,3 +238,26 @@ export type EffectSettle = z.infer<typeof effectSettle>;
 
 export const drainNotice = z.strictObject({ reason: z.enum(["sigterm", "host", "request"]) });
 export const drainedNotice = z.strictObject({ sessions: z.array(sessionId) });
+
+/**
+ * `GET T/mayor/launch-context`: what the next start of the mayor will use. `agent_id` null: there is no
+ * mayor; alone: it cannot be started. A null `organization` is authoritative; an absent field is not
+ * known, as from an older server: then nothing may be concluded from the rest.
+ */
+export const launchContext = z.object({
+  agent_id: z.string().nullable(),
+  agent: z.object({ id: z.string(), name: z.string() }).optional(),
+  session_id: z.string().optional(),
+  runtime: z.string().optional(),
+  model: z.string().nullable().optional(),
+  small_model: z.string().nullable().optional(),
+  organization: z.string().nullable().optional(),
+  /** Changes with everything that a launch is made of. */
+  spec_version: z.string().optional(),
+  config_version: z.int().optional(),
+});
+export type LaunchContext = z.infer<typeof launchContext>;
+
+/** `POST T/mayor/prewarm`: opens the mayor that this context described, and no other. */
+export const prewarmRequest = z.strictObject({ spec_version: z.string() });
+export const prewarmAnswer = z.object({ start: startRequest.nullable() });

@@ -35,8 +35,33 @@ export const launchSettings = z.strictObject({
   turn_idle_minutes: z.int().min(1),
 });
 
+/**
+ * What a session is launched with, whoever it is: a change of settings changes this and nothing else
+ * of a live session.
+ */
+const launchFields = {
+  runtime: text(1, 60),
+  /** Null: the runtime's own choice. */
+  model: z.string().nullable(),
+  small_model: z.string().nullable(),
+  /** Role instructions. */
+  system: z.string(),
+  /**
+   * The roles of this town with the same permission policy and their instructions: a runtime that has
+   * modes is configured with all of them, so that their sessions share one process. Absent: only its own.
+   */
+  modes: z.array(z.strictObject({ role, system: z.string() })).optional(),
+  author: gitIdentity,
+  /** Trailer for the model's part in a commit; null: none. */
+  coauthor: z.string().nullable(),
+  settings: launchSettings,
+};
+export const sessionLaunch = z.strictObject(launchFields);
+export type SessionLaunch = z.infer<typeof sessionLaunch>;
+
 /** `POST /agents/start`: everything one session needs. The same `session_id` again is harmless. */
 export const startRequest = z.strictObject({
+  ...launchFields,
   session_id: sessionId,
   /** Fencing token: a lower one than the slot's newest is refused as `session_fenced`. */
   epoch,
@@ -49,17 +74,6 @@ export const startRequest = z.strictObject({
   bead: z.strictObject({ id: idSchema("bead"), title: z.string() }).nullable(),
   /** First turn. Null: the session opens and waits for a message (mayor). */
   prompt: z.string().nullable(),
-  /** Role instructions. */
-  system: z.string(),
-  /**
-   * The roles of this town with the same permission policy and their instructions: a runtime that has
-   * modes is configured with all of them, so that their sessions share one process. Absent: only its own.
-   */
-  modes: z.array(z.strictObject({ role, system: z.string() })).optional(),
-  runtime: text(1, 60),
-  /** Null: the runtime's own choice. */
-  model: z.string().nullable(),
-  small_model: z.string().nullable(),
   /** Branch to work on; null: detached at `start_point` (refinery). */
   branch: branchName.nullable(),
   /** A full ref name on the remote (`refs/heads/…`, `refs/gastown/wip/…`) or a commit id. */
@@ -70,15 +84,13 @@ export const startRequest = z.strictObject({
   start_head: sha.nullable(),
   /** Whether settle may replace the branch (a rebase), still by compare-and-swap. */
   allow_rewrite: z.boolean(),
-  author: gitIdentity,
-  /** Trailer for the model's part in a commit; null: none. */
-  coauthor: z.string().nullable(),
   mcp: z.strictObject({ name: text(1, 40), url: z.string(), token: z.string() }),
-  settings: launchSettings,
   /** Set where the town asks for a session that an earlier runner instance had begun. */
   resume: z.boolean(),
   /** The agent's own conversation id, where one is known. */
   resume_from: z.string().nullable(),
+  /** What was said before, for a conversation that cannot be taken up; null or absent: nothing. */
+  recap: text(1, 41_000).nullable().optional(),
 });
 export type StartRequest = z.infer<typeof startRequest>;
 
@@ -119,6 +131,45 @@ export type MessageRequest = z.infer<typeof messageRequest>;
 
 /** `POST /agents/:sessionId/poke`: nudges wait in the town; the session claims them now. */
 export const pokeRequest = z.strictObject({ epoch });
+
+/** `POST /sync-config`: every live session as it should be launched from now on. Restarts nobody. */
+export const syncRequest = z.strictObject({
+  config_version: z.int(),
+  sessions: z.array(z.strictObject({ session_id: sessionId, epoch, launch: sessionLaunch })),
+});
+export type SyncRequest = z.infer<typeof syncRequest>;
+
+/**
+ * What a change means for a session. `none`: nothing. `next_turn`: it is told, or set, before its next
+ * turn. `move`: another launch spec, so that it goes to another process between turns, with its
+ * conversation. `pending`: it is opening, and will be as wanted. `unknown`: not here; remembered.
+ */
+export const sessionChange = z.enum(["none", "next_turn", "move", "pending", "unknown"]);
+export type SessionChange = z.infer<typeof sessionChange>;
+export const syncAnswer = z.object({
+  config_version: z.int(),
+  sessions: z.array(z.object({ session_id: z.string(), change: sessionChange })),
+});
+export type SyncAnswer = z.infer<typeof syncAnswer>;
+
+/** `PATCH /agents/:session/model`. An absent `small_model` stays as it is. */
+export const modelRequest = z.strictObject({
+  epoch,
+  model: text(1, 200),
+  small_model: text(1, 200).nullable().optional(),
+});
+export type ModelRequest = z.infer<typeof modelRequest>;
+/** `live`: at once. `restarted`: between turns, in another process. `pending`: it opens with it. */
+export const modelAnswer = z.object({ applied: z.enum(["live", "restarted", "pending"]) });
+export type ModelAnswer = z.infer<typeof modelAnswer>;
+
+/** `PUT /agents/:session/system-prompt`: holds from the next turn on. */
+export const systemPromptRequest = z.strictObject({
+  epoch,
+  system: text(1, 200_000),
+  modes: launchFields.modes,
+});
+export type SystemPromptRequest = z.infer<typeof systemPromptRequest>;
 
 /** `POST /repos/check`: can this url be used at all? Answered at once, makes nothing. */
 export const repoCheckRequest = z.strictObject({ git_url: text(1, 2_000), branch: branchName.optional() });
@@ -208,6 +259,8 @@ export const healthAnswer = z.object({
   started_at: z.string(),
   draining: z.boolean(),
   sessions: z.int(),
+  /** When the mayor that lives here had its tools; absent while none lives or it opens. */
+  mayor_ready_at: z.string().optional(),
 });
 export type HealthAnswer = z.infer<typeof healthAnswer>;
 

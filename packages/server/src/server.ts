@@ -66,7 +66,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   nudgeRoutes(on);
   mailRoutes(on);
   moleculeRoutes(on);
-  mayorRoutes(on);
+  mayorRoutes(on, ports);
   escalationRoutes(on);
   eventRoutes(on);
   runnerRoutes(on, ports, createForgeTokens(ports));

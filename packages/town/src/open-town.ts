@@ -48,6 +48,8 @@ import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
 import { roomAgain } from "./runner/room.ts";
 import { launchPlan } from "./sessions/launch.ts";
+import { changeModel, changeState, interruptSession } from "./sessions/model.ts";
+import { changeSettings } from "./sessions/settings-changed.ts";
 import { findSession, sessionRow, type SessionRow } from "./sessions/session-row.ts";
 import { requestStop } from "./sessions/stop.ts";
 import { nextWakeAt, renewAllLeases, runTick } from "./tick.ts";
@@ -141,14 +143,14 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
       }),
     setConfig: (config, actor, secrets) =>
       write(actor, (ctx) => {
-        storeConfig(ctx, null, config, secrets);
+        changeSettings(ctx, null, config, secrets);
         watchAllBudgets(ctx);
         if (secrets && secrets.length > 0) credentialsChanged(ctx, null);
       }),
     setRigConfig: (ref, config, actor, secrets) =>
       write(actor, (ctx) => {
         const { id } = findRig(ctx, ref);
-        storeConfig(ctx, id, config, secrets);
+        changeSettings(ctx, id, config, secrets);
         watchAllBudgets(ctx);
         if (secrets && secrets.length > 0) credentialsChanged(ctx, id);
       }),
@@ -200,6 +202,14 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
         if (session.state !== "ended") requestStop(ctx, session, mode, note || `stopped by ${actor.name}`);
         return toSession(ctx, findSession(ctx, session.id));
       }),
+    interruptSession: (ref, actor) =>
+      write(actor, (ctx) => {
+        const session = findSession(ctx, ref);
+        return toSession(ctx, interruptSession(ctx, session) ?? session);
+      }),
+    changeModel: (ref, models, actor) =>
+      write(actor, (ctx) => ({ changeId: changeModel(ctx, findSession(ctx, ref), models) })),
+    changeState: (changeId) => read((ctx) => changeState(ctx, changeId)),
     transcript: (ref, after, limit) =>
       read((ctx) => readTranscript(ctx, findSession(ctx, ref).id, after, limit)),
     escalations: (filter) => read((ctx) => listEscalations(ctx, filter)),
@@ -226,6 +236,8 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
         const session = sessionRow(ctx, sessionId);
         return session ? launchPlan(ctx, session) : null;
       }),
+
+    configVersion: () => townRow({ sql }).config_version,
 
     newestSeq: () => read(newestSeq),
     feed: (query) => read((ctx) => readFeed(ctx, query)),

@@ -24,9 +24,11 @@ export type TownRow = Row & {
   no_room_at: number | null;
   /** Counts every change of settings, of the town or of a rig. */
   config_version: number;
-  config_at: number;
   /** When the mayor was last wanted (a message, a request, other settings): failures count from here. */
   mayor_asked_at: number;
+  /** What a person chose for the next mayor session alone. */
+  mayor_model: string | null;
+  mayor_small_model: string | null;
   /** 1: the next mayor session begins a new conversation. */
   mayor_fresh: number;
 };

@@ -38,7 +38,6 @@ import type {
   SetupRigRequest,
   SlingBody,
   SlingConvoyBody,
-  StartRequest,
   ToolInput,
   TownConfig,
   TownShape,
@@ -61,6 +60,7 @@ import type { TownMail } from "./mail/town-mail.ts";
 import type { TownMolecules } from "./molecules/town-molecules.ts";
 import type { TriageResult } from "./triage/resolve.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
+import type { ChangeState, LaunchPlan, ModelChoice, SessionLaunchPlan } from "./sessions/launch-types.ts";
 
 export interface TownPorts {
   sql: Sql;
@@ -95,13 +95,7 @@ export interface TickResult {
   nextWakeAt: number | null;
 }
 
-/** All of a start but what holds a secret or belongs to the server: prompt, system, MCP entry. */
-export type LaunchPlan = Omit<StartRequest, "prompt" | "system" | "modes" | "mcp"> & {
-  /** What `gt_prime` gives, and what the first prompt is written from. */
-  prime: PrimeContext;
-  /** Roles whose sessions may share its agent process, with what this town tells each. */
-  peers?: readonly Pick<PrimeContext, "role" | "instructions">[];
-};
+export type * from "./sessions/launch-types.ts";
 
 /** What an executor has to do, complete with everything but credentials. */
 export type EffectRequest =
@@ -117,6 +111,12 @@ export type EffectRequest =
     } & TurnToGive)
   | { kind: "interrupt_session"; sessionId: string; epoch: number }
   | { kind: "poke_session"; sessionId: string; epoch: number }
+  | {
+      kind: "sync_config";
+      configVersion: number;
+      sessions: readonly { sessionId: string; epoch: number; launch: SessionLaunchPlan }[];
+    }
+  | { kind: "change_model"; sessionId: string; epoch: number; model: string; smallModel: string | null }
   | { kind: "settle_session"; sessionId: string; body: SettleRequest }
   | { kind: "setup_rig"; body: SetupRigRequest }
   | { kind: "branch"; body: BranchRequest }
@@ -139,7 +139,8 @@ export interface ClaimedEffect {
 /** How a try ended. `accepted`: the result comes by callback (`effect_settled`, `session_settled`). */
 export type EffectAnswer =
   | { type: "accepted" }
-  | { type: "done" }
+  /** `result`: what it came to, where somebody wants to know. */
+  | { type: "done"; result?: string }
   | { type: "outcome"; outcome: EffectOutcome }
   | { type: "forge"; answer: ForgeAnswer }
   /** Not now: tried again with backoff. `counted: false` where no runner or network was there. */
@@ -315,6 +316,11 @@ export interface Town
   sessions(filter: { live?: boolean; beadId?: string; agentId?: string }): Session[];
   session(ref: string): Session;
   stopSession(ref: string, mode: "graceful" | "now", note: string, actor: Actor): Session;
+  /** Ends the turn that runs in it, if one does; the session goes on. */
+  interruptSession(ref: string, actor: Actor): Session;
+  /** Another model for this session alone; `changeState` says what becomes of it. */
+  changeModel(ref: string, models: ModelChoice, actor: Actor): { changeId: string };
+  changeState(changeId: string): ChangeState;
   transcript(sessionRef: string, after: number, limit: number): TranscriptItem[];
   escalations(filter: { open?: boolean | undefined }): Escalation[];
   escalation(ref: string): Escalation;
@@ -363,6 +369,8 @@ export interface Town
   heartbeat(epoch: number, request: HeartbeatRequest): HeartbeatAnswer;
   appendTranscript(epoch: number, request: EventsRequest): EventsAnswer;
   launchPlan(sessionId: string): LaunchPlan | null;
+  /** Counts every change of settings, of the town or of a rig. */
+  configVersion(): number;
 
   // --- feed, status, idempotency ------------------------------------------------------------------
   newestSeq(): number;

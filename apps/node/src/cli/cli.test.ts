@@ -9,7 +9,9 @@ import {
   convoyDetail,
   escalationShape,
   feedEntry,
+  mayorShape,
   mergeRequestShape,
+  queuedMessage,
   rigShape,
   sessionShape,
   townStatus,
@@ -249,6 +251,23 @@ describe("the mayor", () => {
     expect(queued.messageId).not.toBe(answer.messageId);
     expect((await world.run(["mayor", " "])).code).toBe(2);
     expect((await world.run(["mayor"])).code).toBe(2);
+  });
+
+  it("is asked what it does, given another model, stopped, and begins anew", async () => {
+    const now = () => done(mayorShape, "mayor", "--status");
+    expect(await now()).toMatchObject({ configured: true, runtime: "scripted", model: null });
+    const applied = z.object({ applied: z.string() });
+    expect(await done(applied, "mayor", "--model", "big-one")).toEqual({ applied: "live" });
+    expect((await now()).model).toBe("big-one");
+    const unknown = await world.run(["mayor", "--model", "unknown-one", "--json"]);
+    expect([unknown.code, unknown.json(errorAnswer).error.code]).toEqual([1, "validation_failed"]);
+    expect((await now()).model).toBe("big-one");
+    await world.must(["mayor", "--stop", "--new"]);
+    await done(z.object({ answer: z.string() }), "mayor", "Who are you?", "--timeout", "100");
+    expect((await now()).model).toBeNull();
+    expect(await done(listOf(queuedMessage), "mayor", "--queue")).toEqual({ items: [] });
+    for (const wrong of [["--new"], ["--persist"], ["--stop", "--status"], ["hello", "--status"]])
+      expect((await world.run(["mayor", ...wrong])).code).toBe(2);
   });
 });
 

@@ -1,4 +1,10 @@
-import { conversationEntry, GastownError, mayorShape, type LiveFrame } from "@gastown/protocol";
+import {
+  conversationEntry,
+  GastownError,
+  mayorShape,
+  type LiveFrame,
+  type MayorMessageBody,
+} from "@gastown/protocol";
 import { z } from "zod";
 import type { ApiClient } from "../cli/client.ts";
 import type { Run } from "../cli/commands.ts";
@@ -7,6 +13,7 @@ import { CommandError, EXIT, usageError } from "../cli/failure.ts";
 import { liveFrames, Topics } from "../cli/live.ts";
 import { listOf, theTown } from "../cli/target.ts";
 import { timeoutOption } from "../cli/values.ts";
+import { sessionRequest } from "./mayor-session.ts";
 import { saidIn } from "./transcript-text.ts";
 
 const messageAnswer = z.object({
@@ -17,23 +24,33 @@ const messageAnswer = z.object({
 
 /** `gastown mayor`: one message and its answer, or a conversation on a terminal. */
 export const mayor: Run = async (context, [message], options) => {
+  const asked = sessionRequest(options, message);
   const api = await context.api();
   const town = await theTown(context);
+  if (asked !== null) {
+    await asked(context, api, town.id);
+    return EXIT.done;
+  }
   const timeoutMs = timeoutOption(options);
+  const mode = options["now"] === true ? "now" : "when_idle";
   if (message === undefined) return converse(context, api, town.id);
   if (message.trim() === "") throw usageError("The message is empty. Say what you want, in your own words.");
   if (options["wait"] === false) {
-    const sent = await send(api, town.id, message);
+    const sent = await send(api, town.id, { message, mode });
     context.out.result(sent, "The mayor has your message; `gastown watch` shows what comes of it.");
     return EXIT.done;
   }
-  const answer = await ask(context, api, town.id, message, timeoutMs);
+  const answer = await ask(context, api, town.id, { message, mode }, timeoutMs);
   context.out.result(answer, context.out.terminal ? "" : answer.answer);
   return EXIT.done;
 };
 
-function send(api: ApiClient, townId: string, message: string): Promise<z.infer<typeof messageAnswer>> {
-  return api.post(messageAnswer, `/api/towns/${townId}/mayor/message`, { message });
+function send(
+  api: ApiClient,
+  townId: string,
+  message: MayorMessageBody,
+): Promise<z.infer<typeof messageAnswer>> {
+  return api.post(messageAnswer, `/api/towns/${townId}/mayor/message`, message);
 }
 
 interface Answer {
@@ -46,7 +63,7 @@ async function ask(
   context: Context,
   api: ApiClient,
   townId: string,
-  message: string,
+  message: MayorMessageBody,
   timeoutMs: number | undefined,
 ): Promise<Answer> {
   const over = new AbortController();
@@ -156,7 +173,7 @@ async function converse(context: Context, api: ApiClient, townId: string): Promi
     const message = await text({ message: "You", placeholder: "what you want" });
     if (isCancel(message)) break;
     if (message === undefined || message.trim() === "") continue;
-    await ask(context, api, townId, message, undefined);
+    await ask(context, api, townId, { message }, undefined);
     context.out.piece("\n");
   }
   outro("The town goes on without you; `gastown watch` shows it.");

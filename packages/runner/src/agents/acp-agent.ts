@@ -47,7 +47,12 @@ const promptReply = z.object({
     .nullish()
     .catch(null),
 });
-const option = z.object({ id: z.string(), category: z.string().nullish() });
+const option = z.object({
+  id: z.string(),
+  category: z.string().nullish(),
+  /** A truth value for some options; only texts are of use here. */
+  currentValue: z.string().nullable().catch(null).default(null),
+});
 const openReply = z.object({ configOptions: z.array(option).nullish() });
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: "cancelled" } };
 const MAX_EARLY = 500;
@@ -61,6 +66,8 @@ export interface OpenedConversation {
   readonly conversationId: string;
   /** Ids of the options that can be set, e.g. `model`, `mode`. */
   readonly options: readonly string[];
+  /** The model as the agent has it now; null: it does not say. */
+  readonly model: string | null;
 }
 
 export class AcpAgent {
@@ -116,7 +123,7 @@ export class AcpAgent {
       cwd,
       mcpServers: mcpServers(server),
     });
-    return { conversationId: answer.sessionId, options: optionIds(answer) };
+    return { conversationId: answer.sessionId, ...optionsOf(answer) };
   }
 
   /**
@@ -127,13 +134,13 @@ export class AcpAgent {
     const params = { sessionId: conversationId, cwd, mcpServers: mcpServers(server) };
     if (this.#capabilities.resume) {
       const answer = await this.#connection.agent.request(methods.agent.session.resume, params);
-      return { conversationId, options: optionIds(answer) };
+      return { conversationId, ...optionsOf(answer) };
     }
     const bound = this.#handlers.get(conversationId);
     this.#handlers.set(conversationId, { update: () => undefined, permission: () => CANCELLED });
     try {
       const answer = await this.#connection.agent.request(methods.agent.session.load, params);
-      return { conversationId, options: optionIds(answer) };
+      return { conversationId, ...optionsOf(answer) };
     } finally {
       if (bound === undefined) this.#handlers.delete(conversationId);
       else this.#handlers.set(conversationId, bound);
@@ -204,7 +211,11 @@ function isOffered(capability: object | null | undefined): boolean {
   return capability !== null && capability !== undefined;
 }
 
-function optionIds(answer: unknown): string[] {
+function optionsOf(answer: unknown): Pick<OpenedConversation, "options" | "model"> {
   const parsed = openReply.safeParse(answer ?? {});
-  return parsed.success ? (parsed.data.configOptions ?? []).map(({ id }) => id) : [];
+  const offered = parsed.success ? (parsed.data.configOptions ?? []) : [];
+  return {
+    options: offered.map(({ id }) => id),
+    model: offered.find(({ id }) => id === "model")?.currentValue ?? null,
+  };
 }

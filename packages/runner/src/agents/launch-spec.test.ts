@@ -16,6 +16,7 @@ function input(id: string, more: Partial<LaunchInput> = {}): LaunchInput {
     role: "polecat",
     system: "You are a polecat.",
     modes: [],
+    model: null,
     smallModel: null,
     permission: "allow_in_worktree",
     townEnv: {},

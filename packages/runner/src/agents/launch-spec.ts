@@ -12,6 +12,8 @@ export interface LaunchInput {
   readonly system: string;
   /** All roles that may share the process, its own among them or not. */
   readonly modes: readonly { readonly role: Role; readonly system: string }[];
+  /** Part of the spec only for a runtime that cannot choose it in an open conversation. */
+  readonly model: string | null;
   readonly smallModel: string | null;
   readonly permission: "allow_in_worktree" | "deny";
   /** The town's `env` settings. */
@@ -87,7 +89,13 @@ export function launchSpec(input: LaunchInput): LaunchSpec {
   if (runtime.configVariable !== null) {
     env[runtime.configVariable] = agentConfig(input, env[runtime.configVariable]);
   }
-  return { runtime: runtime.id, command, args: [...args], env, cwd: input.cwd };
+  const { modelBy } = runtime;
+  if (modelBy === null || input.model === null)
+    return { runtime: runtime.id, command, args: [...args], env, cwd: input.cwd };
+  const model = input.model;
+  if (modelBy.env !== undefined) env[modelBy.env] = model;
+  const modelArgs = (modelBy.args ?? []).map((arg) => arg.replaceAll("{model}", model));
+  return { runtime: runtime.id, command, args: [...args, ...modelArgs], env, cwd: input.cwd };
 }
 
 /** The same for every session of this runner: which one asks is told by its directory. */

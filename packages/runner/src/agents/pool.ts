@@ -24,8 +24,12 @@ export interface Limits {
 
 export interface Lease {
   readonly process: AgentProcess;
+  /** Key of the process's spec. */
+  readonly key: string;
   /** Gives the place back; again is harmless. */
   release(): void;
+  /** The same, for one that goes to another process: where nobody else is left, this one ends at once. */
+  abandon(): void;
   /** Nobody else is given this process any more; it ends when its last session has left. */
   retire(): void;
 }
@@ -65,14 +69,17 @@ export class Pool {
     if (entry.unwanted !== null) clearTimeout(entry.unwanted);
     entry.unwanted = null;
     let released = false;
+    const leave = (idleMs: number): void => {
+      if (released) return;
+      released = true;
+      entry.sessions -= 1;
+      this.#leave(entry, idleMs);
+    };
     return {
       process: entry.process,
-      release: () => {
-        if (released) return;
-        released = true;
-        entry.sessions -= 1;
-        this.#leave(entry, limits.idleMs);
-      },
+      key,
+      release: () => leave(limits.idleMs),
+      abandon: () => leave(0),
       retire: () => {
         entry.retired = true;
       },

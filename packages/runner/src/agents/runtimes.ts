@@ -19,6 +19,11 @@ export interface Runtime {
    * text of the first prompt, or not at all (scripted).
    */
   readonly rolePrompt: "agent_mode" | "first_prompt" | "none";
+  /**
+   * How a model is named at launch (`{model}` in an argument, or a variable), where the runtime does not
+   * let it be chosen in an open conversation: another model then is another process. Null: it does.
+   */
+  readonly modelBy: { readonly env?: string; readonly args?: readonly string[] } | null;
   /** Whether a conversation can be taken up again by another process. */
   readonly supportsLoad: boolean;
   /** Whether prompt replies carry token counts, so that zero means a failed model. */
@@ -99,6 +104,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     },
     configVariable: "KILO_CONFIG_CONTENT",
     rolePrompt: "agent_mode",
+    modelBy: null,
     supportsLoad: true,
     reportsUsage: true,
     conformance: { version: "7.7.7", cannot: ["own_tools"] },
@@ -115,6 +121,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     flags: quietFlags("OPENCODE"),
     configVariable: "OPENCODE_CONFIG_CONTENT",
     rolePrompt: "agent_mode",
+    modelBy: null,
     supportsLoad: true,
     reportsUsage: true,
     conformance: { version: "1.18.33", cannot: ["own_tools", "second_prompt"] },
@@ -131,6 +138,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     flags: {},
     configVariable: null,
     rolePrompt: "first_prompt",
+    modelBy: { env: "ANTHROPIC_MODEL" },
     supportsLoad: true,
     reportsUsage: false,
     conformance: null,
@@ -147,6 +155,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     flags: {},
     configVariable: null,
     rolePrompt: "first_prompt",
+    modelBy: null,
     supportsLoad: true,
     reportsUsage: false,
     conformance: null,
@@ -163,6 +172,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     flags: {},
     configVariable: null,
     rolePrompt: "first_prompt",
+    modelBy: { args: ["--model", "{model}"] },
     supportsLoad: true,
     reportsUsage: false,
     conformance: null,
@@ -179,6 +189,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     flags: {},
     configVariable: null,
     rolePrompt: "first_prompt",
+    modelBy: null,
     supportsLoad: true,
     reportsUsage: false,
     conformance: null,
@@ -191,10 +202,11 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     title: "Scripted agent",
     command: null,
     args: [],
-    env: ["SCRIPTED_PLAYBOOK"],
+    env: ["SCRIPTED_PLAYBOOK", "SCRIPTED_STORE"],
     flags: {},
     configVariable: null,
     rolePrompt: "none",
+    modelBy: null,
     supportsLoad: true,
     reportsUsage: true,
     conformance: {

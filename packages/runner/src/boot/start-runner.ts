@@ -21,6 +21,7 @@ import { endOfLeftover, saveLeftover } from "./leftovers.ts";
 import { makeParts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import type { MakeGit, Parts } from "./parts.ts";
+import { prewarm } from "./prewarm.ts";
 import { register } from "./register.ts";
 import { removeRunnerFile, writeRunnerFile } from "./runner-file.ts";
 import { lockWorkDirectory } from "./work-lock.ts";
@@ -172,6 +173,7 @@ export class Runner {
       this.#bootSecret = "";
       this.#epoch = answer.epoch;
       town.useFirstToken(answer.token);
+      if (!answer.desired.some(({ role }) => role === "mayor")) this.#prewarm();
       await this.#resume(answer.desired);
       this.#progress = { ...this.#progress, phase: "ready" };
       this.#ready.resolve();
@@ -193,7 +195,14 @@ export class Runner {
       started_at: this.#startedAt,
       draining: registry.draining,
       sessions: registry.live().length,
+      ...(registry.mayorReadyAt === null ? {} : { mayor_ready_at: registry.mayorReadyAt }),
     };
+  }
+
+  /** Boot does not wait for it. */
+  #prewarm(): void {
+    const { town, registry } = this.#parts;
+    void prewarm({ town, registry, log: this.#options.log }, this.#ended.signal);
   }
 
   /**

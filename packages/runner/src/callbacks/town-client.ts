@@ -53,8 +53,22 @@ export class TownClient {
    * @throws RetryableError when the town could not be reached or has a passing trouble
    * @throws GastownError with the town's code for every refusal
    */
-  async post<T>(path: string, body: string, options: CallOptions<T>): Promise<T> {
-    const response = await this.#call(path, body, options).catch((error: unknown) => {
+  post<T>(path: string, body: string, options: CallOptions<T>): Promise<T> {
+    return this.#ask("POST", path, body, options);
+  }
+
+  /** The same without a body. */
+  get<T>(path: string, options: CallOptions<T>): Promise<T> {
+    return this.#ask("GET", path, null, options);
+  }
+
+  async #ask<T>(
+    method: "GET" | "POST",
+    path: string,
+    body: string | null,
+    options: CallOptions<T>,
+  ): Promise<T> {
+    const response = await this.#call(method, path, body, options).catch((error: unknown) => {
       if (options.signal?.aborted === true) throw options.signal.reason;
       throw unreachable(error);
     });
@@ -71,12 +85,17 @@ export class TownClient {
    * One call with the newest credential; where the town does not take that one (yet), with the one
    * before it. What comes before the registration's answer (a fresh start, say) waits for that.
    */
-  async #call<T>(path: string, body: string, options: CallOptions<T>): Promise<Response> {
+  async #call<T>(
+    method: string,
+    path: string,
+    body: string | null,
+    options: CallOptions<T>,
+  ): Promise<Response> {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? 30_000);
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
     const send = (token: string): Promise<Response> => {
       const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
-      return fetch(this.#base + path, { method: "POST", headers, body, signal, redirect: "error" });
+      return fetch(this.#base + path, { method, headers, body, signal, redirect: "error" });
     };
     if (options.token !== undefined) return send(options.token);
     await abortable(this.registered, signal);

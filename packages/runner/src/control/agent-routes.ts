@@ -1,10 +1,13 @@
 import {
   interruptRequest,
   messageRequest,
+  modelRequest,
   pokeRequest,
   settleRequest,
   startRequest,
   stopRequest,
+  syncRequest,
+  systemPromptRequest,
 } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { Registry } from "../sessions/registry.ts";
@@ -43,6 +46,18 @@ export function agentRoutes(registry: Registry): Hono {
     session.stop(mode, { code: "stopped", message: "The town asked it to stop." });
     return c.json(accepted, 202);
   });
+  app.patch("/agents/:session/model", async (c) => {
+    const body = await jsonBody(c, modelRequest);
+    const answer = await registry.get(c.req.param("session")).chooseModel(body);
+    return c.json(answer, answer.applied === "pending" ? 202 : 200);
+  });
+  app.put("/agents/:session/system-prompt", async (c) => {
+    const { epoch, system, modes } = await jsonBody(c, systemPromptRequest);
+    const session = registry.get(c.req.param("session"));
+    session.mustHaveEpoch(epoch);
+    return c.json({ change: session.change({ system, modes }) });
+  });
+  app.post("/sync-config", async (c) => c.json(registry.sync(await jsonBody(c, syncRequest))));
   app.get("/agents/:session/status", (c) => {
     const session = registry.get(c.req.param("session"));
     const { agent, role, runtime } = session.request;

@@ -6,7 +6,14 @@
 import { readFileSync } from "node:fs";
 import { Readable, Writable } from "node:stream";
 import { agent, methods, ndJsonStream, PROTOCOL_VERSION, RequestError } from "@agentclientprotocol/sdk";
-import type { AgentContext, McpServer, PromptResponse, SessionUpdate } from "@agentclientprotocol/sdk";
+import type {
+  AgentContext,
+  McpServer,
+  PromptResponse,
+  SessionConfigOption,
+  SessionUpdate,
+} from "@agentclientprotocol/sdk";
+import { Conversations, DEFAULT_MODEL } from "./conversations.ts";
 import { McpClient } from "./mcp-client.ts";
 import type { McpServer as ToolServer } from "./mcp-client.ts";
 import { Misbehavior } from "./misbehavior.ts";
@@ -28,6 +35,7 @@ interface ScriptedSession {
   readonly cwd: string;
   readonly mcp: McpClient | null;
   turns: number;
+  model: string;
   running: AbortController | null;
 }
 
@@ -48,11 +56,15 @@ export async function runScriptedAgent(options: ScriptedOptions = {}): Promise<v
       };
     })
     .onRequest(methods.agent.session.new, async ({ params }) => {
-      return { sessionId: await scripted.open(null, params.cwd, params.mcpServers) };
+      const session = await scripted.open(null, params.cwd, params.mcpServers);
+      return { sessionId: session.id, configOptions: scripted.options(session.model) };
     })
     .onRequest(methods.agent.session.load, async ({ params }) => {
-      await scripted.open(params.sessionId, params.cwd, params.mcpServers);
-      return {};
+      const session = await scripted.open(params.sessionId, params.cwd, params.mcpServers);
+      return { configOptions: scripted.options(session.model) };
+    })
+    .onRequest(methods.agent.session.setConfigOption, ({ params }) => {
+      return { configOptions: scripted.setOption(params.sessionId, params.configId, params.value) };
     })
     .onRequest(methods.agent.session.prompt, ({ params, client }) => {
       const text = params.prompt.map((block) => (block.type === "text" ? block.text : "")).join("\n");
@@ -81,6 +93,9 @@ class ScriptedAgent {
   readonly #playbookFile: string | undefined;
   readonly #closed = new AbortController();
   readonly #misbehavior: Misbehavior;
+  readonly #conversations = new Conversations(process.env["SCRIPTED_STORE"]);
+  /** Named at launch: then it cannot be chosen any more. */
+  readonly #fixedModel: string | null = fixedModel(process.argv);
   #opened = 0;
 
   constructor(options: ScriptedOptions, misbehavior: Misbehavior) {
@@ -90,15 +105,18 @@ class ScriptedAgent {
   }
 
   /** A new session, or with an id an earlier one (of any process) with a new token. */
-  async open(id: string | null, cwd: string, servers: readonly McpServer[]): Promise<string> {
+  async open(id: string | null, cwd: string, servers: readonly McpServer[]): Promise<ScriptedSession> {
     const server = await this.#misbehavior.toolServer(toolServer(servers));
     const known = id === null ? undefined : this.#sessions.get(id);
+    const remembered = id === null ? { turns: 0, model: DEFAULT_MODEL } : this.#conversations.read(id);
+    if (remembered === null) throw RequestError.internalError({ service: "session" }, "no such session");
     this.#opened += 1;
     const session = known ?? {
       id: id ?? `scripted-${process.pid}-${this.#opened}`,
       cwd,
       mcp: server === null ? null : new McpClient(server),
-      turns: 0,
+      turns: remembered.turns,
+      model: this.#fixedModel ?? remembered.model,
       running: null,
     };
     if (server !== null) session.mcp?.use(server);
@@ -109,7 +127,24 @@ class ScriptedAgent {
       // As real agents do: the session exists, its tools are missing, and the runner notices.
       process.stderr.write(`${session.id}: ${String(error)}\n`);
     }
-    return session.id;
+    this.#conversations.write(session.id, session);
+    return session;
+  }
+
+  options(model: string): SessionConfigOption[] {
+    if (this.#fixedModel !== null) return [];
+    const options = [{ value: model, name: model }];
+    return [{ id: "model", name: "Model", category: "model", type: "select", currentValue: model, options }];
+  }
+
+  setOption(id: string, configId: string, value: string | boolean): SessionConfigOption[] {
+    const session = this.#sessions.get(id);
+    if (session === undefined || configId !== "model" || typeof value !== "string")
+      throw RequestError.invalidParams({ configId }, "there is no such session or option");
+    if (value.startsWith("unknown")) throw RequestError.invalidParams({ value }, `model not found: ${value}`);
+    session.model = value;
+    this.#conversations.write(id, session);
+    return this.options(value);
   }
 
   async prompt(id: string, text: string, client: AgentContext): Promise<PromptResponse> {
@@ -120,6 +155,7 @@ class ScriptedAgent {
     const running = new AbortController();
     session.running = running;
     session.turns += 1;
+    this.#conversations.write(id, session);
     const voice = new Voice(id, client);
     try {
       await this.#turn(session, text, voice, running.signal);
@@ -150,12 +186,19 @@ class ScriptedAgent {
     const prime = readPrime(answer.structured);
     const plan = planTurn({ prime, turn, text, parse: this.#parse, playbook: this.#playbook() });
     report.say(plan.intro);
-    await new Turn({ cwd, mcp, prime, message: text, report, signal }).perform(plan.steps, plan.autoDone);
+    const env = { SCRIPTED_MODEL: session.model, SCRIPTED_TURN: String(turn) };
+    const context = { cwd, mcp, prime, message: text, env, report, signal };
+    await new Turn(context).perform(plan.steps, plan.autoDone);
   }
 
   #playbook(): unknown {
     return this.#playbookFile === undefined ? null : JSON.parse(readFileSync(this.#playbookFile, "utf8"));
   }
+}
+
+function fixedModel(argv: readonly string[]): string | null {
+  const at = argv.indexOf("--model");
+  return at === -1 ? null : (argv[at + 1] ?? null);
 }
 
 /** A token for every four characters, never none: zero would mean a failed model. */

@@ -13,9 +13,15 @@ export function run(
   args: readonly string[],
   cwd: string,
   signal: AbortSignal,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ShellResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, {
+      cwd,
+      detached: true,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     const take = (chunk: string): void => {
       output = (output + chunk).slice(-MAX_OUTPUT);

@@ -22,6 +22,8 @@ export interface TurnContext {
   readonly prime: PrimeContext;
   /** What was prompted; `{{message}}` of the mayor's steps. */
   readonly message: string;
+  /** For the commands of `run` steps: the model and the number of the turn. */
+  readonly env: Readonly<Record<string, string>>;
   readonly report: Reporter;
   readonly signal: AbortSignal;
 }
@@ -177,9 +179,9 @@ export class Turn {
   }
 
   async #run(command: string, allowFailure: boolean): Promise<void> {
-    const { cwd, report, signal } = this.#context;
+    const { cwd, env, report, signal } = this.#context;
     const id = report.toolStarted(command, { command });
-    const { code, output } = await run("bash", ["-c", command], cwd, signal);
+    const { code, output } = await run("bash", ["-c", command], cwd, signal, env);
     report.toolEnded(id, code === 0, output);
     signal.throwIfAborted();
     if (code !== 0 && !allowFailure)

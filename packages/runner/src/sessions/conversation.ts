@@ -1,24 +1,61 @@
-import type { StartRequest } from "@gastown/protocol";
+import type { SessionChange, StartRequest } from "@gastown/protocol";
 import type { TurnReply } from "../agents/acp-agent.ts";
+import { setModel } from "./configure.ts";
+import type { Applied } from "./configure.ts";
 import type { Opened } from "./open-session.ts";
+import { changedInstructions } from "./prompts.ts";
 import type { TurnAgent } from "./turns.ts";
 
-/** One session's conversation with its agent, opened and ready for turns. */
+/**
+ * One session's conversation with its agent, opened and ready for turns. What it was set to may differ
+ * from what its request says by now: `needs` says how, and the next prompt or a move puts it right.
+ */
 export class Conversation implements TurnAgent {
-  readonly opened: Opened;
   readonly #request: StartRequest;
+  readonly #wantedKey: () => string;
+  #opened: Opened;
+  #applied: Applied;
   #systemOwed: boolean;
+  #recapOwed: boolean;
   #newToken: string | null = null;
   #killed = false;
 
-  constructor(request: StartRequest, opened: Opened) {
+  /** `wantedKey`: of the process that the session should be in, as its request stands. */
+  constructor(request: StartRequest, opened: Opened, wantedKey: () => string) {
     this.#request = request;
-    this.opened = opened;
+    this.#wantedKey = wantedKey;
+    this.#opened = opened;
+    this.#applied = { model: opened.model, system: opened.system };
     this.#systemOwed = opened.systemInPrompt;
+    this.#recapOwed = !opened.loaded;
   }
 
   get id(): string {
-    return this.opened.conversationId;
+    return this.#opened.conversationId;
+  }
+
+  get opened(): Opened {
+    return this.#opened;
+  }
+
+  /** What would have to be done for it to be as its request says. */
+  get needs(): Extract<SessionChange, "none" | "next_turn" | "move"> {
+    if (this.#opened.lease.key !== this.#wantedKey()) return "move";
+    return this.#owesModel || this.#owesInstructions ? "next_turn" : "none";
+  }
+
+  get #owesModel(): boolean {
+    return this.#canChooseModel && this.#request.model !== this.#applied.model;
+  }
+
+  get #canChooseModel(): boolean {
+    return this.#opened.options.includes("model");
+  }
+
+  /** Where the instructions are part of the launch spec, or of nothing, a prompt need not tell them. */
+  get #owesInstructions(): boolean {
+    const { rolePrompt } = this.#opened.runtime;
+    return rolePrompt === "first_prompt" && this.#request.system !== this.#applied.system;
   }
 
   /** A renewed token, handed on before the next prompt: it means opening the conversation anew. */
@@ -26,23 +63,51 @@ export class Conversation implements TurnAgent {
     this.#newToken = token;
   }
 
+  /** The same conversation in another process. */
+  moved(opened: Opened): void {
+    this.#opened = opened;
+    this.#applied = { model: opened.model, system: opened.system };
+    this.#newToken = null;
+  }
+
+  /** Sets the wanted model now, also while a turn runs: the agent's next request uses it. */
+  async applyModel(): Promise<void> {
+    if (!this.#owesModel) return;
+    const { model, runtime } = this.#request;
+    const wanted = model ?? this.#opened.defaultModel;
+    if (wanted !== null) await setModel(this.#opened.agent, this.id, runtime, wanted);
+    this.#applied.model = model;
+  }
+
   async prompt(text: string): Promise<TurnReply> {
     const token = this.#newToken;
     this.#newToken = null;
     if (token !== null) await this.#reopen(token);
-    const whole = this.#systemOwed ? `${this.#request.system}\n\n${text}` : text;
+    await this.applyModel();
+    return this.#opened.agent.prompt(this.id, [...this.#owed(), text].join("\n\n"));
+  }
+
+  /** What must stand before the next words, once. */
+  #owed(): string[] {
+    const { system, recap } = this.#request;
+    const parts: string[] = [];
+    if (this.#systemOwed) parts.push(system);
+    else if (this.#owesInstructions) parts.push(changedInstructions(system));
+    if (this.#recapOwed && typeof recap === "string") parts.push(recap);
     this.#systemOwed = false;
-    return this.opened.agent.prompt(this.id, whole);
+    this.#recapOwed = false;
+    this.#applied.system = system;
+    return parts;
   }
 
   async #reopen(token: string): Promise<void> {
-    const { agent, cwd } = this.opened;
+    const { agent, cwd } = this.#opened;
     if (!agent.capabilities.load && !agent.capabilities.resume) return;
     await agent.reopen(this.id, cwd, { ...this.#request.mcp, token });
   }
 
   cancel(): Promise<void> {
-    return this.opened.agent.cancel(this.id);
+    return this.#opened.agent.cancel(this.id);
   }
 
   /** Whether the process was ended for this conversation's sake, and not for a neighbor's. */
@@ -52,10 +117,10 @@ export class Conversation implements TurnAgent {
 
   kill(): void {
     this.#killed = true;
-    this.opened.lease.process.kill();
+    this.#opened.lease.process.kill();
   }
 
   close(): void {
-    this.opened.agent.close(this.id).catch(() => undefined);
+    this.#opened.agent.close(this.id).catch(() => undefined);
   }
 }

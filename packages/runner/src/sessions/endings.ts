@@ -48,6 +48,11 @@ export function endedByRefusal(thrown: unknown, phase: FailureReason["phase"], s
   return { outcome: reason.code === "agent_killed" ? "evicted" : "refused", reason };
 }
 
+/** What its settings now ask for cannot be had: nobody's failed attempt; its next start says why. */
+export function endedByChange(thrown: unknown, stderrTail: string): Ending {
+  return { outcome: "evicted", reason: reasonOf(thrown, "handshake", stderrTail) };
+}
+
 export const handedOver: Ending = {
   outcome: "completed",
   reason: { code: "settled", message: "Its work was handed over." },

@@ -3,18 +3,19 @@
  * the agent was asked to finish: a town that is slow to allow that is not an agent that is silent.
  */
 export class IdleClock {
-  readonly #ms: number;
+  readonly #ms: () => number;
   readonly #onIdle: () => void;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(ms: number, onIdle: () => void) {
+  /** `ms`: read at each start, because settings change. */
+  constructor(ms: () => number, onIdle: () => void) {
     this.#ms = ms;
     this.#onIdle = onIdle;
   }
 
   start(): void {
     this.stop();
-    this.#timer = setTimeout(this.#onIdle, this.#ms);
+    this.#timer = setTimeout(this.#onIdle, this.#ms());
     this.#timer.unref();
   }
 

@@ -14,13 +14,19 @@ export interface Ending {
   readonly reason: FailureReason;
 }
 
+/** What is kept of a conversation for the session that takes it up. */
+interface ConversationRecord {
+  readonly id: string;
+  readonly opened: { readonly defaultModel: string | null };
+}
+
 export interface Leaving {
   readonly request: StartRequest;
   readonly deps: SessionDeps;
   /** Null: the start did not come so far. */
   readonly directories: Directories | null;
   readonly process: AgentProcess | undefined;
-  readonly conversationId: string | null;
+  readonly conversation: ConversationRecord | null;
   readonly usage: UsageMeter;
   readonly transcript: Transcript;
   readonly ending: Ending;
@@ -49,7 +55,7 @@ export async function leave(leaving: Leaving): Promise<void> {
 }
 
 async function save(leaving: Leaving): Promise<Saved> {
-  const { request, deps, directories, process, conversationId, usage } = leaving;
+  const { request, deps, directories, process, conversation, usage } = leaving;
   if (directories === null) return { workRef: null, problem: null };
   const { worktrees, cwd } = directories;
   // What its tools left running might still write while the work is saved, or after it.
@@ -59,7 +65,7 @@ async function save(leaving: Leaving): Promise<Saved> {
   const { session_id: sessionId, author } = request;
   const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log);
   const isSaved = saved.problem === null || saved.workRef !== null;
-  recordSlot(deps, request, directories, { conversationId, usage, saved: isSaved });
+  recordSlot(deps, request, directories, { conversation, usage, saved: isSaved });
   return saved;
 }
 
@@ -68,7 +74,7 @@ export function recordSlot(
   deps: SessionDeps,
   request: StartRequest,
   directories: Directories,
-  state: { conversationId: string | null; usage: UsageMeter; saved: boolean },
+  state: { conversation: ConversationRecord | null; usage: UsageMeter; saved: boolean },
 ): void {
   deps.slots.write({
     agent_id: request.agent.id,
@@ -77,8 +83,16 @@ export function recordSlot(
     role: request.role,
     author: request.author,
     worktrees: [...directories.worktrees],
-    conversation_id: state.conversationId ?? request.resume_from,
+    conversation_id: state.conversation?.id ?? request.resume_from,
+    default_model: state.conversation?.opened.defaultModel ?? earlierDefault(deps, request),
     cost_total: state.usage.total,
     saved: state.saved,
   });
+}
+
+/** A start that has no conversation yet must not forget what is known of the one that it takes up. */
+function earlierDefault(deps: SessionDeps, request: StartRequest): string | null {
+  const earlier = deps.slots.read(request.agent.id);
+  const goesOn = request.resume_from !== null && earlier?.conversation_id === request.resume_from;
+  return goesOn ? earlier.default_model : null;
 }

@@ -2,20 +2,20 @@
  * The one pipeline of a start, a resume and a prewarm (spec/runner.md §2, §3): worktree, process,
  * handshake, tools. The process is asked for first, so that a cold one starts while git works.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { RequestError } from "@agentclientprotocol/sdk";
 import { RetryableError, sessionStatusAnswer } from "@gastown/protocol";
 import type { SessionStatus, StartPhase, StartRequest } from "@gastown/protocol";
 import type { AcpAgent, OpenedConversation, SessionHandlers, ToolServer } from "../agents/acp-agent.ts";
-import { launchSpec } from "../agents/launch-spec.ts";
 import type { Lease } from "../agents/pool.ts";
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
 import type { ResolvedRuntime } from "../agents/resolve-runtime.ts";
 import type { Runtime } from "../agents/runtimes.ts";
+import { configure } from "./configure.ts";
+import type { Configured } from "./configure.ts";
 import type { SessionDeps } from "./deps.ts";
 import { prepareDirectories } from "./directories.ts";
 import type { Directories } from "./directories.ts";
+import { acquire } from "./launching.ts";
 import { StartRefusal } from "./refusal.ts";
 import { setUp } from "./setup.ts";
 import type { SlotRecord } from "./slot-record.ts";
@@ -34,16 +34,16 @@ export interface OpenOptions {
   readonly onDirectories: (directories: Directories) => void;
 }
 
-export interface Opened {
+export interface Opened extends Configured {
   readonly runtime: Runtime;
   readonly lease: Lease;
   readonly agent: AcpAgent;
   readonly cwd: string;
   readonly conversationId: string;
+  /** Ids of the options that can be set in this conversation, e.g. `model`. */
+  readonly options: readonly string[];
   /** Whether an earlier conversation goes on. */
   readonly loaded: boolean;
-  /** Whether the role's instructions must stand before the first prompt. */
-  readonly systemInPrompt: boolean;
 }
 
 const CONNECT_RETRY_MS = 250;
@@ -55,7 +55,7 @@ const AUTH_REQUIRED = -32_000;
 export async function openSession(options: OpenOptions): Promise<Opened> {
   const { request, deps, signal, phase } = options;
   const resolved = resolveRuntime(request.runtime, deps.places);
-  const early = acquire(options, resolved);
+  const early = place(options, resolved);
   phase("repository");
   const directories = await prepareDirectories(options);
   signal.throwIfAborted();
@@ -63,64 +63,49 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   deps.access?.open(request, directories.worktrees, signal);
   phase("worktree");
   if (request.rig !== null) await setUp(options, directories.cwd);
+  return openConversation(options, directories.cwd, resolved, early);
+}
+
+/** From a directory to an agent that has its tools: the second half of a start, and all of a move. */
+export async function openConversation(
+  options: OpenOptions,
+  cwd: string,
+  resolved: ResolvedRuntime = resolveRuntime(options.request.runtime, options.deps.places),
+  early: Lease = place(options, resolved),
+): Promise<Opened> {
+  const { request, deps, phase, previous, notice } = options;
+  const { runtime } = resolved;
   phase("process");
   const { lease, agent } = await initialized(options, resolved, early);
   phase("handshake");
   // One limit for all of it, from here, where the agent has answered `initialize` (spec/runner.md §3).
   const deadline = performance.now() + deps.timing.toolsMs;
-  const conversation = await alive(
-    converse(options, agent, resolved.runtime, directories.cwd),
-    options,
-    lease,
-    { phase: "handshake", deadline },
-  );
-  agent.bind(conversation.conversationId, options.handlers);
-  const configured = alive(configure(options, agent, resolved.runtime, conversation), options, lease, {
-    phase: "handshake",
-    deadline,
-  });
-  await Promise.all([
-    configured,
-    alive(awaitTools(options, conversation.conversationId, deadline), options, lease, {
-      phase: "tools",
-      deadline,
-    }),
+  const handshake = <T>(wanted: Promise<T>): Promise<T> =>
+    alive(wanted, options, lease, { phase: "handshake", deadline });
+  const conversation = await handshake(converse(options, agent, runtime, cwd));
+  const { conversationId, loaded } = conversation;
+  agent.bind(conversationId, options.handlers);
+  const goesOn = previous?.conversation_id === conversationId;
+  const defaultModel = goesOn ? previous.default_model : null;
+  const [configured] = await Promise.all([
+    handshake(configure({ request, agent, runtime, conversation, defaultModel, notice })),
+    alive(awaitTools(options, conversationId, deadline), options, lease, { phase: "tools", deadline }),
   ]);
   return {
-    runtime: resolved.runtime,
+    ...configured,
+    runtime,
     lease,
     agent,
-    cwd: directories.cwd,
-    conversationId: conversation.conversationId,
-    loaded: conversation.loaded,
-    systemInPrompt: (await configured) && !conversation.loaded,
+    cwd,
+    conversationId,
+    options: conversation.options,
+    loaded,
+    systemInPrompt: configured.systemInPrompt && !loaded,
   };
 }
 
-function acquire({ request, deps, onLease }: OpenOptions, resolved: ResolvedRuntime): Lease {
-  const { root, hostEnv, townId, apiUrl } = deps.options;
-  const cwd = join(root, "agents");
-  mkdirSync(cwd, { recursive: true, mode: 0o700 });
-  const { settings } = request;
-  const spec = launchSpec({
-    resolved,
-    role: request.role,
-    system: request.system,
-    modes: request.modes ?? [],
-    smallModel: request.small_model,
-    permission: settings.permission,
-    townEnv: settings.env,
-    hostEnv,
-    townId,
-    apiUrl,
-    shims: deps.access?.shims ?? null,
-    cwd,
-  });
-  deps.redactor.add(request.mcp.token);
-  const lease = deps.pool.acquire(spec, {
-    sessionsPerProcess: settings.sessions_per_process,
-    idleMs: settings.process_idle_minutes * deps.timing.minuteMs,
-  });
+function place({ request, deps, onLease }: OpenOptions, resolved: ResolvedRuntime): Lease {
+  const lease = acquire(request, deps, resolved);
   onLease(lease);
   return lease;
 }
@@ -147,7 +132,7 @@ async function initialized(
       const died = thrown instanceof StartRefusal && thrown.reason.code === "agent_exited";
       if (!died || attempt === PROCESS_ATTEMPTS) throw thrown;
       lease.release();
-      lease = acquire(options, resolved);
+      lease = place(options, resolved);
     }
   }
 }
@@ -254,44 +239,6 @@ async function converse(
     }
   }
   return { ...(await agent.open(cwd, server)), loaded: false };
-}
-
-/** Role and model of this conversation. Answers whether the role must go into the first prompt. */
-async function configure(
-  { request, notice }: OpenOptions,
-  agent: AcpAgent,
-  runtime: Runtime,
-  { conversationId, options }: OpenedConversation,
-): Promise<boolean> {
-  const byMode = runtime.rolePrompt === "agent_mode" && options.includes("mode");
-  if (byMode) await agent.setOption(conversationId, "mode", request.role);
-  if (request.model !== null) {
-    if (options.includes("model")) await chooseModel(request, agent, conversationId, request.model);
-    else
-      notice(
-        `"${request.runtime}" offers no choice of model here; it uses its own instead of ${request.model}.`,
-      );
-  }
-  return runtime.rolePrompt !== "none" && !byMode;
-}
-
-async function chooseModel(
-  request: StartRequest,
-  agent: AcpAgent,
-  conversationId: string,
-  model: string,
-): Promise<void> {
-  try {
-    await agent.setOption(conversationId, "model", model);
-  } catch (thrown) {
-    if (!(thrown instanceof RequestError)) throw thrown;
-    throw new StartRefusal({
-      code: "model_unavailable",
-      phase: "handshake",
-      message: `"${request.runtime}" does not offer the model ${model}: ${thrown.message}`,
-      action: "Choose another model in the settings, or log the agent in with that provider.",
-    });
-  }
 }
 
 /** Ends when the server has seen the tools listed; when that comes too late, its caller has given up. */

@@ -22,3 +22,8 @@ export function askToFinish(role: Role): string {
   const how = role === "refinery" ? "gt_approve or gt_request_changes" : "gt_done";
   return `Your turn ended, but this is not finished. Finish it and call ${how}, or say with gt_escalate what blocks you.`;
 }
+
+/** Before the next words, where the role's instructions can only be told. */
+export function changedInstructions(system: string): string {
+  return `Your instructions have changed. From now on only these hold:\n\n${system}`;
+}

@@ -3,7 +3,16 @@
  * is here: a directory has one live session, and only a newer one may take it over.
  */
 import { GastownError, RetryableError } from "@gastown/protocol";
-import type { HeartbeatSession, SessionEnded, StartAnswer, StartRequest } from "@gastown/protocol";
+import type {
+  HeartbeatSession,
+  SessionChange,
+  SessionEnded,
+  SessionLaunch,
+  StartAnswer,
+  StartRequest,
+  SyncAnswer,
+  SyncRequest,
+} from "@gastown/protocol";
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import { reasonOf } from "./refusal.ts";
@@ -23,6 +32,8 @@ export class Registry {
   readonly #deps: SessionDeps;
   readonly #sessions = new Map<string, Session>();
   readonly #slots = new Map<string, Slot>();
+  /** Launch settings newer than a start that is still on its way to this runner. */
+  readonly #ahead = new Map<string, SessionLaunch>();
   #draining = false;
 
   constructor(deps: SessionDeps) {
@@ -36,6 +47,11 @@ export class Registry {
   /** No start is taken after this. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /** When the mayor that lives here had its tools (ISO time); null: none lives, or it opens. */
+  get mayorReadyAt(): string | null {
+    return this.live().find(({ isMayor }) => isMayor)?.readyAt ?? null;
   }
 
   /** Sessions that are not gone. */
@@ -71,7 +87,7 @@ export class Registry {
     }
     resolveRuntime(request.runtime, this.#deps.places);
     slot.current?.supersede(request.session_id);
-    const session = new Session(request, this.#deps);
+    const session = new Session(this.#newest(request), this.#deps);
     this.#sessions.delete(request.session_id);
     this.#sessions.set(request.session_id, session);
     slot.epoch = request.epoch;
@@ -85,6 +101,31 @@ export class Registry {
   /** Whether a session has that agent's directory, or waits for it. */
   uses(agentId: string): boolean {
     return this.#slots.get(agentId)?.current?.isGone === false;
+  }
+
+  /** Other settings for live sessions (spec/runner.md §3). Nothing that runs is disturbed. */
+  sync({ config_version, sessions }: SyncRequest): SyncAnswer {
+    return {
+      config_version,
+      sessions: sessions.map(({ session_id, epoch, launch }) => {
+        return { session_id, change: this.#change(session_id, epoch, launch) };
+      }),
+    };
+  }
+
+  #change(sessionId: string, epoch: number, launch: SessionLaunch): SessionChange {
+    const session = this.#sessions.get(sessionId);
+    if (session !== undefined && session.epoch === epoch && !session.isGone) return session.change(launch);
+    // Its start was written before the change and arrives after it: the older settings must not win.
+    if (session === undefined || session.epoch < epoch) this.#ahead.set(sessionId, launch);
+    return "unknown";
+  }
+
+  #newest(request: StartRequest): StartRequest {
+    const ahead = this.#ahead.get(request.session_id);
+    this.#ahead.delete(request.session_id);
+    const isNewer = ahead !== undefined && ahead.settings.config_version > request.settings.config_version;
+    return isNewer ? { ...request, ...ahead } : request;
   }
 
   /** Keeps a directory from being used until `work` is over. */

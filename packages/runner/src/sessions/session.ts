@@ -12,34 +12,36 @@
  * | settling | git commits, pushes and reads back | its result; the turn goes on beside it |
  * | gone | – | – |
  *
- * Whatever ends it goes through `#finish`: cancel, wait until the turn is over for certain, save
- * its work, report, and only then is the directory free.
+ * Whatever ends it goes through `#finish`: the turn is over for certain, its work saved and reported,
+ * and only then is the directory free.
  */
 import { GastownError } from "@gastown/protocol";
 import type {
   FailureReason,
   HeartbeatSession,
   MessageRequest,
+  ModelAnswer,
+  ModelRequest,
+  SessionChange,
+  SessionLaunch,
   SettleRequest,
   StartAnswer,
-  StartPhase,
   StartRequest,
 } from "@gastown/protocol";
 import type { Death } from "../agents/agent-process.ts";
-import type { Lease } from "../agents/pool.ts";
 import { askToFinish, openingPrompt } from "./prompts.ts";
-import { Conversation } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
-import type { Directories } from "./directories.ts";
 import * as endings from "./endings.ts";
 import { DEATH_NOTICE_MS, FENCED_GRACE_MS, OUTCOME_GRACE_MS, SETTLE_LIMIT_MS } from "./graces.ts";
 import { IdleClock } from "./idle-clock.ts";
+import { leave, type Ending } from "./leaving.ts";
 import { Nudges } from "./nudges.ts";
-import { leave, recordSlot, type Ending } from "./leaving.ts";
-import { openSession, type Opened } from "./open-session.ts";
+import { chooseModel } from "./choose-model.ts";
+import { Place } from "./place.ts";
 import { Settles } from "./settles.ts";
-import { startFields, Transcript } from "./transcript.ts";
-import { fencedHere } from "./refusal.ts";
+import { Transcript } from "./transcript.ts";
+import { fencedHere, StartRefusal } from "./refusal.ts";
 import { turnFailure, turnReport } from "./turn-outcome.ts";
 import { Turns, type TurnEnd } from "./turns.ts";
 import { UsageMeter } from "./usage-meter.ts";
@@ -48,6 +50,7 @@ import { within } from "../wait.ts";
 type State = StartAnswer["state"];
 
 export class Session {
+  /** Its launch settings change with the town's; everything that reads them reads them here. */
   readonly request: StartRequest;
   /** Resolves when its work is saved and its directory is free. */
   readonly gone: Promise<void>;
@@ -56,17 +59,14 @@ export class Session {
   readonly #settles: Settles;
   readonly #turns: Turns;
   readonly #nudges: Nudges;
+  readonly #place: Place;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
   readonly #idle: IdleClock;
   #usage: UsageMeter;
   #state: State = "queued";
-  #lease: Lease | null = null;
-  #directories: Directories | null = null;
-  #conversation: Conversation | null = null;
   #opening: Promise<void> = Promise.resolve();
   #prompted = false;
-  #newToken: string | null = null;
   #ending: Ending | null = null;
   #stopAfterTurn: Ending | null = null;
   #asked = false;
@@ -74,7 +74,7 @@ export class Session {
   #leave: () => void = () => undefined;
 
   constructor(request: StartRequest, deps: SessionDeps) {
-    this.request = request;
+    this.request = { ...request };
     this.#deps = deps;
     this.gone = new Promise((done) => {
       this.#leave = done;
@@ -86,24 +86,37 @@ export class Session {
     const before = deps.slots.read(request.agent.id);
     const goesOn = request.resume_from !== null && before?.conversation_id === request.resume_from;
     this.#usage = new UsageMeter(goesOn ? before.cost_total : 0);
-    const idleMs = request.settings.turn_idle_minutes * deps.timing.minuteMs;
+    const idleMs = (): number => this.request.settings.turn_idle_minutes * deps.timing.minuteMs;
     this.#idle = new IdleClock(idleMs, () => this.#finish(endings.leftIdle));
-    this.#settles = new Settles(request, deps, () => this.#onSettled());
+    this.#settles = new Settles(this.request, deps, () => this.#onSettled());
     this.#turns = new Turns({
       transcript: this.#transcript,
       usage: this.#usage,
-      permission: request.settings.permission,
+      permission: () => this.request.settings.permission,
       quietMs: deps.timing.quietMs,
       cancelMs: deps.timing.cancelMs,
       onBegin: (prompt) => this.#nudges.begun(prompt),
       onEnd: (end) => void this.#onTurnEnd(end),
     });
     this.#nudges = new Nudges({
-      request,
+      request: this.request,
       deps,
       turns: this.#turns,
-      mayShow: () => this.#conversation !== null && this.#ending === null && !this.#settles.running,
+      mayShow: () => this.#place.conversation !== null && this.#ending === null && !this.#settles.running,
       proceed: () => this.proceed(),
+    });
+    this.#place = new Place({
+      request: this.request,
+      deps,
+      transcript: this.#transcript,
+      usage: this.#usage,
+      handlers: this.#turns,
+      signal: this.#abort.signal,
+      onDirectories: (ready) => {
+        this.#settles.ready(ready);
+        this.#state = "opening";
+      },
+      onDeath: (death) => this.#onDeath(death),
     });
   }
 
@@ -115,18 +128,21 @@ export class Session {
     return this.request.epoch;
   }
 
-  /** Resolves when its start is over. */
   get opened(): Promise<void> {
     return this.#opening;
   }
 
-  /** Aborts when it is to end, whatever it is doing. */
+  /** Aborts when it is to end. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
   get isGone(): boolean {
     return this.#state === "gone";
+  }
+
+  get readyAt(): string | null {
+    return this.#place.readyAt;
   }
 
   get isMayor(): boolean {
@@ -139,7 +155,7 @@ export class Session {
   }
 
   get stderrTail(): string {
-    return this.#lease?.process.stderrTail() ?? "";
+    return this.#place.stderrTail;
   }
 
   get view(): HeartbeatSession {
@@ -190,24 +206,33 @@ export class Session {
     this.#turns.cancel();
   }
 
+  /** Other launch settings, from the next turn on; whatever runs goes on undisturbed. */
+  change(launch: Partial<SessionLaunch>): SessionChange {
+    Object.assign(this.request, launch);
+    const needs = this.#place.conversation?.needs ?? "pending";
+    this.proceed();
+    return needs;
+  }
+
+  chooseModel(request: ModelRequest): Promise<ModelAnswer> {
+    this.#mustBeLive(request.epoch);
+    return chooseModel(this, this.#place.conversation, request);
+  }
+
   /** Idempotent; `now` after `graceful` hurries it up. */
   stop(mode: "graceful" | "now", reason: FailureReason, outcome: Ending["outcome"] = "stopped"): void {
     if (mode === "graceful" && this.isBusy) this.#stopAfterTurn ??= { outcome, reason };
     else this.#finish({ outcome, reason });
   }
 
-  /** A newer session wants this directory (spec/runner.md §1). */
+  /** A newer session wants this directory. */
   supersede(by: string): void {
     this.#finish(endings.endedBySuccessor(by), this.#settles.settled ? OUTCOME_GRACE_MS : 0);
   }
 
   /** The town's word on this session (spec/api.md §3.16). */
   onVerdict(verdict: Verdict, token: string | undefined, nudges = 0): void {
-    if (token !== undefined) {
-      this.#deps.redactor.add(token);
-      this.#newToken = token;
-      this.#conversation?.renew(token);
-    }
+    if (token !== undefined) this.#place.renew(token);
     if (nudges > 0) this.#nudges.tell();
     if (verdict === "ok" || this.#ending !== null) return;
     const grace = verdict === "stop" ? 0 : FENCED_GRACE_MS;
@@ -216,71 +241,56 @@ export class Session {
 
   /** Begins the next turn where that is allowed; called whenever something may have changed. */
   proceed(): void {
-    if (this.#ending !== null || this.#conversation === null || this.#turns.isRunning) return;
-    if (!this.#deps.pulse.mayBeginTurns) return;
+    const { conversation, moving } = this.#place;
+    if (this.#ending !== null || conversation === null || moving !== null) return;
+    if (this.#turns.isRunning || this.#settles.running || !this.#deps.pulse.mayBeginTurns) return;
+    if (conversation.needs === "move") return void this.#move(conversation);
     if (this.#turns.next()) {
       this.#idle.stop();
       this.#show();
       if (this.#prompted) return;
       this.#prompted = true;
-      this.#phase("first_turn");
+      this.#deps.sender.status(this.id, { epoch: this.epoch, phase: "first_turn" });
       // The town counts the session as running from the first heartbeat that shows the prompt.
       void this.#deps.pulse.now();
     } else this.#nudges.atRest();
   }
 
   async #open(after: Promise<unknown>): Promise<void> {
-    const { request } = this;
     await after;
     if (this.#ending !== null) return;
-    const previous = this.#deps.slots.read(request.agent.id);
     this.#state = "provisioning";
-    this.#transcript.started(startFields(request));
-    const opened = await openSession({
-      request,
-      deps: this.#deps,
-      previous,
-      signal: this.#abort.signal,
-      handlers: this.#turns,
-      phase: (phase) => this.#phase(phase),
-      notice: (text) => this.#transcript.notice("warning", text),
-      onLease: (lease) => {
-        this.#lease = lease;
-      },
-      onDirectories: (directories) => {
-        this.#directories = directories;
-        this.#record(null);
-        this.#settles.ready(directories);
-        this.#state = "opening";
-      },
-    });
-    void opened.lease.process.dead.then((death) => this.#onDeath(death));
-    this.#ready(opened);
+    this.#ready(await this.#place.open());
   }
 
-  #ready(opened: Opened): void {
+  #ready(conversation: Conversation): void {
     if (this.#ending !== null) return;
-    const conversation = new Conversation(this.request, opened);
-    this.#conversation = conversation;
-    if (this.#newToken !== null) conversation.renew(this.#newToken);
-    this.#record(conversation.id);
     this.#turns.useAgent(conversation);
-    const text = openingPrompt(this.request, opened.loaded);
+    const text = openingPrompt(this.request, conversation.opened.loaded);
     if (text !== null) this.#turns.add({ text, source: "start", messageId: null }, true);
     this.#prompted = text === null;
     if (this.#prompted) void this.#deps.pulse.now();
     this.#rest();
   }
 
+  async #move(conversation: Conversation): Promise<void> {
+    this.#state = "opening";
+    const failed = (why: unknown) => this.#finish(endings.endedByChange(why, this.stderrTail));
+    await this.#place.move(conversation).catch(failed);
+    this.#rest();
+  }
+
   async #onTurnEnd(end: TurnEnd): Promise<void> {
     this.#show();
-    this.#record(this.#conversation?.id ?? null);
-    if (end.error !== null && this.#lease !== null) await within(this.#lease.process.dead, DEATH_NOTICE_MS);
+    this.#place.record();
+    const { lease } = this.#place;
+    if (end.error !== null && lease !== null) await within(lease.process.dead, DEATH_NOTICE_MS);
+    if (end.error instanceof StartRefusal) this.#finish(endings.endedByChange(end.error, this.stderrTail));
     // What the session's end cut off is not over: the next one is given its message.
     const isCutOff = this.#ending !== null && end.reply?.stopReason !== "end_turn";
     if (this.isMayor && !isCutOff) this.#deps.sender.session(this.id, "turn", turnReport(this.epoch, end));
     if (this.#ending !== null) return;
-    const failure = turnFailure(end, this.#conversation?.opened.runtime);
+    const failure = turnFailure(end, this.#place.conversation?.opened.runtime);
     if (failure !== null) this.#transcript.notice("error", failure.message);
     const harmless = this.isMayor || this.#settles.settled;
     if (failure !== null && !harmless) return this.#finish(endings.endedByFailure(failure, this.stderrTail));
@@ -324,7 +334,7 @@ export class Session {
   }
 
   #onDeath(death: Death): void {
-    const how = { own: this.#conversation?.killed === true, settled: this.#settles.settled };
+    const how = { own: this.#place.conversation?.killed === true, settled: this.#settles.settled };
     this.#finish(endings.endedByDeath(death, how, this.stderrTail));
   }
 
@@ -347,14 +357,14 @@ export class Session {
     this.#turns.clear();
     // Also while queued: the directory is not free before the earlier session is gone.
     await this.#opening;
+    await this.#place.moving;
     await this.#turns.end(graceMs);
-    await this.#settles.end(this.#directories === null ? 0 : SETTLE_LIMIT_MS);
+    await this.#settles.end(this.#place.directories === null ? 0 : SETTLE_LIMIT_MS);
     await this.#saveAndReport(ending).catch((thrown: unknown) => {
       // A full disk, say. The slot's record still says "unsaved", so the next start saves first.
       this.#deps.options.log("session.leave_failed", { session_id: this.id, message: String(thrown) });
     });
-    this.#conversation?.close();
-    this.#lease?.release();
+    this.#place.leave();
     this.#state = "gone";
     this.#leave();
   }
@@ -363,28 +373,18 @@ export class Session {
     return leave({
       request: this.request,
       deps: this.#deps,
-      directories: this.#directories,
-      process: this.#lease?.process,
-      conversationId: this.#conversation?.id ?? null,
+      directories: this.#place.directories,
+      process: this.#place.lease?.process,
+      conversation: this.#place.conversation,
       usage: this.#usage,
       transcript: this.#transcript,
       ending,
     });
   }
 
-  #record(conversationId: string | null): void {
-    if (this.#directories === null) return;
-    const state = { conversationId, usage: this.#usage, saved: false };
-    recordSlot(this.#deps, this.request, this.#directories, state);
-  }
-
-  #phase(phase: StartPhase): void {
-    this.#deps.sender.status(this.id, { epoch: this.epoch, phase });
-  }
-
   /** Busy, idle and settling follow from what is under way; the earlier states are set by the start. */
   #show(): void {
-    if (this.#conversation === null || this.#state === "gone") return;
+    if (this.#place.conversation === null || this.#place.moving !== null || this.#state === "gone") return;
     this.#state = this.#settles.running ? "settling" : this.#turns.isRunning ? "busy" : "idle";
   }
 

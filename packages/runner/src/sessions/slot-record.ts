@@ -16,6 +16,8 @@ const slotRecord = z.object({
   /** The mayor has one per rig. */
   worktrees: z.array(z.object({ dir: z.string(), rig: rigRef })),
   conversation_id: z.string().nullable(),
+  /** The model that the runtime took where none was named, when the conversation was new. */
+  default_model: z.string().nullable().default(null),
   /** The conversation's running total in USD. */
   cost_total: z.number(),
   /** Whether everything that this session left is on a remote. */

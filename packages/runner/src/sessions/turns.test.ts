@@ -50,7 +50,7 @@ beforeEach(() => {
   turns = new Turns({
     transcript: new Transcript(() => undefined),
     usage,
-    permission: "allow_in_worktree",
+    permission: () => "allow_in_worktree",
     quietMs: 120_000,
     cancelMs: 10_000,
     onEnd: (end) => ends.push(end),
@@ -163,7 +163,7 @@ describe("a permission request", () => {
     const strict = new Turns({
       transcript: new Transcript(() => undefined),
       usage,
-      permission: "deny",
+      permission: () => "deny",
       quietMs: 1_000,
       cancelMs: 1_000,
       onEnd: () => undefined,

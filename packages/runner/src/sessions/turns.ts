@@ -43,7 +43,7 @@ export interface TurnAgent {
 export interface TurnOptions {
   readonly transcript: Transcript;
   readonly usage: UsageMeter;
-  readonly permission: "allow_in_worktree" | "deny";
+  readonly permission: () => "allow_in_worktree" | "deny";
   readonly quietMs: number;
   readonly cancelMs: number;
   readonly onBegin?: (prompt: Prompt) => void;
@@ -135,7 +135,7 @@ export class Turns {
   permission(request: RequestPermissionRequest): RequestPermissionResponse {
     this.#quiet.heard();
     const cancelled = this.#running === null || this.#running.cancelled;
-    return answerPermission(request, this.#options.permission, cancelled);
+    return answerPermission(request, this.#options.permission(), cancelled);
   }
 
   /** Asks the running turn to end; what waits begins after it. */

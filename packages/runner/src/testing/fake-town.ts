@@ -13,6 +13,7 @@ import {
   heartbeatRequest,
   nudgeAck,
   nudgesClaim,
+  prewarmRequest,
   registerRequest,
   sessionEnded,
   sessionStatus,
@@ -25,6 +26,7 @@ import type {
   GitTokenAnswer,
   GitTokenRequest,
   HeartbeatAnswer,
+  LaunchContext,
   PrimeContext,
   RegisterRequest,
   SessionEnded,
@@ -77,6 +79,12 @@ export class FakeTown {
   readonly shown: string[] = [];
   readonly effects: (EffectSettle & { effect: string })[] = [];
   readonly drains: string[] = [];
+  /** What the next start of the mayor will use; without a mayor by default. */
+  launchContext: LaunchContext = { agent_id: null };
+  /** What a prewarm opens, where it asks for the context's spec. */
+  prewarms: StartRequest | null = null;
+  /** Spec versions that were asked for. */
+  readonly prewarmed: string[] = [];
   readonly drained: string[][] = [];
   readonly calls: ToolCall[] = [];
   /** Items by session, in the order of arrival; doubles are kept so that a test can see them. */
@@ -237,6 +245,13 @@ export class FakeTown {
     town.post("/runner/effects/:effect/settle", async (c) => {
       this.effects.push({ ...effectSettle.parse(await c.req.json()), effect: c.req.param("effect") });
       return c.json({ recorded: true });
+    });
+    town.get("/mayor/launch-context", (c) => c.json(this.launchContext));
+    town.post("/mayor/prewarm", async (c) => {
+      const { spec_version } = prewarmRequest.parse(await c.req.json());
+      this.prewarmed.push(spec_version);
+      const isRight = this.launchContext.spec_version === spec_version;
+      return c.json({ start: isRight ? this.prewarms : null });
     });
     town.post("/runner/drain", async (c) => {
       this.drains.push(drainNotice.parse(await c.req.json()).reason);

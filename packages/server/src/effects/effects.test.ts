@@ -48,6 +48,9 @@ const plan: LaunchPlan = {
   resume: false,
   resume_from: null,
   prime,
+  instructions: "",
+  peers: [],
+  recap: [],
 };
 
 interface Seen {

@@ -3,6 +3,7 @@ import type { EffectAnswer, EffectRequest } from "@gastown/town";
 import { createRunnerClient } from "../runner/client.ts";
 import type { PerformEffect } from "../towns/actor.ts";
 import { branch } from "./branch.ts";
+import { changeModel } from "./change-model.ts";
 import { checkSession } from "./check-session.ts";
 import type { EffectContext, EffectPorts, RequestOf } from "./context.ts";
 import { interruptSession } from "./interrupt-session.ts";
@@ -19,6 +20,7 @@ import { settleSession } from "./settle-session.ts";
 import { setupRig } from "./setup-rig.ts";
 import { startSession } from "./start-session.ts";
 import { stopSession } from "./stop-session.ts";
+import { syncConfig } from "./sync-config.ts";
 import { updateBranch } from "./update-branch.ts";
 
 type Executors = {
@@ -30,6 +32,8 @@ const EXECUTORS: Executors = {
   check_session: checkSession,
   message_session: messageSession,
   interrupt_session: interruptSession,
+  sync_config: syncConfig,
+  change_model: changeModel,
   settle_session: settleSession,
   poke_session: pokeSession,
   setup_rig: setupRig,

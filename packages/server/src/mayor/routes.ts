@@ -2,16 +2,22 @@
 import {
   conversationEntry,
   mayorMessageBody,
+  mayorModelBody,
   mayorQueueChange,
   mayorShape,
   mayorStopBody,
   mayorUiContextBody,
+  modelApplied,
   queuedMessage,
   type MayorStatus,
 } from "@gastown/protocol";
+import type { Actor, Town } from "@gastown/town";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import { complete, limit, listOf, noBody } from "../http/query.ts";
+import type { ServerPorts } from "../ports.ts";
+import { modelChanged } from "../sessions/model.ts";
+import { prewarmRoutes } from "./prewarm.ts";
 
 const mayor = "/api/towns/{townId}/mayor";
 const CONVERSATION_PAGE = 50;
@@ -28,9 +34,11 @@ function ensuredOf({ agentId, sessionId, status, reason, action }: MayorStatus):
   return { agentId, sessionId, sessionStatus: status, reason, action };
 }
 
-export function mayorRoutes(on: Endpoints): void {
+export function mayorRoutes(on: Endpoints, ports: ServerPorts): void {
+  prewarmRoutes(on, ports);
   talkRoutes(on);
   sessionRoutes(on);
+  modelRoute(on);
   queueRoutes(on);
 }
 
@@ -131,6 +139,41 @@ function sessionRoutes(on: Endpoints): void {
     (town, { body, actor }) =>
       ensuredOf(town.stopMayor({ newConversation: body.newConversation === true }, actor)),
   );
+}
+
+function modelRoute(on: Endpoints): void {
+  on.town(
+    {
+      method: "patch",
+      path: `${mayor}/model`,
+      operation: "mayor.model",
+      summary: "Another model for the mayor's session, or (persist) for the town's mayor from now on.",
+      who: "member",
+      body: mayorModelBody,
+      answer: modelApplied,
+    },
+    async ({ town, body, actor, c }) => {
+      const { persist = false, ...models } = body;
+      const { changeId } = town.run((open) => open.chooseMayorModel({ ...models, pin: !persist }, actor));
+      const applied =
+        changeId === null
+          ? ({ applied: "next_start" } as const)
+          : await modelChanged(town, changeId, c.req.raw.signal);
+      if (persist) town.run((open) => persistModels(open, models, actor));
+      return applied;
+    },
+  );
+}
+
+/** Only what a runner took, or what nobody could try yet, becomes a setting. */
+function persistModels(
+  town: Town,
+  models: { model: string; smallModel?: string | undefined },
+  actor: Actor,
+): void {
+  const { config } = town.config();
+  const small = models.smallModel === undefined ? {} : { small_model: models.smallModel };
+  town.setConfig({ ...config, ...small, role_models: { ...config.role_models, mayor: models.model } }, actor);
 }
 
 function queueRoutes(on: Endpoints): void {

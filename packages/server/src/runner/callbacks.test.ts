@@ -143,6 +143,7 @@ describe("the heartbeat", () => {
           { session_id: worker.sessionId, verdict: "ok" },
           { session_id: "sess_00000000000000000000000077", verdict: "unknown" },
         ],
+        config_version: expect.any(Number),
       });
       const late = await host.report("/runner/heartbeat", {
         ...beatOf(worker),
@@ -160,7 +161,7 @@ describe("the heartbeat", () => {
   it("renews the runner's token below half of its life, and takes an expired one for a day more", () =>
     withTown(async (host) => {
       await host.register();
-      expect((await beat(host)).body).toEqual({ sessions: [] });
+      expect((await beat(host)).body).toEqual({ sessions: [], config_version: expect.any(Number) });
       host.ports.clock.time += RUNNER_TOKEN_MS / 2 + 1_000;
       const renewed = (await beat(host)).body;
       expect(renewed["token"]).toEqual(expect.any(String));

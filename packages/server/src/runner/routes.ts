@@ -89,6 +89,7 @@ function registerRoute(on: Endpoints, ports: ServerPorts): void {
         token: issued.token,
         expires_at: new Date(issued.expiresAt).toISOString(),
         heartbeat_seconds: HEARTBEAT_SECONDS,
+        config_version: town.read((open) => open.configVersion()),
         desired: await Promise.all(desired.map((plan) => startRequestOf(ports, town.id, plan, now))),
       };
     },

@@ -4,7 +4,8 @@ import type { LaunchPlan } from "@gastown/town";
 import { signSessionToken } from "../auth/tokens.ts";
 import type { SigningKey } from "../ports.ts";
 import { renderPrompt } from "../prompts/prompt.ts";
-import { roleInstructions } from "../prompts/role.ts";
+import { recapOf } from "../prompts/recap.ts";
+import { sessionLaunch } from "./launch.ts";
 
 /** The tools' entry in the agent: its name may become a prefix of the tools' names there. */
 const MCP_NAME = "gastown";
@@ -21,7 +22,7 @@ export async function startRequestOf(
   plan: LaunchPlan,
   now: number,
 ): Promise<StartRequest> {
-  const { prime, peers = [], ...rest } = plan;
+  const { prime, peers: _peers, instructions: _instructions, recap, ...rest } = plan;
   const token = await signSessionToken(
     ports.keys,
     {
@@ -37,10 +38,10 @@ export async function startRequestOf(
   const url = `${ports.publicUrl}/api/towns/${townId}/sessions/${plan.session_id}/mcp`;
   return {
     ...rest,
+    ...sessionLaunch(plan),
     // The mayor waits for a message; everybody else begins with the work.
     prompt: plan.role === "mayor" ? null : renderPrompt(prime),
-    system: roleInstructions(prime),
-    modes: peers.map((peer) => ({ role: peer.role, system: roleInstructions(peer) })),
     mcp: { name: MCP_NAME, url, token },
+    recap: recapOf(recap),
   };
 }

@@ -1,8 +1,16 @@
 /** Sessions: one attempt each (spec/api.md §3.9). */
-import { idSchema, sessionShape, stopSessionBody, transcriptItem } from "@gastown/protocol";
+import {
+  idSchema,
+  modelApplied,
+  sessionModelBody,
+  sessionShape,
+  stopSessionBody,
+  transcriptItem,
+} from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
-import { complete, flag, listOf, whole } from "../http/query.ts";
+import { complete, flag, listOf, noBody, whole } from "../http/query.ts";
+import { modelChanged } from "./model.ts";
 
 const sessions = "/api/towns/{townId}/sessions";
 const session = `${sessions}/{sessionId}` as const;
@@ -56,6 +64,34 @@ export function sessionRoutes(on: Endpoints): void {
     },
     (town, { params, body, actor }) =>
       town.stopSession(params.sessionId, body.mode ?? "graceful", body.note ?? "", actor),
+  );
+  on.command(
+    {
+      method: "post",
+      path: `${session}/interrupt`,
+      operation: "sessions.interrupt",
+      summary: "Ends the turn that runs; the session goes on.",
+      who: "member",
+      body: noBody,
+      status: 202,
+      answer: sessionShape,
+    },
+    (town, { params, actor }) => town.interruptSession(params.sessionId, actor),
+  );
+  on.town(
+    {
+      method: "patch",
+      path: `${session}/model`,
+      operation: "sessions.model",
+      summary: "Another model for this session alone.",
+      who: "member",
+      body: sessionModelBody,
+      answer: modelApplied,
+    },
+    async ({ town, params, body, actor, c }) => {
+      const { changeId } = town.run((open) => open.changeModel(params.sessionId, body, actor));
+      return modelChanged(town, changeId, c.req.raw.signal);
+    },
   );
   on.read(
     {

@@ -59,11 +59,6 @@ export function settings(ctx: Ctx, rigId: string | null): EffectiveConfig {
   return effective;
 }
 
-/** One number that changes whenever either config does. */
-export function configVersion(ctx: Ctx, rigId: string | null): number {
-  return townConfig(ctx).version + (rigId === null ? 0 : rigConfig(ctx, rigId).version);
-}
-
 /** What keeps a bead from being ready may be a matter of a setting: each is decided anew. */
 function wakeWaitingBeads(ctx: Ctx): void {
   for (const { id } of ctx.sql.all<{ id: string }>(
@@ -82,7 +77,7 @@ export function storeConfig(
   const scope = rigId ?? TOWN_SCOPE;
   const version = stored(ctx, scope).version + 1;
   ctx.sql.run(
-    "update town set config_version = config_version + 1, config_at = ?1, mayor_asked_at = ?1 where id = 1",
+    "update town set config_version = config_version + 1, mayor_asked_at = ? where id = 1",
     ctx.now,
   );
   ctx.sql.run(

@@ -4,14 +4,16 @@ import { failureReason } from "@gastown/protocol";
 import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, MINUTE, type Ctx } from "../kernel/context.ts";
-import { mayStart } from "../mayor/decision.ts";
+import { isBetweenTurns, mayStart } from "../mayor/decision.ts";
 import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
 import { liveMayor } from "../mayor/past.ts";
-import { enqueue } from "../outbox/outbox.ts";
+import { notePrewarm } from "../mayor/prewarm.ts";
+import { enqueue, underWay } from "../outbox/outbox.ts";
 import { fromJson } from "../kernel/json.ts";
 import { endSession } from "../sessions/end.ts";
 import { UNCOUNTED } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
+import { SETTINGS } from "../sessions/settings-changed.ts";
 import { startMayor } from "../sessions/start.ts";
 import { townRow } from "../town-row.ts";
 
@@ -29,12 +31,30 @@ export function mayorController(ctx: Ctx): number | null {
   const current = inDelivery(ctx);
   // One at a time; only what is for now is given beside the turn that it ends.
   if (current && (next?.mode !== "now" || current.mode === "now")) return null;
+  // Settings that changed reach the runner first: what was said after them is done with them.
+  if (underWay(ctx, "sync_config", SETTINGS)) return null;
+  if (isOfAnotherRuntime(ctx, session)) return replace(ctx, session);
   if (next) return deliver(ctx, session, next);
   return restAfter(ctx, session);
 }
 
+function isOfAnotherRuntime(ctx: Ctx, session: SessionRow): boolean {
+  return isBetweenTurns(ctx, session) && settings(ctx, null).role_runtimes.mayor !== session.runtime;
+}
+
+/** No runtime can take up another one's conversation: the next session is told what was said. */
+function replace(ctx: Ctx, session: SessionRow): null {
+  endSession(ctx, session, {
+    outcome: "completed",
+    reason: { code: "replaced", message: "the mayor's runtime was changed" },
+    gone: false,
+  });
+  return null;
+}
+
 function deliver(ctx: Ctx, session: SessionRow, message: MessageRow): null {
   markDelivered(ctx, message, session.id);
+  if (session.prewarmed === 1) notePrewarm(ctx, session, "used");
   ctx.sql.run("update sessions set busy = 1, waiting_since = null where id = ?", session.id);
   enqueue(ctx, {
     kind: "message_session",

@@ -1,10 +1,12 @@
 /** The mayor's part of a town as its host sees it. */
-import type { Ctx } from "../kernel/context.ts";
+import { TOWN_ACTOR, type Ctx } from "../kernel/context.ts";
+import { chooseMayorModel } from "../sessions/model.ts";
 import type { Actor, Town } from "../town.ts";
 import { interruptMayor, mayorStatus, stopMayor } from "./commands.ts";
 import { conversation } from "./conversation.ts";
 import { ensureMayor } from "./decision.ts";
 import { queueMessage } from "./messages.ts";
+import { mayorContext, prewarmMayor } from "./prewarm.ts";
 import { changeQueued, deleteQueued, queuedMessages } from "./queue.ts";
 import { storeContext } from "./ui-context.ts";
 
@@ -20,6 +22,9 @@ type MayorMethods = Pick<
   | "ensureMayor"
   | "stopMayor"
   | "interruptMayor"
+  | "chooseMayorModel"
+  | "mayorContext"
+  | "prewarmMayor"
   | "mayorQueue"
   | "changeQueued"
   | "deleteQueued"
@@ -40,6 +45,9 @@ export function mayorMethods({ read, write }: Access): MayorMethods {
     ensureMayor: (actor) => then(actor, (ctx) => ensureMayor(ctx, "ensure")),
     stopMayor: ({ newConversation }, actor) => then(actor, (ctx) => stopMayor(ctx, newConversation)),
     interruptMayor: (actor) => then(actor, interruptMayor),
+    chooseMayorModel: (models, actor) => write(actor, (ctx) => ({ changeId: chooseMayorModel(ctx, models) })),
+    mayorContext: () => read(mayorContext),
+    prewarmMayor: (configVersion) => write(TOWN_ACTOR, (ctx) => prewarmMayor(ctx, configVersion)),
     mayorQueue: () => read(queuedMessages),
     changeQueued: (id, change, actor) => write(actor, (ctx) => changeQueued(ctx, id, change)),
     deleteQueued: (id, actor) => write(actor, (ctx) => deleteQueued(ctx, id)),

@@ -57,7 +57,7 @@ export interface Refusal {
 /** Why the last start failed, unless settings have changed since: those may have put it right. */
 export function lastRefusal(ctx: Ctx): Refusal | null {
   const last = newest(ctx);
-  if (last?.outcome !== "refused" || last.started_at < townRow(ctx).config_at) return null;
+  if (last?.outcome !== "refused" || last.config_version !== townRow(ctx).config_version) return null;
   const reason = fromJson(failureReason, last.reason);
   return reason === null ? null : { at: last.ended_at ?? last.started_at, reason };
 }

@@ -6,6 +6,7 @@ import type {
   MayorStatus,
   QueuedMessage,
 } from "@gastown/protocol";
+import type { LaunchPlan, MayorContext, ModelChoice } from "../sessions/launch-types.ts";
 import type { Actor } from "../town.ts";
 
 export interface TownMayor {
@@ -16,6 +17,12 @@ export interface TownMayor {
   stopMayor(options: { newConversation: boolean }, actor: Actor): MayorStatus;
   /** Ends its turn and keeps what waits. Throws `invalid_transition` where none runs. */
   interruptMayor(actor: Actor): MayorStatus;
+  /** Of the live session, else (null) of the next one. */
+  chooseMayorModel(models: ModelChoice, actor: Actor): { changeId: string | null };
+  /** What the next start of the mayor will use: the same function as that start (spec/api.md §3.16). */
+  mayorContext(): MayorContext;
+  /** Opens the mayor before anybody talks to it; null where it lives, cannot, or settings have changed. */
+  prewarmMayor(configVersion: number): LaunchPlan | null;
   mayorQueue(): QueuedMessage[];
   /** Both throw `not_found`, and `invalid_transition` for a message that was given already. */
   changeQueued(messageId: string, change: MayorQueueChange, actor: Actor): QueuedMessage;

@@ -15,6 +15,7 @@ import { molecules } from "./0011-molecules.ts";
 import { triage } from "./0012-triage.ts";
 import { capacity } from "./0013-capacity.ts";
 import { mayorQueue } from "./0014-mayor.ts";
+import { launch } from "./0015-launch.ts";
 
 const MIGRATIONS: readonly string[] = [
   initial,
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly string[] = [
   triage,
   capacity,
   mayorQueue,
+  launch,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -21,6 +21,8 @@ export type EffectKind =
   | "check_session"
   | "message_session"
   | "interrupt_session"
+  | "sync_config"
+  | "change_model"
   | "settle_session"
   | "poke_session"
   | "setup_rig"
@@ -53,6 +55,7 @@ export type EffectRow = Row & {
   deadline: number;
   give_up_at: number | null;
   runner_epoch: number;
+  result: string | null;
 };
 
 const MAX_EFFECT_FAILURES = 20;

@@ -11,9 +11,10 @@ import { forgeRequest } from "../reviews/forge-request.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
 import { claimMail } from "../mail/mail.ts";
 import type { RigRow } from "../rigs/rigs.ts";
-import { author, launchPlan, toRigRef } from "../sessions/launch.ts";
-import { sessionRow } from "../sessions/session-row.ts";
+import { author, launchOfSession, launchPlan, toRigRef } from "../sessions/launch.ts";
+import { liveSessions, sessionRow } from "../sessions/session-row.ts";
 import type { EffectRequest } from "../town.ts";
+import { townRow } from "../town-row.ts";
 import type { EffectKind, EffectRow } from "./outbox.ts";
 
 const payloadSchema = z.object({
@@ -29,6 +30,9 @@ const payloadSchema = z.object({
   headSha: z.string().optional(),
   effectId: z.string().optional(),
   seenHead: z.string().optional(),
+  before: z
+    .object({ model: z.string().nullable(), smallModel: z.string().nullable(), pinned: z.number() })
+    .optional(),
 });
 export type EffectPayload = z.infer<typeof payloadSchema>;
 
@@ -84,6 +88,10 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return messageSession(ctx, row, payload);
     case "interrupt_session":
       return interruptSession(ctx, row, payload);
+    case "sync_config":
+      return syncConfig(ctx);
+    case "change_model":
+      return changeModel(ctx, row);
     case "settle_session":
       return settleSession(ctx, row, payload);
     case "poke_session":
@@ -169,6 +177,27 @@ function pokeSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
   const session = sessionRow(ctx, row.subject);
   if (!session || session.state === "ended" || session.state === "starting") return null;
   return { kind: "poke_session", sessionId: session.id, epoch: session.epoch };
+}
+
+/** Written when it is sent, so that the last of several changes is what arrives. */
+function syncConfig(ctx: Ctx): EffectRequest | null {
+  const sessions = liveSessions(ctx)
+    .filter((session) => session.stop_requested === null)
+    .map((session) => ({
+      sessionId: session.id,
+      epoch: session.epoch,
+      launch: launchOfSession(ctx, session),
+    }));
+  if (sessions.length === 0) return null;
+  return { kind: "sync_config", configVersion: townRow(ctx).config_version, sessions };
+}
+
+function changeModel(ctx: Ctx, row: EffectRow): EffectRequest | null {
+  const session = sessionRow(ctx, row.subject);
+  if (!session || session.state === "ended" || session.model === null) return null;
+  const { id, epoch, model } = session;
+  const { small_model: smallModel } = launchOfSession(ctx, session);
+  return { kind: "change_model", sessionId: id, epoch, model, smallModel };
 }
 
 function settleSession(ctx: Ctx, row: EffectRow, payload: EffectPayload): EffectRequest | null {

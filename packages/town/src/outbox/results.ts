@@ -17,6 +17,8 @@ import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
 import { backToAgent } from "../sessions/settle.ts";
+import { modelRefused } from "../sessions/model.ts";
+import { settingsApplied } from "../sessions/settings-changed.ts";
 import { sessionRow } from "../sessions/session-row.ts";
 import type { EffectAnswer } from "../town.ts";
 import { townRow } from "../town-row.ts";
@@ -31,9 +33,8 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
     case "accepted":
       return accept(ctx, row, townRow(ctx).runner_epoch, resultDeadline(ctx, row));
     case "done":
-      finish(ctx, row.id, "done");
-      if (row.kind === "check_session") sessionIsThere(ctx, row.subject);
-      return;
+      finish(ctx, row.id, answer.result ?? "done");
+      return carriedOut(ctx, row, answer.result ?? "");
     case "outcome":
       finish(ctx, row.id, answer.outcome.outcome);
       return deliver(ctx, row, answer.outcome);
@@ -123,6 +124,11 @@ function deliverForge(ctx: Ctx, row: EffectRow, answer: ForgeAnswer): void {
   }
 }
 
+function carriedOut(ctx: Ctx, row: EffectRow, result: string): void {
+  if (row.kind === "sync_config") settingsApplied(ctx, result);
+  if (row.kind === "check_session") sessionIsThere(ctx, row.subject);
+}
+
 function branchResult(ctx: Ctx, payload: ReturnType<typeof payloadOf>, outcome: EffectOutcome): void {
   if (payload.operation !== "create" || !payload.convoyId || !payload.rigId) return;
   if (outcome.outcome === "branch_done")
@@ -158,6 +164,10 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
     case "message_session":
       if (payload.messageId) undeliver(ctx, payload.messageId);
       return messageRefused(ctx, row, reason);
+    case "sync_config":
+      return settingsApplied(ctx, `not taken: ${reason.message}`);
+    case "change_model":
+      return modelRefused(ctx, row.subject, payload.before);
     case "settle_session":
       return settleRefused(ctx, row.subject, reason);
     case "setup_rig":

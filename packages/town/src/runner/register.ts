@@ -6,10 +6,11 @@ import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { turnCutOff } from "../mayor/messages.ts";
 import { waitingNudges } from "../nudges/nudges.ts";
-import { requeueAccepted, underWay } from "../outbox/outbox.ts";
+import { finishKind, requeueAccepted, underWay } from "../outbox/outbox.ts";
 import { runnerIsGone, runnerSeen, wakeStarters } from "../controllers/runner.ts";
 import { launchPlan } from "../sessions/launch.ts";
 import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
+import { SETTINGS } from "../sessions/settings-changed.ts";
 import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
@@ -37,6 +38,8 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
   });
   roomAgain(ctx);
   requeueAccepted(ctx, epoch);
+  // What it is given to resume is written from the settings of now.
+  finishKind(ctx, "sync_config", SETTINGS, "registered");
   for (const session of liveSessions(ctx)) {
     // Its agent is another one from now on: that has to list its tools itself (spec/runner.md §3).
     ctx.sql.run("update sessions set epoch = ?, tools_listed = 0 where id = ?", nextEpoch(ctx), session.id);
@@ -99,7 +102,7 @@ export function runnerHeartbeat(ctx: Ctx, epoch: number, request: HeartbeatReque
       ...(nudges === 0 ? {} : { nudges }),
     };
   });
-  return { sessions };
+  return { sessions, config_version: townRow(ctx).config_version };
 }
 
 export function setDraining(ctx: Ctx, draining: boolean): void {

@@ -7,6 +7,7 @@ import { countFailure, reopen } from "../beads/attempts.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
 import { SECOND, type Ctx } from "../kernel/context.ts";
 import { turnCutOff } from "../mayor/messages.ts";
+import { notePrewarm } from "../mayor/prewarm.ts";
 import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
@@ -23,6 +24,7 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
 }
 
 function release(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
+  if (session.prewarmed === 1) notePrewarm(ctx, session, "unused");
   if (session.role === "mayor") turnCutOff(ctx, session.id, whyCutOff(session, end));
   else if (session.role === "triage") triageSessionEnded(ctx, session, FAILED.includes(end.outcome));
   else if (session.role === "refinery") reviewEndedWithoutVerdict(ctx, session, end);

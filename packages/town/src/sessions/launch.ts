@@ -1,51 +1,43 @@
 /** All of a start that does not hold a secret: one place, whoever asks (decision 6). */
-import type { EffectiveConfig, GitIdentity, RigRef } from "@gastown/protocol";
+import type { EffectiveConfig, GitIdentity, RigRef, Role } from "@gastown/protocol";
 import { agentRow } from "../agents/agents.ts";
-import { configVersion, settings } from "../config/store.ts";
+import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { rigRows, type RigRow } from "../rigs/rigs.ts";
-import type { LaunchPlan } from "../town.ts";
+import { lastTurns } from "../mayor/turns.ts";
+import type { LaunchPlan, SessionLaunchPlan } from "../town.ts";
+import { townRow } from "../town-row.ts";
 import { prime } from "./prime.ts";
 import type { SessionRow } from "./session-row.ts";
 
-/** Null when its rig is gone: then there is nothing to start. */
-export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
-  const rig = session.rig_id
-    ? ctx.sql.get<RigRow>("select * from rigs where id = ?", session.rig_id)
-    : undefined;
-  if (session.rig_id && !rig) return null;
-  const agent = agentRow(ctx, session.agent_id);
-  const config = settings(ctx, session.rig_id);
-  const { role } = session;
-  const bead = session.bead_id
-    ? ctx.sql.get<{ id: string; title: string }>("select id, title from beads where id = ?", session.bead_id)
-    : undefined;
+interface LaunchOf {
+  role: Role;
+  rigId: string | null;
+  agentName: string;
+  runtime: string;
+  model: string | null;
+  /** Null: as the settings say. */
+  smallModel: string | null;
+}
+
+/**
+ * What a session is launched with, whichever it is: for a start, a prewarm, a change of settings and
+ * what a runner is told of the next start. What is not from here cannot differ between them.
+ */
+export function launchOf(ctx: Ctx, of: LaunchOf): SessionLaunchPlan {
+  const config = settings(ctx, of.rigId);
+  const { role, model } = of;
   return {
-    session_id: session.id,
-    epoch: session.epoch,
-    agent: { id: agent.id, name: agent.name },
-    role: session.role,
-    rig: rig ? toRigRef(rig) : null,
-    checkouts:
-      session.role === "mayor"
-        ? rigRows(ctx)
-            .filter((row) => row.state === "ready")
-            .map(toRigRef)
-        : [],
-    bead: bead ? { id: bead.id, title: bead.title } : null,
-    runtime: session.runtime,
-    model: session.model,
-    small_model: config.models.small || null,
-    branch: session.branch,
-    start_point: session.start_point,
-    target: session.target,
-    start_head: session.start_head,
-    allow_rewrite: session.allow_rewrite === 1,
-    author: author(ctx, session.rig_id, agent.name),
-    coauthor:
-      config.git.ai_coauthor && session.model ? `${session.model} <${config.git.author_email}>` : null,
+    role,
+    instructions: config.instructions[role],
+    peers: peers(config, role),
+    runtime: of.runtime,
+    model,
+    small_model: of.smallModel ?? (config.models.small || null),
+    author: author(ctx, of.rigId, of.agentName),
+    coauthor: config.git.ai_coauthor && model ? `${model} <${config.git.author_email}>` : null,
     settings: {
-      config_version: configVersion(ctx, session.rig_id),
+      config_version: townRow(ctx).config_version,
       env: config.env,
       permission: config.permissions[role],
       setup: config.setup,
@@ -56,15 +48,61 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
           ? config.runner.turn_idle_minutes.refinery
           : config.runner.turn_idle_minutes.polecat,
     },
+  };
+}
+
+/** The same for a session that exists. */
+export function launchOfSession(ctx: Ctx, session: SessionRow): SessionLaunchPlan {
+  return launchOf(ctx, {
+    role: session.role,
+    rigId: session.rig_id,
+    agentName: agentRow(ctx, session.agent_id).name,
+    runtime: session.runtime,
+    model: session.model,
+    smallModel: session.small_model,
+  });
+}
+
+/** Null when its rig is gone: then there is nothing to start. */
+export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
+  const rig = session.rig_id
+    ? ctx.sql.get<RigRow>("select * from rigs where id = ?", session.rig_id)
+    : undefined;
+  if (session.rig_id && !rig) return null;
+  const agent = agentRow(ctx, session.agent_id);
+  const bead = session.bead_id
+    ? ctx.sql.get<{ id: string; title: string }>("select id, title from beads where id = ?", session.bead_id)
+    : undefined;
+  const isMayor = session.role === "mayor";
+  return {
+    ...launchOfSession(ctx, session),
+    session_id: session.id,
+    epoch: session.epoch,
+    agent: { id: agent.id, name: agent.name },
+    rig: rig ? toRigRef(rig) : null,
+    checkouts: isMayor
+      ? rigRows(ctx)
+          .filter((row) => row.state === "ready")
+          .map(toRigRef)
+      : [],
+    bead: bead ? { id: bead.id, title: bead.title } : null,
+    branch: session.branch,
+    start_point: session.start_point,
+    target: session.target,
+    start_head: session.start_head,
+    allow_rewrite: session.allow_rewrite === 1,
     resume: session.state !== "starting",
     resume_from: session.conversation_id,
     prime: prime(ctx, session),
-    peers: peers(config, role),
+    recap: isMayor && session.fresh === 0 ? lastTurns(ctx) : [],
   };
 }
 
 /** A process allows the same to all of its sessions, so only roles with the same permission share one. */
-function peers(config: EffectiveConfig, role: keyof EffectiveConfig["permissions"]): LaunchPlan["peers"] {
+function peers(
+  config: EffectiveConfig,
+  role: keyof EffectiveConfig["permissions"],
+): SessionLaunchPlan["peers"] {
   const roles = ["mayor", "polecat", "refinery", "triage"] as const;
   return roles
     .filter((other) => config.permissions[other] === config.permissions[role])

@@ -28,6 +28,10 @@ export type SessionRow = Row & {
   small_model: string | null;
   /** 1: a person chose the models of this session; settings do not change them. */
   model_pinned: number;
+  /** Of the settings that it was begun with. */
+  config_version: number;
+  /** 1: a runner had it opened before anybody talked to it; 2: and somebody has since. */
+  prewarmed: number;
   /** 1: a mayor session that began a new conversation on purpose. */
   fresh: number;
   branch: string | null;

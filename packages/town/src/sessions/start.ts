@@ -7,7 +7,7 @@ import { chargedForBead, chargedForMerge } from "../budgets/charged.ts";
 import { estimate } from "../budgets/estimate.ts";
 import type { Charged } from "../budgets/spend.ts";
 import { watchBudgets } from "../budgets/watch.ts";
-import { configVersion, settings } from "../config/store.ts";
+import { settings } from "../config/store.ts";
 import { branchOf, convoyPrefix } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { reschedule } from "../kernel/schedule.ts";
@@ -82,10 +82,35 @@ export function startRefinery(ctx: Ctx, merge: MergeRow, rig: RigRow): string {
   });
 }
 
+/** The mayor as its next start will have it: of an agent that exists already, or (null) of a new one. */
+export interface MayorDraft {
+  agent: { id: string; name: string } | null;
+  runtime: string;
+  model: string | null;
+  smallModel: string | null;
+  /** A person chose the models for this one session. */
+  isPinned: boolean;
+}
+
+export function mayorDraft(ctx: Ctx): MayorDraft {
+  const town = townRow(ctx);
+  const { role_runtimes, models } = settings(ctx, null);
+  const agent = ctx.sql.get<{ id: string; name: string }>(
+    "select id, name from agents where role = 'mayor' order by used_at desc, id limit 1",
+  );
+  return {
+    agent: agent ?? null,
+    runtime: role_runtimes.mayor,
+    model: town.mayor_model ?? (models.mayor || null),
+    smallModel: town.mayor_small_model,
+    isPinned: town.mayor_model !== null || town.mayor_small_model !== null,
+  };
+}
+
 /** The mayor's session takes up the conversation of the last one, unless a person wanted a new one. */
 export function startMayor(ctx: Ctx): string {
+  const { runtime, model, smallModel, isPinned } = mayorDraft(ctx);
   const agent = idleAgent(ctx, "mayor", null, 1);
-  const runtime = settings(ctx, null).role_runtimes.mayor;
   const conversationId = conversationToTakeUp(ctx, runtime, agent.id);
   const { mayor_fresh: fresh } = townRow(ctx);
   const id = insertSession(ctx, {
@@ -96,8 +121,18 @@ export function startMayor(ctx: Ctx): string {
     charged: { beadId: null, convoyId: null, rigId: null },
     place: NOWHERE,
   });
-  ctx.sql.run("update sessions set conversation_id = ?, fresh = ? where id = ?", conversationId, fresh, id);
-  ctx.sql.run("update town set mayor_fresh = 0 where id = 1");
+  ctx.sql.run(
+    `update sessions set runtime = ?, model = ?, small_model = ?, model_pinned = ?, conversation_id = ?, fresh = ?
+     where id = ?`,
+    runtime,
+    model,
+    smallModel,
+    isPinned ? 1 : 0,
+    conversationId,
+    fresh,
+    id,
+  );
+  ctx.sql.run("update town set mayor_fresh = 0, mayor_model = null, mayor_small_model = null where id = 1");
   return id;
 }
 
@@ -162,8 +197,8 @@ function insertSession(ctx: Ctx, input: NewSession): string {
   const reserved = estimate(ctx, input.role);
   ctx.sql.run(
     `insert into sessions (id, ending, agent_id, role, bead_id, rig_id, epoch, state, lease_expires_at, last_event_at,
-       runtime, model, branch, start_point, target, start_head, allow_rewrite, charged_bead, charged_convoy, reserved_tokens, reserved_usd, started_at)
-     values (?, ?, ?, ?, ?, ?, ?, 'starting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       runtime, model, branch, start_point, target, start_head, allow_rewrite, charged_bead, charged_convoy, reserved_tokens, reserved_usd, config_version, started_at)
+     values (?, ?, ?, ?, ?, ?, ?, 'starting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     idEnding(id),
     input.agentId,
@@ -184,6 +219,7 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     input.charged.convoyId,
     reserved.tokens,
     reserved.usd,
+    townRow(ctx).config_version,
     ctx.now,
   );
   ctx.sql.run("update agents set used_at = ? where id = ?", ctx.now, input.agentId);
@@ -198,7 +234,7 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     data: {
       role: input.role,
       runtime: config.role_runtimes[input.role],
-      config: configVersion(ctx, input.rigId),
+      config: townRow(ctx).config_version,
     },
   });
   ctx.sql.run("update sessions set version = ? where id = ?", seq, id);

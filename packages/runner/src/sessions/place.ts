@@ -1,0 +1,148 @@
+/**
+ * Where a session is: its directories, its agent process, and its conversation there. Opened by one
+ * pipeline, and moved by the second half of the same one when the launch spec changes.
+ */
+import type { StartPhase, StartRequest } from "@gastown/protocol";
+import type { Death } from "../agents/agent-process.ts";
+import type { Lease } from "../agents/pool.ts";
+import { Conversation } from "./conversation.ts";
+import type { SessionDeps } from "./deps.ts";
+import type { Directories } from "./directories.ts";
+import { wantedKey } from "./launching.ts";
+import { recordSlot } from "./leaving.ts";
+import { moveConversation } from "./move.ts";
+import { openSession } from "./open-session.ts";
+import type { OpenOptions } from "./open-session.ts";
+import { startFields, type Transcript } from "./transcript.ts";
+import type { UsageMeter } from "./usage-meter.ts";
+
+export interface PlaceOptions {
+  readonly request: StartRequest;
+  readonly deps: SessionDeps;
+  readonly transcript: Transcript;
+  readonly usage: UsageMeter;
+  readonly handlers: OpenOptions["handlers"];
+  readonly signal: AbortSignal;
+  readonly onDirectories: (directories: Directories) => void;
+  readonly onDeath: (death: Death) => void;
+}
+
+export class Place {
+  readonly #options: PlaceOptions;
+  #lease: Lease | null = null;
+  #directories: Directories | null = null;
+  #conversation: Conversation | null = null;
+  #moving: Promise<void> | null = null;
+  #newToken: string | null = null;
+  #readyAt: string | null = null;
+
+  constructor(options: PlaceOptions) {
+    this.#options = options;
+  }
+
+  get lease(): Lease | null {
+    return this.#lease;
+  }
+
+  /** Null until git has prepared them. */
+  get directories(): Directories | null {
+    return this.#directories;
+  }
+
+  /** Null until the agent has its tools. */
+  get conversation(): Conversation | null {
+    return this.#conversation;
+  }
+
+  /** When its agent had its tools (ISO time). */
+  get readyAt(): string | null {
+    return this.#readyAt;
+  }
+
+  /** Resolves when it is over, whatever came of it; null while it is not moving. */
+  get moving(): Promise<void> | null {
+    return this.#moving;
+  }
+
+  get stderrTail(): string {
+    return this.#lease?.process.stderrTail() ?? "";
+  }
+
+  /** @throws StartRefusal and what git says; nothing is left running that is not released later */
+  async open(): Promise<Conversation> {
+    const { request, deps, transcript } = this.#options;
+    transcript.started(startFields(request));
+    const opened = await openSession(this.#openOptions());
+    const conversation = new Conversation(request, opened, () => wantedKey(request, deps));
+    this.#conversation = conversation;
+    this.#readyAt = new Date().toISOString();
+    if (this.#newToken !== null) conversation.renew(this.#newToken);
+    this.#watch(opened.lease);
+    this.record();
+    return conversation;
+  }
+
+  /** Between turns: the same conversation in a process of the spec that is wanted now. */
+  async move(conversation: Conversation): Promise<void> {
+    const moving = moveConversation(this.#openOptions(), conversation);
+    this.#moving = moving.catch(() => undefined);
+    try {
+      await moving;
+      this.#watch(conversation.opened.lease);
+    } finally {
+      this.#moving = null;
+    }
+  }
+
+  /** A renewed token: the next opening and the next prompt use it. */
+  renew(token: string): void {
+    const { request, deps } = this.#options;
+    deps.redactor.add(token);
+    request.mcp = { ...request.mcp, token };
+    this.#newToken = token;
+    this.#conversation?.renew(token);
+  }
+
+  /** Notes what the slot holds, for whoever comes after (spec/runner.md §2). */
+  record(): void {
+    if (this.#directories === null) return;
+    const { request, deps, usage } = this.#options;
+    recordSlot(deps, request, this.#directories, { conversation: this.#conversation, usage, saved: false });
+  }
+
+  leave(): void {
+    this.#conversation?.close();
+    this.#lease?.release();
+  }
+
+  /** A process that the session has left may die without it. */
+  #watch(lease: Lease): void {
+    const onDeath = (death: Death): void => {
+      if (lease === this.#lease) this.#options.onDeath(death);
+    };
+    void lease.process.dead.then(onDeath);
+  }
+
+  #openOptions(): OpenOptions {
+    const { request, deps, transcript, handlers, signal, onDirectories } = this.#options;
+    return {
+      request,
+      deps,
+      previous: deps.slots.read(request.agent.id),
+      signal,
+      handlers,
+      phase: (phase: StartPhase) => {
+        deps.sender.status(request.session_id, { epoch: request.epoch, phase });
+      },
+      notice: (text) => transcript.notice("warning", text),
+      onLease: (lease) => {
+        this.#lease = lease;
+      },
+      onDirectories: (directories) => {
+        this.#directories = directories;
+        this.record();
+        onDirectories(directories);
+      },
+    };
+  }
+}
