@@ -16,7 +16,7 @@ export let world: World;
 export let forge: TokenForge;
 export let control: Control;
 export let rig: RigRef;
-export let bin: string;
+let bin: string;
 
 /** A runner with its town and forge; the agent process is one for all sessions, as in life. */
 export async function open(
