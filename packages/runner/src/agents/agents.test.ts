@@ -40,9 +40,10 @@ describe("what an agent can see", () => {
     const env = git(world.remote, "show", `${String(start.branch)}:env.txt`)
       .split("\n")
       .map((line) => line.split("=")[0]);
-    // PWD, OLDPWD, SHLVL and _ are made by the shell itself.
+    // PWD, OLDPWD, SHLVL and _ are made by the shell itself, the last two by the scripted agent's step.
+    const made = ["PWD", "OLDPWD", "SHLVL", "_", "SCRIPTED_MODEL", "SCRIPTED_TURN"];
     const own = ["GASTOWN_API_URL", "GASTOWN_MARKER", "GASTOWN_TOWN_ID", "HOME", "PATH", "TOWN_SETTING"];
-    expect(env.filter((name) => !["PWD", "OLDPWD", "SHLVL", "_"].includes(name ?? ""))).toEqual(own);
+    expect(env.filter((name) => !made.includes(name ?? ""))).toEqual(own);
   });
 });
 
