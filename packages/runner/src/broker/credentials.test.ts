@@ -83,7 +83,7 @@ describe("with one runner", () => {
         { run: "touch ../ready" },
         { wait_for: go },
         { run: "gh pr list && git fetch -q origin" },
-        { done: "made it", no_changes: true },
+        { done: { summary: "made it", no_changes: true } },
       ]);
       await until("the first calls", () => {
         const api = world.town.tokenRequests.filter(({ purpose }) => purpose === "api");
@@ -149,7 +149,7 @@ describe("with one runner", () => {
       const start = await begin([
         noted("git fetch origin", "own"),
         noted(`git ls-remote ${forge.url("other")}`, "other"),
-        { done: "made it", no_changes: true },
+        { done: { summary: "made it", no_changes: true } },
       ]);
       await ended(start);
       expect(read(start, "own")).toMatch(/exit 0$/);
@@ -163,7 +163,7 @@ describe("with one runner", () => {
       try {
         const start = await begin([
           noted(`git ls-remote ${elsewhere.url("remote")}`, "elsewhere"),
-          { done: "made it", no_changes: true },
+          { done: { summary: "made it", no_changes: true } },
         ]);
         await ended(start);
         expect(read(start, "elsewhere")).toMatch(/has a credential for 127\.0\.0\.1:\d+ only.*exit 128$/s);
@@ -178,7 +178,7 @@ describe("with one runner", () => {
       const start = await begin([
         { run: "touch ../waiting" },
         { wait_for: hold },
-        { done: "x", no_changes: true },
+        { done: { summary: "x", no_changes: true } },
       ]);
       await firstTurn(start);
       const capability = capabilityOf(start);
@@ -211,7 +211,7 @@ describe("with one runner", () => {
       const start = await begin([
         noted("git fetch origin", "fetch"),
         noted("gh pr list", "gh"),
-        { done: "x", no_changes: true },
+        { done: { summary: "x", no_changes: true } },
       ]);
       await ended(start);
       expect(read(start, "fetch")).toMatch(/gastown: This session is over\..*exit 128$/s);

@@ -42,7 +42,7 @@ describe("with a runner of its own", () => {
       const start = await begin([
         noted("env", "environment"),
         noted("gh pr list", "gh"),
-        { done: "x", no_changes: true },
+        { done: { summary: "x", no_changes: true } },
       ]);
       await ended(start);
       expect(read(start, "environment")).not.toContain("host-secret");
@@ -93,7 +93,7 @@ describe("with a runner of its own", () => {
         { run: "touch ../waiting" },
         { wait_for: join(world.dir, "hold") },
         noted("git fetch origin", "fetch"),
-        { done: "x", no_changes: true },
+        { done: { summary: "x", no_changes: true } },
       ]);
       await firstTurn(start);
       world.town.down.add("runner/git-token");
@@ -106,7 +106,10 @@ describe("with a runner of its own", () => {
       await open();
       const store = hostKnows("an-old-password");
       const before = readFileSync(store, "utf8");
-      const start = await begin([noted("git fetch origin", "fetch"), { done: "x", no_changes: true }]);
+      const start = await begin([
+        noted("git fetch origin", "fetch"),
+        { done: { summary: "x", no_changes: true } },
+      ]);
       await ended(start);
       expect(read(start, "fetch")).toBe("exit 0");
       expect(readFileSync(store, "utf8")).toBe(before);
@@ -122,7 +125,7 @@ describe("with a runner of its own", () => {
     });
     const start = await begin([
       { run: "gh pr list && git fetch -q origin" },
-      { done: "x", no_changes: true },
+      { done: { summary: "x", no_changes: true } },
     ]);
     expect(await ended(start)).toMatchObject({ outcome: "completed" });
   });

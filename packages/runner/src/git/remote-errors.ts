@@ -10,7 +10,7 @@ const PATTERNS: readonly (readonly [RemoteProblem, RegExp])[] = [
   ["network", /^gastown: no credential can be had at the moment/m],
   [
     "auth",
-    /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied|returned error: 40[13]|[Aa]ccess denied|Permission to \S+ denied|Host key verification failed|invalid credentials/,
+    /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied|returned error: 40[13]|[Aa]ccess denied|Permission to \S+ denied|Host key verification failed|invalid credentials|credential helper .* told us to quit/,
   ],
   ["missing_ref", /couldn't find remote ref|not our ref/],
   ["disk", /No space left on device|Disk quota exceeded|Read-only file system/],
