@@ -85,11 +85,9 @@ describe("with one runner", () => {
         { run: "gh pr list && git fetch -q origin" },
         { done: { summary: "made it", no_changes: true } },
       ]);
-      await until("the first calls", () => {
-        const api = world.town.tokenRequests.filter(({ purpose }) => purpose === "api");
-        return api.length === 1 && forge.taken.size > 1;
-      });
+      await untilFile(join(worktreeOf(start), "..", "ready"));
       const before = [...forge.taken];
+      expect(before.length).toBeGreaterThan(1);
       forge.rotate();
       writeFileSync(go, "");
       expect(await ended(start)).toMatchObject({ outcome: "completed" });
