@@ -80,7 +80,8 @@ const CHECKS: readonly Check[] = [
   {
     id: 10,
     title: "Every live entity has a time or a wait",
-    sql: `select b.id from beads b where b.type = 'issue' and b.status = 'open' and b.waiting is null and b.ready = 0
+    // In two parts: a Durable Object takes five terms of one compound select.
+    sql: `select * from (select b.id from beads b where b.type = 'issue' and b.status = 'open' and b.waiting is null and b.ready = 0
             and not exists (select 1 from schedule s where s.kind = 'bead' and s.id = b.id)
           union select b.id from beads b where b.type = 'issue' and b.status = 'in_progress'
             and not exists (select 1 from sessions x where x.bead_id = b.id and x.state <> 'ended')
@@ -89,7 +90,7 @@ const CHECKS: readonly Check[] = [
           union select m.bead_id from merge_requests m where m.state = 'landing'
             and not exists (select 1 from outbox o where o.subject = m.bead_id and o.state in ('pending', 'running', 'accepted'))
             and not exists (select 1 from inbox i where i.state = 'pending')
-          union select x.id from sessions x where x.state <> 'ended'
+          ) union select * from (select x.id from sessions x where x.state <> 'ended'
             and not exists (select 1 from schedule s where s.kind = 'session' and s.id = x.id)
           union select c.bead_id from convoys c where c.state in ('active', 'landing')
             and not exists (select 1 from schedule s where s.kind = 'convoy' and s.id = c.bead_id)
@@ -101,7 +102,7 @@ const CHECKS: readonly Check[] = [
           union select r.id from rigs r where r.state <> 'ready'
             and not exists (select 1 from schedule s where s.kind = 'rig' and s.id = r.id)
             and not exists (select 1 from outbox o where o.subject = r.id and o.state in ('pending', 'running', 'accepted'))
-            and not exists (select 1 from inbox i where i.state = 'pending')`,
+            and not exists (select 1 from inbox i where i.state = 'pending'))`,
   },
   {
     id: 14,

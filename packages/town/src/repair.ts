@@ -15,13 +15,13 @@ export interface Repair {
 
 /** Everything alive without a time of its own, as `kind` and `id`. */
 const FORGOTTEN = `
-  select 'bead' as kind, b.id from beads b where b.type = 'issue' and b.status = 'open' and b.waiting is null and b.ready = 0
+  select * from (select 'bead' as kind, b.id from beads b where b.type = 'issue' and b.status = 'open' and b.waiting is null and b.ready = 0
   union select 'session', x.id from sessions x where x.state <> 'ended'
   union select 'merge', m.bead_id from merge_requests m where m.state in ('queued', 'reviewing', 'approved', 'changes_requested')
     and (m.waiting is null or json_extract(m.waiting, '$.code') in ('review_slot', 'landing_queue'))
-  union select 'convoy', c.bead_id from convoys c where c.state in ('active', 'landing')
+  ) union select * from (select 'convoy', c.bead_id from convoys c where c.state in ('active', 'landing')
   union select 'rig', r.id from rigs r where r.state = 'broken'
-  union select 'dispatch', r.id from rigs r where exists (select 1 from beads b where b.rig_id = r.id and b.ready = 1)`;
+  union select 'dispatch', r.id from rigs r where exists (select 1 from beads b where b.rig_id = r.id and b.ready = 1))`;
 
 /** Says what it would make due; with `apply` it does, in the audit. */
 export function repair(ctx: Ctx, apply: boolean): Repair[] {

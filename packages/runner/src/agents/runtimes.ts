@@ -211,7 +211,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     reportsUsage: true,
     conformance: {
       version: null,
-      cannot: ["second_prompt", "model_change", "permission", "model_retry", "memory"],
+      cannot: ["second_prompt", "permission", "model_retry", "memory"],
     },
     versionArgs: null,
     install: "nothing to install: it is part of gastown",
