@@ -62,7 +62,10 @@ function hold(ctx: Ctx, convoy: ConvoyRow, broken: BeadRow[]): void {
     title: `Convoy ${beadRow(ctx, convoy.bead_id).title} waits for a decision`,
     body: `${names} did not succeed. Retry it, go on without it (waive), or close the convoy.`,
     choices: [
-      { id: "retry", label: "Try the failed beads again" },
+      // A bead that was cancelled is final.
+      ...(broken.some(({ status }) => status === "failed")
+        ? [{ id: "retry", label: "Try the failed beads again" }]
+        : []),
       { id: "waive", label: "Go on without them" },
       { id: "close", label: "Close the convoy" },
     ],

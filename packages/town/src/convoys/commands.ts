@@ -3,6 +3,7 @@ import { GastownError } from "@gastown/protocol";
 import { closeIssue, retryIssue } from "../beads/commands.ts";
 import { findBead } from "../beads/bead-row.ts";
 import { mootEscalations } from "../escalations/escalations.ts";
+import { schedule } from "../kernel/schedule.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { storeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
@@ -37,6 +38,8 @@ export function retryConvoy(ctx: Ctx, ref: string): string {
     if (bead.status === "failed" && bead.waived === 0) retryIssue(ctx, bead.id, { fresh: false, note: "" });
   }
   mootEscalations(ctx, convoy.bead_id);
+  // A cancelled member cannot be tried again: what still holds the convoy is asked about anew.
+  schedule(ctx, "convoy", convoy.bead_id);
   return convoy.bead_id;
 }
 
