@@ -164,6 +164,25 @@ describe("a member that does not succeed", () => {
       expect(h.town.escalations({ open: true })).toHaveLength(2);
     }));
 
+  it("that was cancelled is not offered for a retry, and a retry of the convoy asks anew", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      const convoy = sling(h);
+      h.settle();
+      h.town.closeBead(h.bead("a").id, "cancelled", "", PERSON);
+      h.settle();
+      const held = () =>
+        h.town.escalations({ open: true }).filter(({ category }) => category === "convoy_held");
+      const [first] = held();
+      expect(first?.choices.map(({ id }) => id)).toEqual(["waive", "close"]);
+      h.town.retryConvoy(convoy.id, PERSON);
+      h.settle();
+      expect(held()).toHaveLength(1);
+      expect(held()[0]?.id).not.toBe(first?.id);
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
   it("goes on when it is waived", () =>
     withSql((sql) => {
       const h = harness(sql);
