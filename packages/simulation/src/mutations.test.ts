@@ -58,15 +58,6 @@ const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    rule: "an effect whose answer is lost is sent again",
-    breaks: [10, 14],
-    seeds: 20,
-    sql: [
-      "where state in ('running', 'accepted') and deadline <= ?1",
-      "where state in ('running', 'accepted') and deadline <= ?1 - 9000000000",
-    ],
-  },
-  {
     rule: "what a dead host had in flight is taken up again",
     breaks: [10, 11, 14],
     seeds: 60,
@@ -84,26 +75,6 @@ const MUTATIONS: Mutation[] = [
       giveVerdict: (id, verdict) =>
         town.giveVerdict(id, verdict.kind === "approve" ? verdict : { kind: "approve", summary: "" }),
     }),
-  },
-  {
-    rule: "a session that nobody hears of is lost",
-    breaks: [10, 15],
-    seeds: 20,
-    town: (town) => {
-      const live = (id: string) => town.sessions({ live: true }).some((session) => session.id === id);
-      return {
-        ...town,
-        // Its end is never believed, and its lease always renewed.
-        tick: () => {
-          const sessions = town
-            .sessions({ live: true })
-            .map((session) => session.id)
-            .filter(live);
-          for (const id of sessions) town.toolCalled(id, "x", null);
-          return town.tick();
-        },
-      };
-    },
   },
 ];
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { scenarioOf, shrink, simulate, traceText, type Result, type ScenarioChanges } from "./index.ts";
 
 /** In groups, so that a failure names few of them and the worker can report in between. */
-const GROUPS = 30;
+const GROUPS = 21;
 const PER_GROUP = 10;
 
 const run = (seed: number, changes: ScenarioChanges = {}, trace = false): Promise<Result> =>
