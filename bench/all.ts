@@ -5,6 +5,7 @@
 import type { Benchmark } from "./lib/benchmark.ts";
 import { events } from "./events/events.ts";
 import { landing } from "./landing/landing.ts";
+import { mayorPrompt } from "./mayor-prompt/mayor-prompt.ts";
 import { memoryPerAgent } from "./memory-per-agent/memory-per-agent.ts";
 import { readyToPrompt } from "./ready-to-prompt/ready-to-prompt.ts";
 import { recover } from "./recover/recover.ts";
@@ -17,4 +18,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   events,
   recover,
   memoryPerAgent,
+  mayorPrompt,
 ];
