@@ -61,5 +61,5 @@ function put(database: HostDatabase, root: string, town: ArchivedTown, path: str
   renameSync(path, place);
   for (const suffix of ["-wal", "-shm"]) if (existsSync(`${path}${suffix}`)) rmSync(`${path}${suffix}`);
   database.addTown({ id: town.id, name: town.name, createdAt: town.created_at });
-  database.setWake(town.id, now, true);
+  database.setWake(town.id, now, now, true);
 }

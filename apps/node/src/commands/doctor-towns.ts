@@ -84,7 +84,9 @@ function repairAll(dir: ReturnType<typeof dataDir>, paths: readonly string[]): C
   try {
     for (const path of paths) {
       const repaired = withTownFile(path, (town) => ({ id: town.id, count: town.repair(true).length }));
-      if (repaired.count > 0) database.setWake(repaired.id, Date.now(), true);
+      if (repaired.count === 0) continue;
+      const now = Date.now();
+      database.setWake(repaired.id, now, now, true);
     }
     return null;
   } finally {

@@ -73,8 +73,8 @@ describe("the lock of a data directory", () => {
 
   it("is held through commits, and against readers", () => {
     const database = openHostDatabase(dir);
-    database.setWake("town_a", 5, true);
-    database.setWake("town_a", 6, false);
+    database.setWake("town_a", 5, 1, true);
+    database.setWake("town_a", 6, 1, false);
     expect(refusal().code).toBe("already_exists");
     database.close();
     expect(() => openHostDatabase(dir).close()).not.toThrow();
@@ -94,22 +94,38 @@ describe("the host's tables", () => {
     const first = openHostDatabase(dir);
     first.addTown({ id: "town_a", name: "a", createdAt: 1 });
     first.addTown({ id: "town_b", name: "b", createdAt: 2 });
-    first.setWake("town_a", 50, true);
-    first.setWake("town_b", 40, false);
-    first.setWake("town_a", 60, false);
+    first.setWake("town_a", 50, 1, true);
+    first.setWake("town_b", 40, 1, false);
+    first.setWake("town_a", 60, 1, false);
     const id = first.meta("server_id", () => "one");
     first.close();
     const second = openHostDatabase(dir);
     expect(second.wakes()).toEqual([
-      { town: "town_b", at: 40 },
-      { town: "town_a", at: 60 },
+      { town: "town_b", at: 40, storedAt: 1 },
+      { town: "town_a", at: 60, storedAt: 1 },
     ]);
     expect(second.meta("server_id", () => "two")).toBe(id);
-    second.setWake("town_b", null, false);
+    second.setWake("town_b", null, 1, false);
     second.removeTown("town_a");
     expect(second.wakes()).toEqual([]);
     expect(second.towns().map((town) => town.name)).toEqual(["b"]);
     second.close();
+  });
+
+  it("of the first version are brought to this one with what is in them", () => {
+    const db = new DatabaseSync(dir.database);
+    db.exec(`create table schema_version (id integer primary key check (id = 1), version integer not null) strict;
+      insert into schema_version values (1, 1);
+      create table towns (id text primary key, name text not null, created_at integer not null) strict, without rowid;
+      create table wake (town text primary key, at integer not null) strict, without rowid;
+      create table meta (key text primary key, value text not null) strict, without rowid;
+      insert into towns values ('town_a', 'a', 1);
+      insert into wake values ('town_a', 50);`);
+    db.close();
+    const database = openHostDatabase(dir);
+    expect(database.towns()).toEqual([{ id: "town_a", name: "a", createdAt: 1 }]);
+    expect(database.wakes()).toEqual([{ town: "town_a", at: 50, storedAt: 0 }]);
+    database.close();
   });
 
   it("are refused, unchanged, when a newer gastown wrote them", () => {

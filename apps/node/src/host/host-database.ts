@@ -7,8 +7,9 @@ import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
 import { unusable, type DataDir } from "./data-dir.ts";
 import { readHostRecord } from "./host-record.ts";
 
-const VERSION = 1;
-const SCHEMA = `
+/** Numbered as a town's are, and as append-only. */
+const MIGRATIONS = [
+  `
 create table towns (
   id text primary key,
   name text not null,
@@ -17,7 +18,11 @@ create table towns (
 create table wake (town text primary key, at integer not null) strict, without rowid;
 create index wake_at on wake (at);
 create table meta (key text primary key, value text not null) strict, without rowid;
-`;
+`,
+  // What a time that was stored means depends on what the clock said then: it may have been set back.
+  "alter table wake add column stored_at integer not null default 0",
+] as const;
+const VERSION = MIGRATIONS.length;
 const SQLITE_BUSY = 5;
 
 export type TownRow = {
@@ -34,14 +39,14 @@ export interface HostDatabase {
   town(id: string): TownRow | undefined;
   addTown(row: TownRow): void;
   removeTown(id: string): void;
-  /** All stored wakes (epoch ms). */
-  wakes(): { town: string; at: number }[];
+  /** All stored wakes, and when each was stored (epoch ms). */
+  wakes(): { town: string; at: number; storedAt: number }[];
   wakeAt(town: string): number | undefined;
   /**
-   * Stores when a town wants to be woken; null: never. `durable` survives a loss of power, which
-   * the mark before a town's first commit must and a later time need not.
+   * Stores when a town wants to be woken; null: never. `now`: what the clock says. `durable` survives a
+   * loss of power, which the mark before a town's first commit must and a later time need not.
    */
-  setWake(town: string, at: number | null, durable: boolean): void;
+  setWake(town: string, at: number | null, now: number, durable: boolean): void;
   /** The stored value, or the one that `make` gives, which is kept from then on. */
   meta(key: string, make: () => string): string;
   /** Frees the lock. */
@@ -105,16 +110,17 @@ function migrate(sql: Sql): void {
       "create table if not exists schema_version (id integer primary key check (id = 1), version integer not null) strict",
     );
     const stored = sql.get<{ version: number }>("select version from schema_version where id = 1");
-    if (stored === undefined) {
-      sql.exec(SCHEMA);
-      sql.run("insert into schema_version values (1, ?)", VERSION);
-      return;
-    }
-    if (stored.version > VERSION)
+    const version = stored?.version ?? 0;
+    if (version > VERSION)
       throw new GastownError(
         "not_ready",
-        `host.sqlite was written by a newer gastown (its version ${stored.version}, known here ${VERSION}). Run that newer gastown; nothing was changed.`,
+        `host.sqlite was written by a newer gastown (its version ${version}, known here ${VERSION}). Run that newer gastown; nothing was changed.`,
       );
+    for (const step of MIGRATIONS.slice(version)) sql.exec(step);
+    sql.run(
+      "insert into schema_version values (1, ?1) on conflict (id) do update set version = excluded.version where version <> excluded.version",
+      VERSION,
+    );
   });
 }
 
@@ -130,16 +136,21 @@ function hostDatabase(db: DatabaseSync, sql: Sql): HostDatabase {
         sql.run("delete from wake where town = ?", id);
         sql.run("delete from towns where id = ?", id);
       }),
-    wakes: () => sql.all<{ town: string; at: number }>("select town, at from wake order by at"),
+    wakes: () =>
+      sql.all<{ town: string; at: number; storedAt: number }>(
+        "select town, at, stored_at as storedAt from wake order by at",
+      ),
     wakeAt: (town) => sql.get<{ at: number }>("select at from wake where town = ?", town)?.at,
-    setWake: (town, at, durable) => {
+    setWake: (town, at, now, durable) => {
       const store = (): void => {
         if (at === null) sql.run("delete from wake where town = ?", town);
         else
           sql.run(
-            "insert into wake values (?, ?) on conflict (town) do update set at = excluded.at",
+            `insert into wake (town, at, stored_at) values (?, ?, ?)
+             on conflict (town) do update set at = excluded.at, stored_at = excluded.stored_at`,
             town,
             at,
+            now,
           );
       };
       if (durable) flushed(db, store);

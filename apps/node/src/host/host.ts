@@ -170,6 +170,7 @@ function run(parts: Parts): Host {
     database,
     sink,
     version,
+    monotonic: () => performance.now(),
     randomBytes: bytes,
     fallbackRuntime: parts.runtime.id,
     newTownId: () => makeId("town"),

@@ -15,6 +15,8 @@ const MINUTE = 60_000;
 let dir: DataDir;
 let database: HostDatabase;
 let now: number;
+/** The time that passes, whatever the wall clock says. */
+let passed: number;
 let timers: Set<{ at: number; fn: () => void }>;
 let adopted: string[];
 let retired: string[];
@@ -24,6 +26,7 @@ beforeEach(() => {
   dir = prepareDataDir(mkdtempSync(join(tmpdir(), "gastown-towns-")));
   database = openHostDatabase(dir);
   now = Date.UTC(2026, 0, 1);
+  passed = 0;
   timers = new Set();
   adopted = [];
   retired = [];
@@ -46,8 +49,9 @@ function host(): Towns {
     dir,
     database,
     now: () => now,
+    monotonic: () => passed,
     setTimer: (delay, fn) => {
-      const timer = { at: now + delay, fn };
+      const timer = { at: passed + delay, fn };
       timers.add(timer);
       return () => timers.delete(timer);
     },
@@ -71,7 +75,8 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 async function advance(ms: number): Promise<void> {
   await settled();
   now += ms;
-  for (const timer of [...timers].filter((one) => one.at <= now)) {
+  passed += ms;
+  for (const timer of [...timers].filter((one) => one.at <= passed)) {
     timers.delete(timer);
     timer.fn();
   }
@@ -109,7 +114,7 @@ describe("the towns of a host", () => {
     const next = host();
     await next.remove(other.id);
     expect(next.list()).toEqual([]);
-    expect([...timers].filter((timer) => timer.at > now + 60 * MINUTE)).toEqual([]);
+    expect([...timers].filter((timer) => timer.at > passed + 60 * MINUTE)).toEqual([]);
   });
 
   it("leave nothing behind when they cannot be made", async () => {
@@ -147,9 +152,9 @@ describe("the towns of a host", () => {
     await advance(REST_MS);
     let flushed = 0;
     const { setWake } = database;
-    database.setWake = (town, at, durable) => {
+    database.setWake = (town, at, when, durable) => {
       if (durable) flushed += 1;
-      setWake(town, at, durable);
+      setWake(town, at, when, durable);
     };
     for (let i = 0; i < 5; i += 1) {
       actor.run((town) => town.pause(`test ${i}`, PERSON));
@@ -207,18 +212,34 @@ describe("the towns of a host", () => {
     const far = await first.create("far");
     await settled();
     await first.close();
-    database.setWake(busy.id, now + MINUTE, false);
-    database.setWake(asleep.id, null, false);
-    database.setWake(far.id, now + 60 * MINUTE, false);
+    database.setWake(busy.id, now + MINUTE, now, false);
+    database.setWake(asleep.id, null, now, false);
+    database.setWake(far.id, now + 60 * MINUTE, now, false);
     const second = host();
     second.start();
     await advance(0);
     await settled();
     expect(second.openTowns().map((actor) => actor.id)).toEqual([busy.id]);
     expect(adopted).toEqual([busy.id]);
-    const woken = now;
+    const woken = passed;
     await advance(REST_MS);
     expect([...timers].map((timer) => timer.at)).toContain(woken + MINUTE);
+  });
+
+  it("are not woken a day late by a clock that was set back while no host ran", async () => {
+    const first = host();
+    const { id } = await first.create("waits");
+    await settled();
+    await first.close();
+    database.setWake(id, now + 60 * MINUTE, now, false);
+    now -= 24 * 60 * MINUTE;
+    const second = host();
+    second.start();
+    await advance(59 * MINUTE);
+    expect(second.openTowns()).toEqual([]);
+    await advance(MINUTE);
+    await settled();
+    expect(second.openTowns().map((actor) => actor.id)).toEqual([id]);
   });
 
   it("take no more work once the host stops", async () => {

@@ -14,7 +14,7 @@ import {
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
 import type { DataDir } from "./data-dir.ts";
 import { flushed, type HostDatabase, type TownRow } from "./host-database.ts";
-import { WakeClock } from "./wake-clock.ts";
+import { TOLERATED_STEP_MS, WakeClock } from "./wake-clock.ts";
 import { WakeMarks } from "./wake-marks.ts";
 
 /** A town that nobody used for so long is closed; opening it again takes under a millisecond. */
@@ -31,6 +31,8 @@ export interface TownsOptions extends ClockPorts {
   readonly perform: PerformEffect;
   readonly fallbackRuntime: string;
   readonly version: string;
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic(): number;
   randomBytes(count: number): Uint8Array;
   newTownId(): string;
   /** Before a town opens for the first time in this process: finds its living runner. */
@@ -70,8 +72,12 @@ export class Towns implements TownDirectory {
   /** Takes the stored wakes up. What may have been in flight when an earlier host ended runs now. */
   start(): void {
     const now = this.#options.now();
-    for (const { town, at } of this.#options.database.wakes())
-      this.#clock.set(town, at < now + IN_FLIGHT_MS ? now : at);
+    for (const { town, at, storedAt } of this.#options.database.wakes()) {
+      // The clock was set back while no host ran: the time was meant as so long after it was stored.
+      const ahead = storedAt - now > TOLERATED_STEP_MS ? storedAt - now : 0;
+      const wanted = at - ahead;
+      this.#clock.set(town, wanted < now + IN_FLIGHT_MS ? now : wanted);
+    }
   }
 
   list(): TownEntry[] {

@@ -12,14 +12,18 @@ function fake(): {
   woken: string[];
   timers: Set<Timer>;
   advance(to: number): void;
+  /** Sets the wall clock; the time that passes is another matter. */
+  setWall(to: number): void;
   onWake(fn: (id: string) => void): void;
 } {
   let now = 0;
+  let wall = 0;
   let onWake: (id: string) => void = () => {};
   const timers = new Set<Timer>();
   const woken: string[] = [];
   const clock = new WakeClock({
-    now: () => now,
+    now: () => now + wall,
+    monotonic: () => now,
     setTimer: (delay, fn) => {
       const timer = { at: now + delay, fn };
       timers.add(timer);
@@ -36,6 +40,9 @@ function fake(): {
     timers,
     onWake: (fn) => {
       onWake = fn;
+    },
+    setWall: (to) => {
+      wall = to - now;
     },
     advance: (to) => {
       now = to;
@@ -86,6 +93,53 @@ describe("the wake clock", () => {
     advance(2 ** 31 - 1);
     expect(woken).toEqual([]);
     advance(farAway);
+    expect(woken).toEqual(["a"]);
+  });
+
+  const DAY = 86_400_000;
+
+  it("is not late for a wall clock that was set back a day", () => {
+    const { clock, woken, advance, setWall } = fake();
+    setWall(2 * DAY);
+    clock.set("a", 2 * DAY + 3_600_000);
+    clock.set("b", 2 * DAY + 7_200_000);
+    advance(600_000);
+    setWall(DAY);
+    advance(3_600_000);
+    expect(woken).toEqual(["a"]);
+    advance(7_200_000);
+    expect(woken).toEqual(["a", "b"]);
+  });
+
+  it("is not late either when something else was asked for after the step, and before its time", () => {
+    const { clock, woken, advance, setWall } = fake();
+    setWall(2 * DAY);
+    clock.set("a", 2 * DAY + 3_600_000);
+    setWall(DAY);
+    clock.set("c", DAY + 1_000);
+    advance(1_000);
+    expect(woken).toEqual(["c"]);
+    advance(3_600_000);
+    expect(woken).toEqual(["c", "a"]);
+  });
+
+  it("waits out a small step back", () => {
+    const { clock, woken, advance, setWall } = fake();
+    setWall(DAY);
+    clock.set("a", DAY + 120_000);
+    setWall(DAY - 59_000);
+    advance(120_000);
+    expect(woken).toEqual([]);
+    advance(179_000);
+    expect(woken).toEqual(["a"]);
+  });
+
+  it("takes what is due after a wall clock that was set ahead a day, with the next look at it", () => {
+    const { clock, woken, advance, setWall } = fake();
+    clock.set("a", 7_200_000);
+    setWall(DAY);
+    clock.set("b", DAY + 1_000);
+    advance(1);
     expect(woken).toEqual(["a"]);
   });
 

@@ -48,6 +48,11 @@ export class WakeHeap {
     this.#down(this.#positions.get(last.id) ?? position);
   }
 
+  /** Moves every time by this, in milliseconds; the order stays. */
+  shift(by: number): void {
+    for (const entry of this.#entries) entry.at += by;
+  }
+
   /** Takes every id whose time is not later than `now`, earliest first. */
   takeDue(now: number): string[] {
     const due: string[] = [];

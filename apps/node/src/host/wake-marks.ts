@@ -30,7 +30,7 @@ export class WakeMarks {
   beforeWrite(id: string): void {
     if (this.#marked.has(id)) return;
     const now = this.#ports.now();
-    this.#ports.database.setWake(id, now, true);
+    this.#ports.database.setWake(id, now, now, true);
     this.#marked.set(id, now);
   }
 
@@ -45,7 +45,7 @@ export class WakeMarks {
     const at = this.#marked.get(id);
     if (at === undefined) return;
     this.#ports.wakeAt(id, null);
-    this.#ports.database.setWake(id, at, false);
+    this.#ports.database.setWake(id, at, this.#ports.now(), false);
     this.#marked.delete(id);
   }
 }

@@ -1,6 +1,7 @@
 /** Clocks that jump: nothing is lost, nothing waits for a day that is already over (spec/town.md §4). */
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
+import { MOVED_TIMES } from "../kernel/clock-jump.ts";
 import { harness, PERSON, UNKNOWN_THERE, type Harness } from "./harness.ts";
 
 const DAY = 24 * 3_600_000;
@@ -34,6 +35,56 @@ describe("a clock that goes back a day", () => {
       h.setClock(h.now() - DAY);
       h.advance(10 * 60_000);
       expect(h.town.bead(bead.id)).toMatchObject({ status: "in_progress", runFailures: 0 });
+    }));
+
+  it("raises a question no later than it would have", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+      const [session] = h.town.sessions({ live: true });
+      h.town.escalate(session?.id ?? "", { title: "Which?", body: "a or b", severity: "low" });
+      h.advance(2 * 3_600_000);
+      h.setClock(h.now() - DAY);
+      h.advance(2 * 3_600_000 + 60_000);
+      expect(h.town.feed({ limit: 10, kind: "escalation.bumped" })).toHaveLength(1);
+    }));
+
+  it("lets the breaker go on counting, and close again", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      sql.run(
+        "update breaker set opened_at = ?1, counted_from = ?1, probe_at = ?2",
+        h.now(),
+        h.now() + 300_000,
+      );
+      h.setClock(h.now() - DAY);
+      h.settle();
+      const [row] = sql.all<{ opened_at: number; counted_from: number; probe_at: number }>(
+        "select opened_at, counted_from, probe_at from breaker",
+      );
+      expect(row).toEqual({ opened_at: h.now(), counted_from: h.now(), probe_at: h.now() + 300_000 });
+    }));
+
+  it("moves every column of a time that something is decided by", () =>
+    withSql((sql) => {
+      harness(sql);
+      /** What clocks said then, and the identity of things: nothing is decided by it. */
+      const record = ["audit.at", "idempotency.at", "secrets.changed_at", "town.created_at", "transcript.at"];
+      const apart = ["town.last_time"];
+      const named = /(_at|_until|_since|_from|_time|^at|^deadline)$/;
+      const columns = sql
+        .all<{ id: string; column: string }>(
+          `select t.name || '.' || c.name as id, c.name as "column" from sqlite_schema t join pragma_table_info(t.name) c
+           where t.type = 'table' and c.type = 'INTEGER' order by 1`,
+        )
+        .filter(({ column }) => named.test(column))
+        .map(({ id }) => id);
+      const moved = Object.entries(MOVED_TIMES).flatMap(([table, names]) =>
+        names.map((name) => `${table}.${name}`),
+      );
+      expect(columns.toSorted()).toEqual([...record, ...apart, ...moved].toSorted());
     }));
 
   it("by less than a minute is waited out", () =>
