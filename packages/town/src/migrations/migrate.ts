@@ -17,7 +17,8 @@ import { capacity } from "./0013-capacity.ts";
 import { mayorQueue } from "./0014-mayor.ts";
 import { launch } from "./0015-launch.ts";
 
-const MIGRATIONS: readonly string[] = [
+/** In order, and append-only: `landed.ts` has the hash of each. */
+export const MIGRATIONS: readonly string[] = [
   initial,
   breaker,
   pullRequests,
@@ -38,9 +39,14 @@ export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**
  * Brings a database to this version, one transaction a step.
- * Throws `storage_busy` for a database of a newer version, which is not touched.
+ * Throws `not_ready` for a database of a newer version, which is not touched.
  */
 export function migrate(sql: Sql): void {
+  migrateTo(sql, SCHEMA_VERSION);
+}
+
+/** The same, to an earlier version: what was written by it is read into that (an imported town). */
+export function migrateTo(sql: Sql, wanted: number): void {
   sql.exec(
     "create table if not exists schema_version (id integer primary key check (id = 1), version integer not null) strict",
   );
@@ -51,7 +57,7 @@ export function migrate(sql: Sql): void {
       `This town's database has schema version ${found}, but this gastown knows only up to ${SCHEMA_VERSION}. Use the newer gastown that wrote it.`,
     );
   }
-  for (let version = found + 1; version <= SCHEMA_VERSION; version++) {
+  for (let version = found + 1; version <= wanted; version++) {
     sql.transaction(() => {
       sql.exec(MIGRATIONS[version - 1] ?? "");
       sql.run(
