@@ -29,6 +29,8 @@ export const mergeVerdictBody = z.discriminatedUnion("verdict", [
   }),
 ]);
 
+export const laneBody = z.strictObject({ rigId: text(1, 100), target: text(1, 500) });
+
 export const previewBody = z.strictObject({ prUrl: text(1, 2_000) });
 export const adoptBody = z.strictObject({
   prUrl: text(1, 2_000),

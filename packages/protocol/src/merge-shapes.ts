@@ -53,6 +53,8 @@ export const mergeRequestShape = z.object({
   forcePushAllowed: z.boolean(),
   /** Why it is kept from landing; null: it is not. */
   held: z.string().nullable(),
+  /** Its place in the lane of its rig and target, 1 first; absent: it waits for no turn. */
+  queue: z.object({ lane: z.string(), position: z.int() }).optional(),
   /** What the last reading of its pull request showed; null without one. */
   pullRequest: z
     .object({
@@ -104,3 +106,29 @@ export const attentionItem = z.object({
   agentName: z.string().optional(),
 });
 export type AttentionItem = z.infer<typeof attentionItem>;
+
+/** The landing of one rig into one target (spec/api.md §3.8). */
+export const mergeLane = z.object({
+  rigId: z.string(),
+  target: z.string(),
+  /** `red`: the target fails its own gates. */
+  state: z.enum(["paused", "red", "landing", "waiting", "idle"]),
+  reason: z.string().nullable(),
+  pausedBy: z.string().nullable(),
+  /** Red: when it is tried again by itself. */
+  until: time.nullable(),
+  /** What is being merged and tested now. */
+  inTest: z.array(z.string()),
+  /** In the order in which they land; a pull request has no position: it lands when its forge lets it. */
+  changes: z.array(
+    z.object({
+      id: z.string(),
+      title: z.string(),
+      strategy: mergeStrategy,
+      state: mergeState,
+      position: z.int().nullable(),
+      why: z.string().nullable(),
+    }),
+  ),
+});
+export type MergeLane = z.infer<typeof mergeLane>;

@@ -222,6 +222,8 @@ export const effectOutcome = z.discriminatedUnion("outcome", [
     gates: z.array(gateResult),
     /** Whether the target's own head fails the same gates: then the lane is at fault, not the work. */
     target_red: z.boolean(),
+    /** The head that they were tried on; absent: a runner of an older version. */
+    target_head: sha.optional(),
   }),
   z.strictObject({ outcome: z.literal("race_lost") }),
   z.strictObject({ outcome: z.literal("rejected"), reason: z.string() }),

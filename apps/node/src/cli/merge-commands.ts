@@ -82,4 +82,22 @@ export const MERGE_COMMANDS: readonly CommandSpec[] = [
     operations: ["merges.dismiss"],
     load: async () => (await import("../commands/merge.ts")).mergeDismiss,
   },
+  {
+    usage: "lanes",
+    summary: "What lands where, in which order, and why it waits",
+    operations: ["merges.lanes"],
+    load: async () => (await import("../commands/lanes.ts")).lanes,
+  },
+  {
+    usage: "lane pause <rig> <branch>",
+    summary: "Let nothing land into this branch",
+    operations: ["merges.lanes.pause"],
+    load: async () => (await import("../commands/lanes.ts")).lanePause,
+  },
+  {
+    usage: "lane resume <rig> <branch>",
+    summary: "Let it land there again; a red branch is tried at once",
+    operations: ["merges.lanes.resume"],
+    load: async () => (await import("../commands/lanes.ts")).laneResume,
+  },
 ];

@@ -89,7 +89,12 @@ async function gateMerged(
   const red = gates.filter(isRed);
   if (red.length === 0) return null;
   const alone = await targetGates.red(m, target);
-  return { outcome: "gates_failed", gates, target_red: red.every((gate) => alone.has(gate.name)) };
+  return {
+    outcome: "gates_failed",
+    gates,
+    target_red: red.every((gate) => alone.has(gate.name)),
+    target_head: target,
+  };
 }
 
 /** Where the work stands on the remote before anything is built. Null: go on. */

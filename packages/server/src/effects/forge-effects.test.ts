@@ -4,6 +4,7 @@ import type { ForgeError, PullRequest, PullRequestSignals } from "@gastown/proto
 import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
 import { describe, expect, it } from "vitest";
 import { createEffects } from "../index.ts";
+import type { RequestOf } from "./context.ts";
 import { testPorts } from "../testing/ports.ts";
 
 const TOWN = "town_00000000000000000000000001";
@@ -206,8 +207,9 @@ describe("poll_pull_request", () => {
 });
 
 describe("merge_pull_request", () => {
-  const request = (method: "merge" | "squash" | "auto"): EffectRequest => ({
+  const request = (method: "merge" | "squash" | "auto"): RequestOf<"merge_pull_request"> => ({
     kind: "merge_pull_request",
+    withdrawn: false,
     ...place,
     url: URL,
     headSha: HEAD,
@@ -283,6 +285,24 @@ describe("merge_pull_request", () => {
       type: "forge",
       answer: { of: "merge", result: { kind: result.kind } },
     });
+  });
+
+  it.each<[string, Awaited<ReturnType<Forge["read"]>>, Record<string, unknown>]>([
+    ["is open", { outcome: { kind: "ok", pr }, signals }, { answer: { result: { kind: "withdrawn" } } }],
+    [
+      "was merged by a try whose answer was lost",
+      { outcome: { kind: "ok", pr: merged }, signals: null },
+      { answer: { result: { kind: "landed" } } },
+    ],
+    ["cannot be read now", { outcome: unavailable, signals: null }, retry],
+    ["may not be read", { outcome: forbidden, signals: null }, { answer: { result: { kind: "withdrawn" } } }],
+  ])("that is withdrawn merges nothing: it %s", async (_name, reading, expected) => {
+    const { answer, calls } = await run(
+      { ...request("merge"), withdrawn: true },
+      { read: () => Promise.resolve(reading), contains: () => Promise.resolve({ kind: "ok", value: true }) },
+    );
+    expect(answer).toMatchObject(expected);
+    expect(calls.map(({ name }) => name)).not.toContain("merge");
   });
 
   it("is tried again while the forge has trouble", async () => {

@@ -17,6 +17,7 @@ const PREFERRED: readonly Method[] = ["merge", "squash", "rebase"];
 export async function mergePullRequest(context: EffectContext, request: Merge): Promise<EffectAnswer> {
   const forge = await forgeOf(context, request);
   if (forge === null) return { type: "forge", answer: { of: "merge", result: NO_FORGE } };
+  if (request.withdrawn) return withdraw(context, forge, request.url);
   const method = request.method === "auto" ? await detected(context, forge) : request.method;
   if (typeof method !== "string") return method;
   const { url, headSha, title, message } = request;
@@ -40,6 +41,16 @@ async function detected({ effect, signal }: EffectContext, forge: Forge): Promis
   }
   const again = repository.kind === "unsupported" ? null : retried(repository, effect.attempt);
   return again ?? { type: "forge", answer: { of: "merge", result: repository } };
+}
+
+/** Nothing more is asked for; what an earlier try did is told. */
+async function withdraw(context: EffectContext, forge: Forge, url: string): Promise<EffectAnswer> {
+  const reading = await forge.read(url, context.signal);
+  if ("kind" in reading) return { type: "forge", answer: { of: "merge", result: reading } };
+  const { outcome } = reading;
+  if (outcome.kind === "ok" && outcome.pr.state === "merged") return readBack(context, forge, url);
+  const again = outcome.kind === "ok" ? null : retried(outcome, context.effect.attempt);
+  return again ?? { type: "forge", answer: { of: "merge", result: { kind: "withdrawn" } } };
 }
 
 async function readBack({ effect, signal }: EffectContext, forge: Forge, url: string): Promise<EffectAnswer> {

@@ -2,6 +2,8 @@
 import {
   attentionItem,
   dismissMergeBody,
+  laneBody,
+  mergeLane,
   mergeNowBody,
   mergeRequestShape,
   mergeVerdictBody,
@@ -23,6 +25,21 @@ const SIMPLE: readonly (readonly [name: "hold" | "release" | "refresh", summary:
   ["refresh", "Reads its pull request now.", (town, ref, actor) => town.pollNow(ref, actor)],
 ];
 
+type OfLane = (town: Town, of: z.infer<typeof laneBody>, actor: Actor) => z.input<typeof mergeLane>;
+
+const LANES: readonly (readonly [name: "pause" | "resume", summary: string, run: OfLane])[] = [
+  [
+    "pause",
+    "Nothing lands into this target until it is resumed.",
+    (town, { rigId, target }, actor) => town.pauseLane(rigId, target, actor),
+  ],
+  [
+    "resume",
+    "Lets it land there again; a red target is tried at once.",
+    (town, { rigId, target }, actor) => town.resumeLane(rigId, target, actor),
+  ],
+];
+
 export function mergePersonRoutes(on: Endpoints): void {
   on.read(
     {
@@ -35,6 +52,31 @@ export function mergePersonRoutes(on: Endpoints): void {
     },
     (town) => complete(town.attention()),
   );
+  on.read(
+    {
+      method: "get",
+      path: `${merges}/lanes`,
+      operation: "merges.lanes",
+      summary: "What lands where, in which order, and why it waits.",
+      who: "viewer",
+      answer: listOf(mergeLane),
+    },
+    (town) => complete(town.lanes()),
+  );
+  for (const [name, summary, run] of LANES) {
+    on.command(
+      {
+        method: "post",
+        path: `${merges}/lanes/${name}`,
+        operation: `merges.lanes.${name}`,
+        summary,
+        who: "member",
+        body: laneBody,
+        answer: mergeLane,
+      },
+      (town, { body, actor }) => run(town, body, actor),
+    );
+  }
   for (const [name, summary, run] of SIMPLE) {
     on.command(
       {

@@ -94,7 +94,7 @@ export class Landing {
       const gates = gateResults(body, remote.history.get(merged).red);
       if (gates.some((gate) => gate.exit_code !== 0)) {
         const target_red = remote.history.get(target).red;
-        return this.#finish(body, work, { outcome: "gates_failed", gates, target_red });
+        return this.#finish(body, work, { outcome: "gates_failed", gates, target_red, target_head: target });
       }
       runner.later(runner.random.skewed(SECOND, MINUTE), () =>
         this.#push(body, work, remote, target, merged, round),

@@ -8,6 +8,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { plannedSteps, storeSteps } from "../molecules/molecules.ts";
 import { storeCommand, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
+import { waitForFixAgain } from "../reviews/fix-beads.ts";
 import { latestMergeOf, liveMergeOf, mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { moveMerge, mergeTitle } from "../reviews/move-merge.ts";
 import { landingOf } from "../reviews/submit.ts";
@@ -16,7 +17,15 @@ import { closeSession } from "../sessions/close.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { move } from "../status.ts";
 import { closeBead, failBead } from "./attempts.ts";
-import { DEFAULT_PRIORITY, findBead, insertBead, PRIORITIES, setVersion, type BeadRow } from "./bead-row.ts";
+import {
+  DEFAULT_PRIORITY,
+  findBead,
+  insertBead,
+  isFix,
+  PRIORITIES,
+  setVersion,
+  type BeadRow,
+} from "./bead-row.ts";
 import { addBlocker } from "./dependencies.ts";
 
 /** One unit of work, dispatched as soon as a slot is free unless it is held. Returns its id. */
@@ -194,6 +203,7 @@ export function retryIssue(ctx: Ctx, ref: string, options: { fresh: boolean; not
   if (bead.waived === 1)
     throw new GastownError("invalid_transition", `${bead.title} was waived, which is final. Sling it anew.`);
   refuseInFinishedConvoy(ctx, bead);
+  if (isFix(bead)) waitForFixAgain(ctx, bead);
   ctx.sql.run(
     "update beads set note = coalesce(?, note), fresh = ? where id = ?",
     options.note === "" ? null : options.note,

@@ -11,6 +11,7 @@ import {
 import { audit } from "../audit/audit.ts";
 import { namesOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { wakeDispatchers } from "../dependents.ts";
+import { lanesOpen } from "../reviews/lanes.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
@@ -98,6 +99,8 @@ export function storeConfig(
   if (secrets.length > 0) tryBrokenRigs(ctx);
   wakeDispatchers(ctx);
   wakeWaitingBeads(ctx);
+  // What a target failed may not be asked of it any more.
+  lanesOpen(ctx, rigId);
   // A shorter retention holds for what is there already.
   ctx.sql.run("update town set pruned_at = 0 where id = 1");
   schedule(ctx, "mayor", "mayor");

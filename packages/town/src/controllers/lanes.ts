@@ -5,39 +5,25 @@
 import type { Ctx } from "../kernel/context.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { blockersLeft } from "../reviews/blockers-left.ts";
+import { inLane, laneOfSubject, laneWaits } from "../reviews/lanes.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { townRow } from "../town-row.ts";
 
 export function laneController(ctx: Ctx, id: string): number | null {
-  const cut = id.indexOf(" ");
-  const [rigId, target] = [id.slice(0, cut), id.slice(cut + 1)];
-  if (townRow(ctx).paused_at !== null) return null;
-  const lane = ctx.sql.get<{ blocked_until: number | null }>(
-    "select blocked_until from lanes where rig_id = ? and target = ?",
-    rigId,
-    target,
-  );
-  if (lane?.blocked_until && lane.blocked_until > ctx.now) return lane.blocked_until;
-  if (inState(ctx, rigId, target, "landing").length > 0) return null;
-  const waiting = inState(ctx, rigId, target, "approved");
-  const next = waiting.find((merge) => merge.cooldown_until <= ctx.now && isFree(ctx, merge));
+  const lane = laneOfSubject(id);
+  if (lane === null || townRow(ctx).paused_at !== null) return null;
+  const waits = laneWaits(ctx, lane);
+  if (waits !== null) return waits.until ?? null;
+  const merges = inLane(ctx, lane).filter(({ strategy }) => strategy === "direct");
+  if (merges.some(({ state }) => state === "landing")) return null;
+  const next = merges.find((merge) => merge.cooldown_until <= ctx.now && isFree(ctx, merge));
   if (next) {
     land(ctx, next);
     return null;
   }
-  const times = waiting.map((merge) => merge.cooldown_until).filter((at) => at > ctx.now);
+  const times = merges.map((merge) => merge.cooldown_until).filter((at) => at > ctx.now);
   return times.length === 0 ? null : Math.min(...times);
-}
-
-function inState(ctx: Ctx, rigId: string, target: string, state: string): MergeRow[] {
-  return ctx.sql.all<MergeRow>(
-    `select * from merge_requests where rig_id = ? and target = ? and state = ? and strategy = 'direct'
-     order by priority desc, convoy_at, created_at, bead_id limit 200`,
-    rigId,
-    target,
-    state,
-  );
 }
 
 /** An open blocker, a missing verdict or a person keeps it out of `landing`. */

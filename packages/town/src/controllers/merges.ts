@@ -10,6 +10,7 @@ import { enqueue } from "../outbox/outbox.ts";
 import { stopReview } from "../reviews/fail.ts";
 import { ask, forgetFix, sendBack } from "../reviews/fix-beads.ts";
 import { gatesWorkOrder } from "../reviews/landing.ts";
+import { laneWaits } from "../reviews/lanes.ts";
 import { wantPullRequest } from "../reviews/open-pr.ts";
 import { pollWhenDue } from "../reviews/poll.ts";
 import { postsComments } from "../reviews/post-review.ts";
@@ -36,7 +37,7 @@ function step(ctx: Ctx, merge: MergeRow): number | null {
       return changesRequested(ctx, merge);
     case "approved":
       if (merge.strategy === "pr") return approvedPullRequest(ctx, merge);
-      mergeWaits(ctx, merge, laneWait(merge));
+      mergeWaits(ctx, merge, laneWait(ctx, merge));
       schedule(ctx, "lane", laneId(merge.rig_id, merge.target));
       return null;
     default:
@@ -44,9 +45,14 @@ function step(ctx: Ctx, merge: MergeRow): number | null {
   }
 }
 
-function laneWait(merge: MergeRow): Waiting {
+function laneWait(ctx: Ctx, merge: MergeRow): Waiting {
   if (merge.merge_held !== null) return { code: "held", message: `kept from landing by ${merge.merge_held}` };
-  return { code: "landing_queue", message: `waits for its turn to go into ${merge.target}` };
+  return (
+    laneWaits(ctx, merge) ?? {
+      code: "landing_queue",
+      message: `waits for its turn to go into ${merge.target}`,
+    }
+  );
 }
 
 function queued(ctx: Ctx, merge: MergeRow): number | null {

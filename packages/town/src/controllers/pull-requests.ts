@@ -17,6 +17,7 @@ import { sendBack } from "../reviews/fix-beads.ts";
 import { judge, type Judgement } from "../reviews/judge.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, mergeWaits } from "../reviews/move-merge.ts";
+import { laneWaits } from "../reviews/lanes.ts";
 import { landPullRequest } from "../reviews/pr-landing.ts";
 import { intoFeatureBranch, readAnew, readingOf, type Reading } from "../reviews/pull-request.ts";
 import { updateAhead, updateBranch } from "../reviews/update-branch.ts";
@@ -129,6 +130,9 @@ function ownWaits(ctx: Ctx, merge: MergeRow): Waiting | null {
       : { code: "held", message: `kept from landing by ${merge.merge_held}` };
   }
   if (townRow(ctx).paused_at !== null) return { code: "paused", message: "the town is paused" };
+  // A target that fails the town's gates is no matter of a pull request: its own checks decide.
+  const paused = laneWaits(ctx, merge);
+  if (paused?.code === "held") return paused;
   if (merge.cooldown_until > ctx.now)
     return { code: "cooldown", message: "its last merge was refused", until: merge.cooldown_until };
   return null;

@@ -9,6 +9,8 @@ import { members } from "../convoys/convoys.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { dismissMerge, stopReview } from "../reviews/fail.ts";
+import { mootFix } from "../reviews/fix-beads.ts";
+import { laneOfSubject, laneOpens } from "../reviews/lanes.ts";
 import { mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { storeApproval } from "../reviews/verdict-row.ts";
@@ -69,6 +71,8 @@ function startAgain(ctx: Ctx, row: EscalationRow): void {
 
 function carryOut(ctx: Ctx, row: EscalationRow, choice: string): void {
   if (row.subject === BREAKER) return resumeBreaker(ctx);
+  const lane = laneOfSubject(row.subject);
+  if (lane) return laneOpens(ctx, lane);
   const merge = mergeRow(ctx, row.subject);
   if (merge) return onMerge(ctx, merge, choice);
   if (row.subject.startsWith("convoy_")) return onConvoy(ctx, row.subject, choice);
@@ -108,6 +112,7 @@ function again(ctx: Ctx, merge: MergeRow, to: "queued" | "approved"): void {
   );
   if (merge.state === to) return;
   stopReview(ctx, merge, "a person decided");
+  mootFix(ctx, merge);
   moveMerge(ctx, merge, {
     to,
     kind: to === "queued" ? "merge.queued" : "review.approved",

@@ -16,6 +16,7 @@ import { triage } from "./0012-triage.ts";
 import { capacity } from "./0013-capacity.ts";
 import { mayorQueue } from "./0014-mayor.ts";
 import { launch } from "./0015-launch.ts";
+import { lanes } from "./0016-lanes.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -34,6 +35,7 @@ export const MIGRATIONS: readonly string[] = [
   capacity,
   mayorQueue,
   launch,
+  lanes,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

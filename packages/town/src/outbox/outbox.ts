@@ -107,6 +107,16 @@ export function underWay(ctx: Ctx, kind: EffectKind, subject: string): EffectRow
   );
 }
 
+/** What it is to do has changed: one that waits for its next try is not waited for. */
+export function tryNow(ctx: Ctx, kind: EffectKind, subject: string): void {
+  ctx.sql.run(
+    "update outbox set due_at = ? where subject = ? and kind = ? and state = 'pending'",
+    ctx.now,
+    subject,
+    kind,
+  );
+}
+
 /** Its subject is over: what was not begun is not begun any more. */
 export function cancelPending(ctx: Ctx, subject: string): void {
   ctx.sql.run(

@@ -4,7 +4,7 @@ import { closeBead, failBead } from "../beads/attempts.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
-import { enqueue, underWay } from "../outbox/outbox.ts";
+import { enqueue, tryNow, underWay } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
 import { requestChanges } from "./changes.ts";
 import { dismissMerge } from "./fail.ts";
@@ -35,8 +35,12 @@ export function storeCommand(ctx: Ctx, merge: MergeRow, command: PendingCommand)
   withdraw(ctx, merge);
 }
 
-/** A pull request's merge cannot be taken back once it was asked for: its result decides. */
+/**
+ * A direct merge withdraws unless its push has begun. A pull request's is asked no further: its next try
+ * only looks whether an earlier one, whose answer was lost, has merged it (`forge-request.ts`).
+ */
 export function withdraw(ctx: Ctx, merge: MergeRow): void {
+  if (merge.strategy === "pr") return tryNow(ctx, "merge_pull_request", merge.bead_id);
   const effect = underWay(ctx, "merge", merge.bead_id);
   if (!effect) return;
   enqueue(ctx, {

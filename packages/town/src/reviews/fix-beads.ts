@@ -2,13 +2,13 @@
  * Fix beads: rework, feedback and conflicts, at most one live per merge request. They push to its
  * branch, and what they push is looked at anew (spec/review.md §1, §2).
  */
-import type { BeadKind } from "@gastown/protocol";
+import { GastownError, type BeadKind } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { closeBead } from "../beads/attempts.ts";
 import { insertBead, setVersion, type BeadRow } from "../beads/bead-row.ts";
 import { settings } from "../config/store.ts";
 import { branchMoved } from "../convoys/branches.ts";
-import { escalate } from "../escalations/escalations.ts";
+import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
@@ -112,11 +112,7 @@ export function makeFix(ctx: Ctx, merge: MergeRow, order: WorkOrder): string {
     metadata: { workOrder: order },
     convoyAt: merge.convoy_at,
   });
-  ctx.sql.run(
-    "insert or ignore into dependencies (from_id, to_id, kind) values (?, ?, 'blocks')",
-    merge.bead_id,
-    id,
-  );
+  blockBy(ctx, merge, id);
   const rounds = [
     ...roundsOf(merge),
     { headSha: merge.head_sha, kind: order.kind, text: order.text.slice(0, 2_000), fixBeadId: id },
@@ -206,8 +202,44 @@ export function mootFix(ctx: Ctx, merge: MergeRow): void {
  */
 export function forgetFix(ctx: Ctx, merge: MergeRow, fixId: string): void {
   ctx.sql.run("update merge_requests set fix_bead_id = null where bead_id = ?", merge.bead_id);
+  // One question about it is enough: that of its merge request.
+  mootEscalations(ctx, fixId);
   ctx.sql.run(
     "delete from dependencies where from_id = ? and to_id = ? and kind = 'blocks'",
+    merge.bead_id,
+    fixId,
+  );
+}
+
+/**
+ * A broken fix is tried again: its merge request waits for it anew, and not for the answer to the question
+ * that it had led to. Throws `invalid_transition` where that waits for nothing of the sort any more, as
+ * nobody would take what it pushes.
+ */
+export function waitForFixAgain(ctx: Ctx, bead: BeadRow): void {
+  const merge = bead.parent_id === null ? undefined : mergeRow(ctx, bead.parent_id);
+  if (merge?.fix_bead_id === bead.id) return;
+  const last = merge === undefined ? undefined : roundsOf(merge).at(-1)?.fixBeadId;
+  if (merge?.state !== "changes_requested" || merge.question_id === null || last !== bead.id) {
+    throw new GastownError(
+      "invalid_transition",
+      `${bead.title}: its merge request ${merge ? `is ${merge.state.replace("_", " ")} and ` : ""}no longer waits for it.`,
+      { from: bead.status },
+    );
+  }
+  ctx.sql.run(
+    "update merge_requests set fix_bead_id = ?, question_id = null where bead_id = ?",
+    bead.id,
+    merge.bead_id,
+  );
+  blockBy(ctx, merge, bead.id);
+  mootEscalations(ctx, merge.bead_id);
+  schedule(ctx, "merge", merge.bead_id);
+}
+
+function blockBy(ctx: Ctx, merge: MergeRow, fixId: string): void {
+  ctx.sql.run(
+    "insert or ignore into dependencies (from_id, to_id, kind) values (?, ?, 'blocks')",
     merge.bead_id,
     fixId,
   );

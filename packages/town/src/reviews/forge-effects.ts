@@ -50,6 +50,8 @@ export type ForgeRequest =
       url: string;
       headSha: string;
       method: "merge" | "squash" | "rebase" | "auto";
+      /** A person does not want it any more: it is only told whether an earlier try has merged it. */
+      withdrawn: boolean;
       title: string;
       message: string;
     } & ForgeRig)
@@ -83,6 +85,7 @@ export type ForgeAnswer =
       result:
         | { kind: "landed"; pr: PullRequest; commit: string }
         | Exclude<PullRequestMerge, { kind: "merged" | "already" }>
+        | { kind: "withdrawn" }
         | Unsupported;
     }
   | { of: "review"; problem: string | null };

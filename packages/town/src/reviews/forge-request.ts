@@ -5,6 +5,7 @@ import { settings } from "../config/store.ts";
 import { forgeOf, type RigRow } from "../rigs/rigs.ts";
 import { toRigRef } from "../sessions/launch.ts";
 import type { ForgeRequest, ForgeRig } from "./forge-effects.ts";
+import { laneWaits } from "./lanes.ts";
 import { mergeRow, type MergeRow } from "./merge-row.ts";
 import { pullRequestText } from "./open-pr.ts";
 import { reviewText } from "./post-review.ts";
@@ -57,6 +58,8 @@ function mergeRequest(ctx: Ctx, merge: MergeRow, rig: ForgeRig): ForgeRequest | 
     url: merge.pr_url,
     headSha: merge.reviewed_sha,
     method: merge.method,
+    withdrawn:
+      merge.merge_held !== null || merge.pending_command !== null || laneWaits(ctx, merge)?.code === "held",
     title,
     message: `Bead: ${shortId(merge.source_id)}`,
   };

@@ -6,6 +6,7 @@ import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { cancelPending, enqueue } from "../outbox/outbox.ts";
 import { dismissMerge, stopReview } from "./fail.ts";
+import { laneIsGreen, laneOpens } from "./lanes.ts";
 import { mootFix } from "./fix-beads.ts";
 import { sourceIssue, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
@@ -32,6 +33,9 @@ export function landed(ctx: Ctx, merge: MergeRow, landing: Landing): void {
     text: `${mergeTitle(ctx, merge)} landed on ${merge.target} as ${landing.commit.slice(0, 8)}${landing.remark}`,
     data: { commit: landing.commit, ...landing.data },
   });
+  // By the lane it came through green gates; a forge says nothing of those, but the target moved.
+  if (landing.kind === "merge.landed") laneIsGreen(ctx, merge);
+  else laneOpens(ctx, merge);
   stopReview(ctx, merge, "it has landed");
   mootFix(ctx, merge);
   cancelPending(ctx, merge.bead_id);

@@ -1,8 +1,6 @@
 /** What the runner answered to a merge or to gates, as a step of the merge request (spec/review.md §3). */
 import type { EffectOutcome, GateResult } from "@gastown/protocol";
-import { laneId } from "../dependents.ts";
-import { escalate } from "../escalations/escalations.ts";
-import { attemptBackoff, MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
+import { attemptBackoff, SECOND, type Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { applyPendingCommand } from "./commands.ts";
@@ -11,12 +9,12 @@ import { conflicted } from "./conflict.ts";
 import { sendBack } from "./fix-beads.ts";
 import { headMoved } from "./head-moved.ts";
 import { landed } from "./landed.ts";
+import { laneIsRed } from "./lanes.ts";
 import { mergeRow, redGates, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
 
 const MAX_LANDING_ERRORS = 5;
 const RACE_PAUSE = 30 * SECOND;
-const RED_LANE_PAUSE = 5 * MINUTE;
 
 /** The gates of a head have run. */
 export function gatesFinished(ctx: Ctx, mergeId: string, headSha: string, gates: GateResult[]): void {
@@ -54,7 +52,7 @@ export function mergeFinished(ctx: Ctx, mergeId: string, outcome: EffectOutcome)
     case "conflict":
       return conflicted(ctx, merge, outcome.files);
     case "gates_failed":
-      return gatesFailed(ctx, merge, outcome.gates, outcome.target_red);
+      return gatesFailed(ctx, merge, outcome);
     case "race_lost":
       return backToLane(ctx, merge, RACE_PAUSE, "merge.race_lost", "the target moved too often");
     case "withdrawn":
@@ -92,9 +90,13 @@ export function headMovedTo(ctx: Ctx, merge: MergeRow, head: string | null): voi
   });
 }
 
-function gatesFailed(ctx: Ctx, merge: MergeRow, gates: GateResult[], targetRed: boolean): void {
+function gatesFailed(
+  ctx: Ctx,
+  merge: MergeRow,
+  { gates, target_red, target_head }: Extract<EffectOutcome, { outcome: "gates_failed" }>,
+): void {
   const red = redGates(gates).map((gate) => gate.name);
-  if (!targetRed) {
+  if (!target_red) {
     ctx.sql.run("update merge_requests set gates = ? where bead_id = ?", toJson(gates), merge.bead_id);
     sendBack(ctx, merge, gatesWorkOrder(merge, gates, `merged into ${merge.target}`), {
       kind: "merge.gates_failed",
@@ -102,28 +104,8 @@ function gatesFailed(ctx: Ctx, merge: MergeRow, gates: GateResult[], targetRed: 
     });
     return;
   }
-  blockLane(ctx, merge, red);
   backToLane(ctx, merge, 0, "merge.gates_failed", `${red.join(", ")} fail on ${merge.target} itself`);
-}
-
-/** The target's own head is red: the lane waits, with one escalation, and nobody's work is blamed. */
-function blockLane(ctx: Ctx, merge: MergeRow, red: string[]): void {
-  ctx.sql.run(
-    `insert into lanes (rig_id, target, blocked_until, reason) values (?1, ?2, ?3, ?4)
-     on conflict (rig_id, target) do update set blocked_until = ?3, reason = ?4`,
-    merge.rig_id,
-    merge.target,
-    ctx.now + RED_LANE_PAUSE,
-    `${red.join(", ")} fail on ${merge.target} itself`,
-  );
-  escalate(ctx, {
-    severity: "high",
-    category: "target_red",
-    subject: laneId(merge.rig_id, merge.target),
-    title: `${merge.target} itself fails ${red.join(", ")}`,
-    body: `Nothing can land there until it is repaired. The town tries again every ${RED_LANE_PAUSE / MINUTE} minutes.`,
-    source: { rigId: merge.rig_id, beadId: merge.source_id },
-  });
+  laneIsRed(ctx, merge, red, target_head ?? null);
 }
 
 /** What a worker is told when gates are red: which, and the end of each log. */

@@ -3,9 +3,11 @@ import type { MergeRequest } from "@gastown/protocol";
 import { TOWN_ACTOR, type Access, type Ctx } from "../kernel/context.ts";
 import { findRig } from "../rigs/rigs.ts";
 import type { Actor } from "../town.ts";
+import { lanes, toLane } from "../views/lanes.ts";
 import { toMergeRequest } from "../views/work.ts";
 import { adoptPullRequest } from "./adopt.ts";
 import { attention } from "./attention.ts";
+import { pauseLane, resumeLane } from "./lane-pause.ts";
 import { pullRequestOf } from "./session-pull-request.ts";
 import { findMerge } from "./merge-row.ts";
 import {
@@ -26,6 +28,10 @@ export function mergeCommands({ read, write }: Access): TownMerges {
     attention: () => read(attention),
     holdMerge: (ref, actor) => shown(actor, (ctx) => holdMerge(ctx, ref)),
     releaseMerge: (ref, actor) => shown(actor, (ctx) => releaseMerge(ctx, ref)),
+    lanes: () => read(lanes),
+    pauseLane: (rigRef, target, actor) => write(actor, (ctx) => toLane(ctx, pauseLane(ctx, rigRef, target))),
+    resumeLane: (rigRef, target, actor) =>
+      write(actor, (ctx) => toLane(ctx, resumeLane(ctx, rigRef, target))),
     pollNow: (ref, actor) => shown(actor, (ctx) => pollNow(ctx, ref)),
     pollConcerned: (rigRef, concern) =>
       write(TOWN_ACTOR, (ctx) => pollConcerned(ctx, findRig(ctx, rigRef).id, concern)),

@@ -9,6 +9,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { requestChanges } from "./changes.ts";
 import { dismissWith, storeCommand, withdraw, type DismissedSource } from "./commands.ts";
 import { stopReview } from "./fail.ts";
+import { laneOpens } from "./lanes.ts";
 import { mootFix } from "./fix-beads.ts";
 import { findMerge, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
@@ -18,6 +19,8 @@ import { storeApproval } from "./verdict-row.ts";
 /** Keeps it from landing until it is released. Throws `invalid_transition` when it is over. */
 export function holdMerge(ctx: Ctx, ref: string): string {
   const merge = findLive(ctx, ref);
+  // To merge it now was asked for once; after a hold it is asked for anew or waits its time.
+  ctx.sql.run("update merge_requests set merge_now_sha = null where bead_id = ?", merge.bead_id);
   setHeld(ctx, merge, ctx.actor.name, "merge.held", `is kept from landing by ${ctx.actor.name}`);
   if (merge.state === "landing") withdraw(ctx, merge);
   return merge.bead_id;
@@ -71,6 +74,7 @@ export function pollConcerned(ctx: Ctx, rigId: string, { urls, headSha, branch }
     branch,
   );
   for (const row of rows) pollNow(ctx, row.bead_id);
+  if (branch !== null) laneOpens(ctx, { rig_id: rigId, target: branch });
   return rows.length;
 }
 

@@ -41,6 +41,8 @@ export function pullRequestMergeFinished(ctx: Ctx, mergeId: string, result: Resu
   switch (result.kind) {
     case "head_moved":
       return headShownByMerge(ctx, merge, result.head);
+    case "withdrawn":
+      return withdrawn(ctx, merge);
     case "closed":
       return pullRequestClosed(ctx, merge);
     case "not_mergeable":
@@ -60,6 +62,11 @@ export function pullRequestMergeFinished(ctx: Ctx, mergeId: string, result: Resu
         message: `Its pull request could not be merged. ${forgeMessage(result, providerOf(ctx, merge))}`,
       });
   }
+}
+
+function withdrawn(ctx: Ctx, merge: MergeRow): void {
+  backToLane(ctx, merge, 0, "merge.withdrawn", "it was asked to wait");
+  readAnew(ctx, merge);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The part of `Town` that people use on merge requests (spec/api.md §3.8). */
-import type { AttentionItem, MergeRequest } from "@gastown/protocol";
+import type { AttentionItem, MergeLane, MergeRequest } from "@gastown/protocol";
 import type { Actor } from "../town.ts";
 import type { Adoption } from "./adopt.ts";
 import type { ForgeRig } from "./forge-effects.ts";
@@ -12,6 +12,12 @@ export interface TownMerges {
   /** Keeps it from landing until it is released. */
   holdMerge(ref: string, actor: Actor): MergeRequest;
   releaseMerge(ref: string, actor: Actor): MergeRequest;
+  /** Every lane in which something waits or lands, or that is paused or red. */
+  lanes(): MergeLane[];
+  /** Nothing lands there until it is resumed; what runs is asked to withdraw. */
+  pauseLane(rigRef: string, target: string, actor: Actor): MergeLane;
+  /** A red one is tried at once. */
+  resumeLane(rigRef: string, target: string, actor: Actor): MergeLane;
   /** Reads its pull request now. */
   pollNow(ref: string, actor: Actor): MergeRequest;
   /** The same for all that a webhook of this rig's forge may be about. Returns how many are watched. */

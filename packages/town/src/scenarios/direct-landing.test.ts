@@ -279,7 +279,7 @@ describe("landing", () => {
       expect(h.town.merge(bead.id).state).toBe("approved");
       expect(h.town.escalations({ open: true }).map((e) => e.category)).toEqual(["target_red"]);
       delete h.on.merge;
-      h.advance(6 * 60_000);
+      h.advance(16 * 60_000);
       expect(h.town.bead(bead.id).reason).toBe("merged");
     }));
 

@@ -154,7 +154,8 @@ function install(h: Harness): MemoryForge {
       logs: wantLogs ? forge.logs : [],
     });
   };
-  h.on.merge_pull_request = ({ url, headSha, method }) => {
+  h.on.merge_pull_request = ({ url, headSha, method, withdrawn }) => {
+    if (withdrawn) return answer({ of: "merge", result: { kind: "withdrawn" } });
     forge.merges.push({ url, headSha, method });
     const why = notGreen(shown.get(url), headSha);
     if (why !== null) forge.wrongMerges.push(`${url} at ${headSha}: ${why}`);

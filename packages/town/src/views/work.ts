@@ -11,6 +11,7 @@ import type { BeadRow } from "../beads/bead-row.ts";
 import { waves } from "../beads/dependencies.ts";
 import { branchesOf } from "../convoys/branches.ts";
 import { members, progress, type ConvoyRow } from "../convoys/convoys.ts";
+import { laneId } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
 import { fromJson } from "../kernel/json.ts";
@@ -20,6 +21,7 @@ import { mergeTitle } from "../reviews/move-merge.ts";
 import { isWatched, readingOf } from "../reviews/pull-request.ts";
 import { SETTLE_DEADLINE, STOP_DEADLINE, type SessionRow } from "../sessions/session-row.ts";
 import { toBead } from "./beads.ts";
+import { positionOf } from "./lanes.ts";
 import { usageOf } from "./usage.ts";
 import { mergeWaiting, waitingOf } from "./waiting.ts";
 
@@ -93,6 +95,7 @@ export function toMergeRequest(ctx: Ctx, row: MergeRow): MergeRequest {
   const verdict = verdictOf(row);
   const waiting = mergeWaiting(ctx, row.bead_id);
   const bead = ctx.sql.get<{ version: number }>("select version from beads where id = ?", row.bead_id);
+  const position = positionOf(ctx, row);
   return {
     id: row.bead_id,
     title: mergeTitle(ctx, row),
@@ -125,6 +128,7 @@ export function toMergeRequest(ctx: Ctx, row: MergeRow): MergeRequest {
     adopted: row.adopted === 1,
     forcePushAllowed: row.force_push_allowed === 1,
     held: row.merge_held,
+    ...(position === null ? {} : { queue: { lane: laneId(row.rig_id, row.target), position } }),
     pullRequest: toPullRequest(row),
     ...(waiting ? { waitingOn: waiting } : {}),
     failure:
