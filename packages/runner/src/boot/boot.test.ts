@@ -48,6 +48,7 @@ const prompts = (start: StartRequest): number =>
   world.town.calls.filter(({ session, tool }) => session === start.session_id && tool === "gt_prime").length;
 const prompted = (start: StartRequest): Promise<boolean> =>
   world.town.facts.until(`the prompt of ${start.session_id}`, () => prompts(start) > 0, 50_000);
+const itemsText = ({ session_id }: StartRequest): string => JSON.stringify(world.town.itemsOf(session_id));
 const tokenOf = (call: string): string | undefined =>
   world.town.credentials.findLast((one) => one.call === call)?.token;
 
@@ -91,6 +92,25 @@ describe("a resume that is held open for ever", () => {
       new Set(["status", "events", "heartbeat", "settle", "ended"]),
     );
     expect(world.town.registrations).toHaveLength(1);
+    expect(await isHeldStill()).toBe(true);
+  });
+
+  it("does not keep another session from its new model, which its next turn has", async () => {
+    const mayor = world.start("", { role: "mayor", rig: null, bead: null, prompt: null, branch: null });
+    await control.post("/agents/start", mayor);
+    await world.town.facts.until("an idle mayor", () =>
+      world.town.heartbeats.at(-1)?.sessions.some(({ state }) => state === "idle"),
+    );
+    const path = `/agents/${mayor.session_id}`;
+    const { epoch } = mayor;
+    expect(await control.call("PATCH", `${path}/model`, { epoch, model: "big-one" })).toEqual({
+      status: 200,
+      body: { applied: "live" },
+    });
+    const text = script({ steps: [{ run: 'echo "with $SCRIPTED_MODEL"' }] });
+    await control.post(`${path}/message`, { message_id: "m1", epoch, text, mode: "when_idle" });
+    await world.town.facts.until("its turn", () => world.town.turns.length > 0);
+    await world.town.facts.until("its words", () => itemsText(mayor).includes("with big-one"));
     expect(await isHeldStill()).toBe(true);
   });
 

@@ -2,9 +2,9 @@
  * How a program that an agent runs finds its session: one agent process serves many, so nothing in
  * its environment can say, but a directory is an identity (spec/runner.md §4).
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { CAPABILITY_ENV, CAPABILITY_FILE, capabilityFile, SOCKET_ENV } from "./messages.ts";
+import { CAPABILITY_ENV, CAPABILITY_FILE, capabilityFile, CHECKOUTS, SOCKET_ENV } from "./messages.ts";
 import type { CapabilityFile } from "./messages.ts";
 
 function read(file: string): string | null {
@@ -25,11 +25,26 @@ function capabilityIn(gitDir: string): CapabilityFile | null {
   }
 }
 
+/** The capability of the very worktree at `dir`. */
+function worktreeAt(dir: string): CapabilityFile | null {
+  const gitDir = /^gitdir: (.+)$/m.exec(read(join(dir, ".git")) ?? "")?.[1];
+  return gitDir === undefined ? null : capabilityIn(resolve(dir, gitDir));
+}
+
+/** One for each rig that a mayor has in its own directory; elsewhere none. */
+export function checkoutsIn(dir: string): CapabilityFile[] {
+  const folder = join(dir, CHECKOUTS);
+  try {
+    return readdirSync(folder).flatMap((name) => worktreeAt(join(folder, name)) ?? []);
+  } catch {
+    return [];
+  }
+}
+
 /** The session whose worktree holds `dir`, submodules and clones in it included. */
 function sessionAt(dir: string): CapabilityFile | null {
   for (let at = resolve(dir); ; at = dirname(at)) {
-    const gitDir = /^gitdir: (.+)$/m.exec(read(join(at, ".git")) ?? "")?.[1];
-    const found = gitDir === undefined ? null : capabilityIn(resolve(at, gitDir));
+    const found = worktreeAt(at);
     if (found !== null) return found;
     if (dirname(at) === at) return null;
   }

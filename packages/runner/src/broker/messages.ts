@@ -57,3 +57,5 @@ export const CAPABILITY_ENV = "GASTOWN_CAPABILITY";
 export const PURPOSE_ENV = "GASTOWN_GIT_PURPOSE";
 /** How many of the `GIT_CONFIG_*` settings are the host's own. */
 export const HOST_CONFIG_ENV = "GASTOWN_HOST_GIT_CONFIG";
+/** Where a mayor's own directory shows its rigs' worktrees. */
+export const CHECKOUTS = "checkouts";

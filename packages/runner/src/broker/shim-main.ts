@@ -4,11 +4,12 @@
  */
 import { askBroker } from "./ask.ts";
 import { credentialHelper } from "./credential-helper.ts";
-import { findSession } from "./find-session.ts";
+import { checkoutsIn, findSession } from "./find-session.ts";
 import { judgeGh, judgeGlab } from "./forge-policy.ts";
 import { judgeCommand, judgePush, parseGit } from "./git-policy.ts";
 import type { CapabilityFile, SessionContext } from "./messages.ts";
 import { PURPOSE_ENV } from "./messages.ts";
+import { flagValues, isOwnRepository } from "./policy.ts";
 import { ancestorDirectories } from "./ancestors.ts";
 import { ask as askProgram, become, cleanEnv, forgeEnv, realProgram } from "./real-program.ts";
 
@@ -67,15 +68,32 @@ function withAlias(real: string, command: ReturnType<typeof parseGit>): ReturnTy
   return { globals, name: "push", args: [...words.slice(at + 1), ...args] };
 }
 
+type Found = { readonly file: CapabilityFile; readonly context: SessionContext };
+
+/** The session of this place; in a mayor's own directory the checkout that is named, or its only one. */
+async function forgeSession(program: string, args: readonly string[]): Promise<Found | string> {
+  const here = session();
+  const files = here === null ? checkoutsIn(process.cwd()) : [here];
+  const found: Found[] = [];
+  let problem = `Run ${program} in the session's worktree: outside of it there is nothing to look at.`;
+  for (const file of files) {
+    const context = await contextOf(file);
+    if (typeof context === "string") problem = context;
+    else found.push({ file, context });
+  }
+  const named = flagValues(args, "R", "repo");
+  const right = found.find(({ context }) => named.some((one) => isOwnRepository(one, context)));
+  const only = found.length === 1 ? found[0] : right;
+  if (only !== undefined) return only;
+  if (found.length === 0) return problem;
+  const rigs = found.flatMap(({ context: { host, repository } }) => `${host ?? ""}/${repository ?? ""}`);
+  return `Run ${program} in one of the checkouts, or name one with --repo: ${rigs.join(", ")}.`;
+}
+
 async function forgeShim(shims: string, program: "gh" | "glab", args: readonly string[]): Promise<void> {
-  const found = session();
-  if (found === null)
-    return stop(
-      program,
-      `Run ${program} in the session's worktree: outside of it there is nothing to look at.`,
-    );
-  const context = await contextOf(found);
-  if (typeof context === "string") return stop(program, context);
+  const at = await forgeSession(program, args);
+  if (typeof at === "string") return stop(program, at);
+  const { file: found, context } = at;
   const verdict = (program === "gh" ? judgeGh : judgeGlab)(args, context);
   if (!verdict.allowed) return stop(program, verdict.message);
   const real = realProgram(program, shims);

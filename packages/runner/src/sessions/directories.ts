@@ -2,6 +2,7 @@
 import { mkdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { RigRef, StartRequest } from "@gastown/protocol";
+import { CHECKOUTS } from "../broker/messages.ts";
 import type { SessionDeps } from "./deps.ts";
 import { StartRefusal } from "./refusal.ts";
 import { saveAll } from "./save-work.ts";
@@ -70,7 +71,7 @@ async function prepareWorktree(options: DirectoryOptions, rig: RigRef): Promise<
 async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
   const { request, deps, notice, signal } = options;
   const own = join(deps.options.root, request.role, request.agent.id);
-  mkdirSync(join(own, "checkouts"), { recursive: true, mode: 0o700 });
+  mkdirSync(join(own, CHECKOUTS), { recursive: true, mode: 0o700 });
   const cwd = realpathSync(own);
   const prepared = await Promise.all(
     request.checkouts.map(async (rig) => {
@@ -84,7 +85,7 @@ async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
           author: request.author,
           signal,
         });
-        link(dir, join(cwd, "checkouts", rig.name.replaceAll(/[^\w.-]/g, "_")));
+        link(dir, join(cwd, CHECKOUTS, rig.name.replaceAll(/[^\w.-]/g, "_")));
         return { dir: realpathSync(dir), rig };
       } catch (thrown) {
         signal.throwIfAborted();
