@@ -1,10 +1,13 @@
 /**
  * The race: two towns want a runner on a host that may run one. The host says no to the second, whose
- * start must neither be lost nor tried over and over; then the first town's runner goes.
+ * start must neither be lost nor tried over and over; then the first town has nothing more to do.
  *
- * What must hold: the second town's bead says what it waits for, nothing is counted against it, and it
- * starts by itself as soon as there is room.
+ * What must hold: the second town's bead says what it waits for, nothing is counted against it; the
+ * first town's work is not disturbed, and once it is over its runner gives way by itself, without
+ * waiting for its own idle time.
  */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { onTestFinished, describe, expect, it } from "vitest";
 import { beadDetail, beadShape, feedEntry, rigShape, townShape, type FeedEntry } from "@gastown/protocol";
 import { ApiClient } from "../../apps/node/src/cli/client.ts";
@@ -42,15 +45,18 @@ describe("two towns on a host that runs one runner", () => {
       const rig = await api.post(rigShape, `/api/towns/${made.id}/rigs`, { name: "app", gitUrl });
       return { town: made.id, rig: rig.id };
     }
-    const sling = async ({ town, rig }: { town: string; rig: string }): Promise<string> => {
-      const bead = { title: "Add a", body: WORK, start: true };
+    const sling = async ({ town, rig }: { town: string; rig: string }, body = WORK): Promise<string> => {
+      const bead = { title: "Add a", body, start: true };
       return (await api.post(beadShape, `/api/towns/${town}/rigs/${rig}/beads`, bead)).id;
     };
     const merged = (bead: string) => (entry: FeedEntry) =>
       entry.kind === "bead.status_changed" && entry.beadId === bead && entry.reason === "merged";
 
     const first = await townWithRig("first");
-    await seen(first.town, merged(await sling(first)));
+    const go = join(world.root, "go");
+    const held = { steps: [{ wait_for: { file: go } }, { write: { path: "held.txt", content: "x" } }] };
+    const busy = await sling(first, `\`\`\`gastown-script\n${JSON.stringify(held)}\n\`\`\``);
+    await seen(first.town, ({ kind, beadId }) => kind === "session.started" && beadId === busy);
     const second = await townWithRig("second");
     const bead = await sling(second);
     await seen(second.town, ({ kind }) => kind === "runner.no_room");
@@ -64,8 +70,12 @@ describe("two towns on a host that runs one runner", () => {
       },
     });
 
-    for (const { pid } of world.runners()) process.kill(pid, "SIGTERM");
+    writeFileSync(go, "");
+    await seen(first.town, merged(busy));
     await seen(second.town, merged(bead));
+    const evicted = ({ kind, data }: FeedEntry) => kind === "session.ended" && data["outcome"] === "evicted";
+    const history = await api.get(listOf(feedEntry), `/api/towns/${first.town}/events`, { limit: 200 });
+    expect(history.items.filter(evicted)).toEqual([]);
     const done = await api.get(beadDetail, `/api/towns/${second.town}/beads/${bead}`);
     expect(done).toMatchObject({ startFailures: 0, runFailures: 0 });
     expect(world.runners()).toHaveLength(1);

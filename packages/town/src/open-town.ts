@@ -45,12 +45,11 @@ import { repair } from "./repair.ts";
 import { restored } from "./restored.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
-import { appendTranscript, registerRunner, runnerHeartbeat } from "./runner/register.ts";
 import { roomAgain } from "./runner/room.ts";
-import { launchPlan } from "./sessions/launch.ts";
+import { runnerMethods } from "./runner/town-runner.ts";
 import { changeModel, changeState, interruptSession } from "./sessions/model.ts";
 import { changeSettings } from "./sessions/settings-changed.ts";
-import { findSession, sessionRow, type SessionRow } from "./sessions/session-row.ts";
+import { findSession, type SessionRow } from "./sessions/session-row.ts";
 import { requestStop } from "./sessions/stop.ts";
 import { nextWakeAt, renewAllLeases, runTick } from "./tick.ts";
 import type { Actor, MergeFilter, NewTown, Town, TownPorts } from "./town.ts";
@@ -106,6 +105,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townMolecules({ read, write }),
     ...townUsage({ read, write }),
     ...mayorMethods({ read, write }),
+    ...runnerMethods({ read, write }),
 
     tick: () => {
       lastTime = followClock(sql, ports.now(), lastTime);
@@ -225,16 +225,6 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
         const row = findEscalation(ctx, ref);
         resolveEscalation(ctx, row, input);
         return toEscalation(ctx, findEscalation(ctx, row.bead_id));
-      }),
-
-    registerRunner: (instanceId) => write(TOWN_ACTOR, (ctx) => registerRunner(ctx, instanceId)),
-    runnerEpoch: () => townRow({ sql }).runner_epoch,
-    heartbeat: (epoch, request) => write(TOWN_ACTOR, (ctx) => runnerHeartbeat(ctx, epoch, request)),
-    appendTranscript: (epoch, request) => write(TOWN_ACTOR, (ctx) => appendTranscript(ctx, epoch, request)),
-    launchPlan: (sessionId) =>
-      read((ctx) => {
-        const session = sessionRow(ctx, sessionId);
-        return session ? launchPlan(ctx, session) : null;
       }),
 
     configVersion: () => townRow({ sql }).config_version,

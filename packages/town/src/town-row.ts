@@ -22,6 +22,8 @@ export type TownRow = Row & {
   /** Why the host has no room for this town's runner, and since when; null while it has. */
   no_room: string | null;
   no_room_at: number | null;
+  /** When other towns last asked for this one's place on its host. */
+  room_wanted_at: number | null;
   /** Counts every change of settings, of the town or of a rig. */
   config_version: number;
   /** When the mayor was last wanted (a message, a request, other settings): failures count from here. */

@@ -14,14 +14,10 @@ import type {
   EffectiveConfig,
   EffectOutcome,
   Escalation,
-  EventsAnswer,
-  EventsRequest,
   FailureReason,
   FeedEntry,
   ForgeKind,
   GatesRequest,
-  HeartbeatAnswer,
-  HeartbeatRequest,
   Mail,
   MailBody,
   MergeRequest,
@@ -58,6 +54,7 @@ import type { ForgeAnswer, ForgeRequest } from "./reviews/forge-effects.ts";
 import type { TownMerges } from "./reviews/town-merges.ts";
 import type { TownMail } from "./mail/town-mail.ts";
 import type { TownMolecules } from "./molecules/town-molecules.ts";
+import type { TownRunner } from "./runner/town-runner.ts";
 import type { TriageResult } from "./triage/resolve.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
 import type { ChangeState, LaunchPlan, ModelChoice, SessionLaunchPlan } from "./sessions/launch-types.ts";
@@ -237,7 +234,7 @@ export interface StoredAnswer {
 }
 
 export interface Town
-  extends TownMayor, TownNudges, TownUsage, TownMail, TownChanges, TownMolecules, TownMerges {
+  extends TownMayor, TownNudges, TownUsage, TownMail, TownChanges, TownMolecules, TownMerges, TownRunner {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------
@@ -361,14 +358,6 @@ export interface Town
         },
   ): { headSha: string; reworkBeadId: string | null; repeated: boolean };
 
-  // --- the runner -------------------------------------------------------------------------------
-  /** A newer instance: raises the runner's epoch and every live session's. */
-  registerRunner(instanceId: string): { epoch: number; desired: LaunchPlan[] };
-  runnerEpoch(): number;
-  /** Renews leases. Throws `runner_fenced` for an older epoch. Token renewal is the server's. */
-  heartbeat(epoch: number, request: HeartbeatRequest): HeartbeatAnswer;
-  appendTranscript(epoch: number, request: EventsRequest): EventsAnswer;
-  launchPlan(sessionId: string): LaunchPlan | null;
   /** Counts every change of settings, of the town or of a rig. */
   configVersion(): number;
 

@@ -161,6 +161,7 @@ function run(parts: Parts): Host {
     onLost: (townId, reason) => void reportLost(townId, reason),
     maxInstances: settings.maxInstances,
     onRoom: (townId) => void reportRoom(townId),
+    askToGiveWay: (townId) => askToGiveWay(townId),
   });
   const forges = forgesOf(settings);
   const forgeFor = createForgeFor({ ...clock, sink, sealingKeys, ...forges }, (townId) => towns.get(townId));
@@ -203,6 +204,15 @@ function run(parts: Parts): Host {
     } catch (error) {
       // It asks again by itself.
       sink.log("error", "A town could not be told that there is room for its runner.", { townId, error });
+    }
+  };
+  const askToGiveWay = async (townId: string): Promise<boolean> => {
+    try {
+      const actor = await towns.get(townId);
+      return actor?.run((town) => town.giveWay()) ?? false;
+    } catch (error) {
+      sink.log("error", "A town could not be asked to give way.", { townId, error });
+      return false;
     }
   };
   const ports: ServerPorts = {

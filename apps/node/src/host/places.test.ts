@@ -4,11 +4,13 @@ import { Places } from "./places.ts";
 
 let running: Set<string>;
 let told: string[];
+let wanted: number[];
 let timers: { fn: () => void; cancelled: boolean }[];
 let places: Places;
 beforeEach(() => {
   running = new Set();
   told = [];
+  wanted = [];
   timers = [];
   places = new Places({
     max: 2,
@@ -21,6 +23,7 @@ beforeEach(() => {
       };
     },
     onRoom: (townId) => told.push(townId),
+    onWanted: () => wanted.push(places.waiting),
   });
 });
 
@@ -50,6 +53,7 @@ describe("places for runners", () => {
       "number 1",
       "number 2",
     ]);
+    expect(wanted).toEqual([1, 2, 2, 2]);
     gone("a");
     expect(told).toEqual(["c"]);
     // The place is kept: nobody who asks meanwhile overtakes.

@@ -12,6 +12,8 @@ export interface PlacesOptions {
   readonly setTimer: SetTimer;
   /** A town's turn has come; its place is kept for a minute. */
   readonly onRoom: (townId: string) => void;
+  /** Somebody waits: whoever has a place and nothing to do in it may be asked to give way. */
+  readonly onWanted: () => void;
 }
 
 /**
@@ -29,6 +31,11 @@ export class Places {
     this.#options = options;
   }
 
+  /** How many towns wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** A person waits for that town's mayor: should it have to wait, it comes first. */
   prefer(townId: string): void {
     this.#mayors.add(townId);
@@ -44,6 +51,7 @@ export class Places {
       return;
     }
     this.#waiting.add(townId);
+    this.#options.onWanted();
     const number = this.#queue().indexOf(townId) + 1;
     throw new GastownError(
       "at_capacity",

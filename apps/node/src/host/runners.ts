@@ -4,6 +4,7 @@ import type { EventSink, RunnerAddress, RunnerPort, RunnerWish } from "@gastown/
 import type { RunnerInput, RunnerTiming } from "../runner/runner-input.ts";
 import type { BootSecretStore } from "./credentials.ts";
 import type { DataDir } from "./data-dir.ts";
+import { GiveWay } from "./give-way.ts";
 import { Places } from "./places.ts";
 import { isRunning } from "./process-identity.ts";
 import {
@@ -58,6 +59,8 @@ export interface RunnersOptions {
   readonly maxInstances: number;
   /** There is room for a town that was refused with `at_capacity`. */
   onRoom(townId: string): void;
+  /** Others wait: whether that town lets its runner go now. */
+  askToGiveWay(townId: string): Promise<boolean>;
   /** Keeps where a runner was told to report, for the next host. */
   noteReportsTo(root: string, apiUrl: string): void;
   /** A runner that was registered is gone without having been asked to. */
@@ -79,6 +82,7 @@ export class Runners implements RunnerPort {
   /** Towns whose runner has begun and not registered yet. */
   readonly #beginning = new Set<string>();
   readonly #places: Places;
+  readonly #giveWay: GiveWay;
   #closed = false;
 
   constructor(options: RunnersOptions) {
@@ -88,6 +92,13 @@ export class Runners implements RunnerPort {
       occupied: () => new Set([...this.#beginning, ...this.#current.keys(), ...this.#stopping.keys()]),
       setTimer: options.setTimer,
       onRoom: (townId) => options.onRoom(townId),
+      onWanted: () => this.#giveWay.wanted(),
+    });
+    this.#giveWay = new GiveWay({
+      // Those that go already will make room by themselves.
+      needed: () => this.#places.waiting - this.#stopping.size,
+      holders: () => this.townIds(),
+      ask: (townId) => options.askToGiveWay(townId),
     });
   }
 
@@ -95,7 +106,7 @@ export class Runners implements RunnerPort {
     return this.#current.get(townId)?.address ?? null;
   }
 
-  /** Towns with a runner of this host. */
+  /** Towns with a runner of this host, whoever has had it longest first. */
   townIds(): string[] {
     return [...this.#current.keys()];
   }
@@ -262,6 +273,7 @@ export class Runners implements RunnerPort {
     }
     const current: Current = { ...one, unwatch: () => unwatch() };
     this.#current.set(townId, current);
+    if (this.#places.waiting > 0) this.#giveWay.wanted();
     if (child === undefined) unwatch = whenGone(one, this.#options.setTimer, gone);
     else if (child.exitCode !== null || child.signalCode !== null) gone();
   }

@@ -3,11 +3,12 @@ import { hardDayUntil } from "../budgets/budgets.ts";
 import { failureReason } from "@gastown/protocol";
 import { settings } from "../config/store.ts";
 import { escalate } from "../escalations/escalations.ts";
-import { attemptBackoff, MINUTE, type Ctx } from "../kernel/context.ts";
+import { attemptBackoff, type Ctx } from "../kernel/context.ts";
 import { isBetweenTurns, mayStart } from "../mayor/decision.ts";
 import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
 import { liveMayor } from "../mayor/past.ts";
 import { notePrewarm } from "../mayor/prewarm.ts";
+import { mayorIdleTime } from "../runner/give-way.ts";
 import { enqueue, underWay } from "../outbox/outbox.ts";
 import { fromJson } from "../kernel/json.ts";
 import { endSession } from "../sessions/end.ts";
@@ -111,7 +112,7 @@ function isUncounted(reason: string | null): boolean {
 /** A mayor that nobody has talked to for a while is let go; the conversation stays (idle costs nothing). */
 function restAfter(ctx: Ctx, session: SessionRow): number | null {
   if (session.waiting_since === null) return null;
-  const until = session.waiting_since + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
+  const until = session.waiting_since + mayorIdleTime(ctx, session);
   if (until > ctx.now) return until;
   endSession(ctx, session, {
     outcome: "completed",

@@ -2,12 +2,12 @@
  * The runner: wanted while something lives in it or has to start, let go of when nothing has been
  * wanted for a while (spec/town.md §5). Whether it lives is the host's question; ours is only when to ask.
  */
-import { settings } from "../config/store.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { enqueue, FORGE_KINDS_SQL } from "../outbox/outbox.ts";
+import { effectForRunner, idleSince, runnerIdleTime } from "../runner/give-way.ts";
 import { askAgainAt, roomAgain } from "../runner/room.ts";
 import { townRow } from "../town-row.ts";
 
@@ -22,7 +22,7 @@ export function runnerController(ctx: Ctx): number | null {
   const wanted = isWanted(ctx);
   const seen = town.runner_seen_at;
   if (town.runner_draining === 1) return draining(ctx, seen);
-  if (!wanted) return seen === null ? null : stopWhenIdle(ctx, seen, town.runner_wanted_at);
+  if (!wanted) return seen === null ? null : stopWhenIdle(ctx);
   ctx.sql.run("update town set runner_wanted_at = ? where id = 1", ctx.now);
   const late = seen === null ? ctx.now : seen + HEARTBEAT_LATE;
   if (late > ctx.now) return late;
@@ -69,16 +69,9 @@ function isWanted(ctx: Ctx): boolean {
   return one !== undefined;
 }
 
-/** Idle since it was last wanted, for a session or for other work; or since it was there, where never. */
-function stopWhenIdle(ctx: Ctx, seen: number, wantedAt: number | null): number | null {
-  const busy = ctx.sql.get<{ id: string }>(
-    `select id from outbox where state in ('pending', 'running', 'accepted')
-       and kind not in ('stop_runner', ${FORGE_KINDS_SQL}) limit 1`,
-  );
-  if (busy) return ctx.now + MINUTE;
-  const lastEnd = ctx.sql.get<{ at: number | null }>("select max(ended_at) as at from sessions")?.at ?? 0;
-  const until =
-    (Math.max(lastEnd, wantedAt ?? 0) || seen) + settings(ctx, null).runner.idle_stop_minutes * MINUTE;
+function stopWhenIdle(ctx: Ctx): number | null {
+  if (effectForRunner(ctx)) return ctx.now + MINUTE;
+  const until = idleSince(ctx) + runnerIdleTime(ctx);
   if (until > ctx.now) return until;
   enqueue(ctx, { kind: "stop_runner", subject: "runner", key: "runner:stop" });
   ctx.sql.run("update town set runner_seen_at = null where id = 1");

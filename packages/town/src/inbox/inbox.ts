@@ -3,6 +3,7 @@
  * that throws is tried again with backoff and is a dead letter after five (spec/town.md §4).
  */
 import { audit } from "../audit/audit.ts";
+import { maybeLast } from "../runner/give-way.ts";
 import { runnerGone, setDraining } from "../runner/register.ts";
 import { roomAgain } from "../runner/room.ts";
 import { retryBackoff, type Ctx } from "../kernel/context.ts";
@@ -83,9 +84,11 @@ function failed(ctx: Ctx, row: InboxRow, message: string): void {
 function apply(ctx: Ctx, fact: Fact): void {
   switch (fact.type) {
     case "effect_answered":
-      return effectAnswered(ctx, fact.effectId, fact.attempt, fact.answer);
+      effectAnswered(ctx, fact.effectId, fact.attempt, fact.answer);
+      return maybeLast(ctx);
     case "effect_settled":
-      return effectSettled(ctx, fact.effectId, fact.runnerEpoch, fact.outcome);
+      effectSettled(ctx, fact.effectId, fact.runnerEpoch, fact.outcome);
+      return maybeLast(ctx);
     case "session_status":
       return sessionStatus(ctx, fact);
     case "session_settled":

@@ -51,6 +51,7 @@ export const MOVED_TIMES: Readonly<Record<string, readonly string[]>> = {
     "no_room_at",
     "paused_at",
     "pruned_at",
+    "room_wanted_at",
     "runner_seen_at",
     "runner_wanted_at",
     "triage_rest_until",

@@ -19,4 +19,5 @@ export const LANDED: readonly string[] = [
   "ec52d18b1bd459b4aa3a94d2c93a6ca0eab8448ebd24487bc0fb3f44684cb8aa",
   "5a55e35ebfc81dbd0434188b180cb6afc351b7200cd20ba7818e970f6466b89d",
   "c7d4b1d6a658653f97b3d41891e195d8f2b80f23eded8a52aa37abd8ce3c72fa",
+  "5986125e36a215bd29e6dc32b58e6e0bcc9fad04a19ccc40324a21a5da3937fa",
 ];

@@ -17,6 +17,7 @@ import { capacity } from "./0013-capacity.ts";
 import { mayorQueue } from "./0014-mayor.ts";
 import { launch } from "./0015-launch.ts";
 import { lanes } from "./0016-lanes.ts";
+import { giveWay } from "./0017-give-way.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -36,6 +37,7 @@ export const MIGRATIONS: readonly string[] = [
   mayorQueue,
   launch,
   lanes,
+  giveWay,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -14,6 +14,7 @@ import { SETTINGS } from "../sessions/settings-changed.ts";
 import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
+import { nobodyWaits } from "./give-way.ts";
 import { roomAgain } from "./room.ts";
 
 export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; desired: LaunchPlan[] } {
@@ -37,6 +38,7 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
     data: { instanceId, epoch },
   });
   roomAgain(ctx);
+  nobodyWaits(ctx);
   requeueAccepted(ctx, epoch);
   // What it is given to resume is written from the settings of now.
   finishKind(ctx, "sync_config", SETTINGS, "registered");

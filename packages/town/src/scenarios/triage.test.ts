@@ -133,6 +133,42 @@ describe("triage", () => {
       expect(starts()).toBe(2);
     }));
 
+  it("that finds no room is no attempt, however often, and goes on as soon as there is some", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const full = "waits for a runner: number 1 in the queue";
+      h.on.start_session = ({ plan }) =>
+        plan.role === "triage" ? { type: "no_room", message: full } : { type: "done" };
+      stalled(h);
+      for (let attempt = 0; attempt < 5; attempt++) {
+        h.town.post({ type: "runner_room" });
+        h.settle();
+      }
+      expect(sql.all("select state, attempts from triage_requests")).toEqual([
+        { state: "open", attempts: 0 },
+      ]);
+      expect(h.town.escalations({ open: true })).toEqual([]);
+      delete h.on.start_session;
+      h.town.post({ type: "runner_room" });
+      h.settle();
+      expect(triageSession(h)).not.toBe("");
+    }));
+
+  it("that is evicted or met by a provider's limit is no attempt either", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const codes = ["model_unavailable", "draining"];
+      h.on.start_session = ({ plan }) =>
+        plan.role === "triage"
+          ? { type: "refused", reason: { code: codes.shift() ?? "tools_missing", message: "not now" } }
+          : { type: "done" };
+      stalled(h);
+      h.advance(30_000);
+      expect(sql.all("select attempts from triage_requests")).toEqual([{ attempts: 0 }]);
+      h.advance(30_000);
+      expect(sql.all("select attempts from triage_requests")).toEqual([{ attempts: 1 }]);
+    }));
+
   it("is never asked about itself, and waits while the town is paused", () =>
     withSql((sql) => {
       const h = harness(sql);

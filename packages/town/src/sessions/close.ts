@@ -12,6 +12,7 @@ import { unschedule } from "../kernel/schedule.ts";
 import { sessionEndedWithMail } from "../mail/mail.ts";
 import { sessionEndedWithNudges } from "../nudges/nudges.ts";
 import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
+import { maybeLast } from "../runner/give-way.ts";
 import { move } from "../status.ts";
 import { requestsOfEnded } from "../triage/requests.ts";
 import type { SessionRow } from "./session-row.ts";
@@ -70,6 +71,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   sessionEndedWithMail(ctx, session.id);
   requestsOfEnded(ctx, session.id);
   chargeEnded(ctx, session.id);
+  maybeLast(ctx);
   breakerSawEnd(ctx, session, end);
 }
 

@@ -26,9 +26,20 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
 function release(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   if (session.prewarmed === 1) notePrewarm(ctx, session, "unused");
   if (session.role === "mayor") turnCutOff(ctx, session.id, whyCutOff(session, end));
-  else if (session.role === "triage") triageSessionEnded(ctx, session, FAILED.includes(end.outcome));
+  else if (session.role === "triage") triageSessionEnded(ctx, session, triageCount(ctx, end));
   else if (session.role === "refinery") reviewEndedWithoutVerdict(ctx, session, end);
   else if (session.bead_id) releaseBead(ctx, session, session.bead_id, end);
+}
+
+/** Evictions and refusals for want of room, of a runner or of a model are no attempts. */
+function triageCount(ctx: Ctx, { outcome, reason }: SessionEnd): { failed: boolean; counts: boolean } {
+  const uncounted = outcome === "refused" && UNCOUNTED.includes(reason.code);
+  // Who waits for room needs no rest of its own: the host says when there is some.
+  const waitsForRoom = uncounted && townRow(ctx).no_room !== null;
+  return {
+    failed: FAILED.includes(outcome) && !waitsForRoom,
+    counts: !uncounted && outcome !== "evicted",
+  };
 }
 
 function whyCutOff(session: SessionRow, end: SessionEnd): "failure" | "planned" | "asked" {

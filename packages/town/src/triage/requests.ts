@@ -180,15 +180,27 @@ export function requestOf(ctx: Ctx, sessionId: string, id: string): TriageRow {
   );
 }
 
-/** What it left undecided returns to the queue, or goes to a person. A failed batch rests the queue. */
-export function triageSessionEnded(ctx: Ctx, session: SessionRow, failed: boolean): void {
+/**
+ * What it left undecided returns to the queue, or goes to a person. A failed batch rests the queue;
+ * one that was nobody's failure, like a start for which there was no room, is no attempt at all.
+ */
+export function triageSessionEnded(
+  ctx: Ctx,
+  session: SessionRow,
+  { failed, counts }: { failed: boolean; counts: boolean },
+): void {
   const left = ctx.sql.all<TriageRow>(
     "select * from triage_requests where batch = ? and state = 'judged'",
     session.id,
   );
   for (const row of left) {
-    if (row.attempts < MAX_ATTEMPTS) {
-      ctx.sql.run("update triage_requests set state = 'open', batch = null where id = ?", row.id);
+    const attempts = counts ? row.attempts : row.attempts - 1;
+    if (attempts < MAX_ATTEMPTS) {
+      ctx.sql.run(
+        "update triage_requests set state = 'open', batch = null, attempts = ? where id = ?",
+        attempts,
+        row.id,
+      );
       continue;
     }
     settle(ctx, row, "given_up", null, null);
