@@ -1,8 +1,9 @@
 /**
  * Every benchmark of `npm run bench`, in the order in which it runs. Those of spec/quality.md that
- * are not here (idle-towns, convoy-scale, api) are not written yet.
+ * are not here (idle-towns, api) are not written yet.
  */
 import type { Benchmark } from "./lib/benchmark.ts";
+import { convoyScale } from "./convoy-scale/convoy-scale.ts";
 import { events } from "./events/events.ts";
 import { landing } from "./landing/landing.ts";
 import { mayorPrompt } from "./mayor-prompt/mayor-prompt.ts";
@@ -15,6 +16,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   tickScale,
   readyToPrompt,
   landing,
+  convoyScale,
   events,
   recover,
   memoryPerAgent,

@@ -1,7 +1,7 @@
 /** What agents do by their tools (spec/api.md §4). Fencing first: the session's row decides. */
 import { GastownError } from "@gastown/protocol";
 import { audit } from "./audit/audit.ts";
-import { escalate, findEscalation, toEscalation } from "./escalations/escalations.ts";
+import { escalate, findEscalation, questionsOf, toEscalation } from "./escalations/escalations.ts";
 import type { Access, Ctx } from "./kernel/context.ts";
 import { acknowledgeMail, claimMail, sendMail } from "./mail/mail.ts";
 import { toJson } from "./kernel/json.ts";
@@ -144,21 +144,24 @@ export function agentTools({ read, write }: Access): AgentTools {
 function openQuestion(ctx: Ctx, session: SessionRow, title: string): string | null {
   const row = ctx.sql.get<{ id: string }>(
     `select id from beads where type = 'escalation' and status = 'open' and title = ?1
-       and (parent_id = ?2 or (?2 is null and id in (select bead_id from escalations where subject like ?3)))`,
+       and (parent_id = ?2 or (?2 is null and id in (select bead_id from escalations where subject >= ?3 and subject < ?4)))`,
     title.slice(0, 300),
     session.bead_id,
-    `session:${session.id}%`,
+    ...questionsOf(session.id),
   );
   return row?.id ?? null;
 }
 
 /** One session may have more than one question: each is a subject of its own. */
 function questionSubject(ctx: Ctx, session: SessionRow): string {
-  const subject = `session:${session.id}`;
-  const asked =
-    ctx.sql.get<{ n: number }>("select count(*) as n from escalations where subject like ?", `${subject}%`)
-      ?.n ?? 0;
-  return asked === 0 ? subject : `${subject}#${asked + 1}`;
+  const [first, end] = questionsOf(session.id);
+  const asked = ctx.sql.get<{ n: number }>(
+    "select count(*) as n from escalations where subject >= ? and subject < ?",
+    first,
+    end,
+  );
+  const n = asked?.n ?? 0;
+  return n === 0 ? first : `${first}#${n + 1}`;
 }
 
 /** Live, same epoch, same agent: else `session_fenced` and nothing changes (spec/api.md §2.5). */

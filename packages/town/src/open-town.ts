@@ -320,14 +320,20 @@ function listMerges(ctx: Ctx, filter: MergeFilter) {
 }
 
 function listSessions(ctx: Ctx, filter: { live?: boolean; beadId?: string; agentId?: string }) {
-  const beadId = filter.beadId === undefined ? null : findBead(ctx, filter.beadId).id;
+  const { live, agentId } = filter;
+  const beadId = filter.beadId === undefined ? undefined : findBead(ctx, filter.beadId).id;
+  // One condition for each that is asked for: an index serves `?1 is null or …` never.
+  const where = [
+    ...(live === undefined ? [] : [live ? "state <> 'ended'" : "state = 'ended'"]),
+    ...(beadId === undefined ? [] : ["bead_id = ?"]),
+    ...(agentId === undefined ? [] : ["agent_id = ?"]),
+  ];
+  const values = [beadId, agentId].filter((value) => value !== undefined);
+  const conditions = where.length === 0 ? "" : `where ${where.join(" and ")}`;
   return ctx.sql
     .all<SessionRow>(
-      `select * from sessions where (?1 is null or (state <> 'ended') = ?1) and (?2 is null or bead_id = ?2)
-         and (?3 is null or agent_id = ?3) order by started_at desc, id desc limit 200`,
-      filter.live === undefined ? null : filter.live ? 1 : 0,
-      beadId,
-      filter.agentId ?? null,
+      `select * from sessions ${conditions} order by started_at desc, id desc limit 200`,
+      ...values,
     )
     .map((row) => toSession(ctx, row));
 }

@@ -15,6 +15,11 @@ export function addBlocker(ctx: Ctx, beadId: string, blockerId: string): void {
       { cycle: path },
     );
   }
+  linkNew(ctx, beadId, blockerId);
+}
+
+/** Between beads of which nothing else knows yet, and whose graph was checked as a whole. */
+export function linkNew(ctx: Ctx, beadId: string, blockerId: string): void {
   ctx.sql.run(
     "insert or ignore into dependencies (from_id, to_id, kind) values (?, ?, 'blocks')",
     beadId,

@@ -1,9 +1,10 @@
 /** A convoy: lands when all its members are done; a broken member holds it (spec/review.md §5). */
-import { beadRow, type BeadRow } from "../beads/bead-row.ts";
-import { isBroken, isDone } from "../beads/done.ts";
+import { beadRow } from "../beads/bead-row.ts";
+import { isBroken } from "../beads/done.ts";
 import { readWaiting } from "../beads/waiting.ts";
 import { branchesOf, makeBranches, type ConvoyBranchRow } from "../convoys/branches.ts";
-import { convoyRow, members, moveConvoy, progress, type ConvoyRow } from "../convoys/convoys.ts";
+import { convoyRow, members, moveConvoy, type ConvoyRow } from "../convoys/convoys.ts";
+import { progress, type Progress } from "../convoys/progress.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { PERSONS_DECISION } from "../reviews/fail.ts";
@@ -23,20 +24,18 @@ export function convoyController(ctx: Ctx, id: string): number | null {
 }
 
 function active(ctx: Ctx, convoy: ConvoyRow): number | null {
-  const beads = members(ctx, convoy.bead_id);
-  recordProgress(ctx, convoy, beads);
-  const broken = beads.filter(isBroken);
-  if (broken.length > 0) hold(ctx, convoy, broken);
+  const now = progress(ctx, convoy.bead_id);
+  recordProgress(ctx, convoy, now);
+  if (now.failed > 0) hold(ctx, convoy);
   else mootEscalations(ctx, convoy.bead_id, "convoy_held");
-  if (beads.length > 0 && beads.every(isDone)) {
+  if (now.total > 0 && now.done === now.total) {
     moveConvoy(ctx, convoy, "landing", { kind: "convoy.landing", text: "all beads are done, it lands now" });
     return land(ctx, convoy.bead_id);
   }
   return retryBranches(ctx, convoy);
 }
 
-function recordProgress(ctx: Ctx, convoy: ConvoyRow, beads: BeadRow[]): void {
-  const now = progress(beads);
+function recordProgress(ctx: Ctx, convoy: ConvoyRow, now: Progress): void {
   const last = ctx.sql.get<{ to_state: string | null }>(
     "select to_state from audit where convoy_id = ? and kind = 'convoy.progress' order by seq desc limit 1",
     convoy.bead_id,
@@ -53,7 +52,8 @@ function recordProgress(ctx: Ctx, convoy: ConvoyRow, beads: BeadRow[]): void {
   });
 }
 
-function hold(ctx: Ctx, convoy: ConvoyRow, broken: BeadRow[]): void {
+function hold(ctx: Ctx, convoy: ConvoyRow): void {
+  const broken = members(ctx, convoy.bead_id).filter(isBroken);
   const names = broken.map((bead) => bead.title).join(", ");
   escalate(ctx, {
     severity: "high",

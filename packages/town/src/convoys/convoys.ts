@@ -15,8 +15,7 @@ import {
   setVersion,
   type BeadRow,
 } from "../beads/bead-row.ts";
-import { addBlocker, checkTaskGraph } from "../beads/dependencies.ts";
-import { isBroken, isDone } from "../beads/done.ts";
+import { checkTaskGraph, linkNew } from "../beads/dependencies.ts";
 import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
@@ -74,7 +73,7 @@ export function slingConvoy(ctx: Ctx, body: SlingConvoyBody): string {
   const convoyId = insertConvoy(ctx, body, main.id, mode);
   const ids = body.tasks.map((task) => insertTask(ctx, task, rigOf(task.rigId).id, convoyId));
   body.tasks.forEach((task, index) => {
-    for (const on of task.dependsOn ?? []) addBlocker(ctx, ids[index] ?? "", ids[on] ?? "");
+    for (const on of task.dependsOn ?? []) linkNew(ctx, ids[index] ?? "", ids[on] ?? "");
   });
   if (mode === "review-then-land") {
     const head = `${convoyPrefix(body.title, convoyId)}/head`;
@@ -181,27 +180,4 @@ export function moveConvoy(
       data: event.data ?? {},
     },
   });
-}
-
-export interface Progress {
-  total: number;
-  closed: number;
-  waived: number;
-  failed: number;
-  inProgress: number;
-  inReview: number;
-  done: number;
-}
-
-export function progress(beads: readonly BeadRow[]): Progress {
-  const count = (test: (bead: BeadRow) => boolean): number => beads.filter(test).length;
-  return {
-    total: beads.length,
-    closed: count((bead) => bead.status === "closed" && isDone(bead)),
-    waived: count((bead) => bead.waived === 1),
-    failed: count(isBroken),
-    inProgress: count((bead) => bead.status === "in_progress"),
-    inReview: count((bead) => bead.status === "in_review"),
-    done: count(isDone),
-  };
 }

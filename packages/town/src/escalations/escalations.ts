@@ -160,6 +160,14 @@ export function closeEscalation(
   });
 }
 
+/**
+ * The subjects of what a session asked lie from the first to before the second: its own, and `#2`, `#3` after
+ * it. A range, because no index serves `like`.
+ */
+export function questionsOf(sessionId: string): [first: string, end: string] {
+  return [`session:${sessionId}`, `session:${sessionId}$`];
+}
+
 /** What a bead's sessions asked is moot when the bead is over. */
 export function mootQuestionsOf(ctx: Ctx, beadId: string): void {
   const rows = ctx.sql.all<EscalationRow>(

@@ -20,4 +20,5 @@ export const LANDED: readonly string[] = [
   "5a55e35ebfc81dbd0434188b180cb6afc351b7200cd20ba7818e970f6466b89d",
   "c7d4b1d6a658653f97b3d41891e195d8f2b80f23eded8a52aa37abd8ce3c72fa",
   "5986125e36a215bd29e6dc32b58e6e0bcc9fad04a19ccc40324a21a5da3937fa",
+  "2641bfa1dfd0a6b87dc5be202cd41a718268cad86c6f2ead8bc943abe96f90ec",
 ];

@@ -18,6 +18,7 @@ import { mayorQueue } from "./0014-mayor.ts";
 import { launch } from "./0015-launch.ts";
 import { lanes } from "./0016-lanes.ts";
 import { giveWay } from "./0017-give-way.ts";
+import { scale } from "./0018-scale.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -38,6 +39,7 @@ export const MIGRATIONS: readonly string[] = [
   launch,
   lanes,
   giveWay,
+  scale,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -84,7 +84,7 @@ function poke(ctx: Ctx, sessionId: string, nudgeId: string): void {
 export function claimNudges(ctx: Ctx, session: SessionRow, when: "idle" | "busy"): ClaimedNudge[] {
   expireNudges(ctx);
   const rows = ctx.sql.all<NudgeRow>(
-    `select * from nudges where agent_id = ?1 and (state = 'pending' or (state = 'claimed' and claimed_by = ?2))
+    `select * from nudges where agent_id = ?1 and state in ('pending', 'claimed') and (state = 'pending' or claimed_by = ?2)
        and (?3 = 'idle' or mode = 'now' or state = 'claimed')
      order by urgent desc, seq limit ?4`,
     session.agent_id,

@@ -25,8 +25,10 @@ export interface Harness {
   on: Handlers;
   /** Every effect that was carried out, in order. */
   carriedOut: EffectRequest[];
-  /** Ticks and carries out effects until nothing more happens at this time. */
-  settle(): void;
+  /** Ticks and carries out effects until nothing more happens at this time, which must take fewer rounds. */
+  settle(rounds?: number): void;
+  /** How many controllers have run: each is one decision. */
+  decisions: number;
   /** Moves the clock in steps of its wake times, settling at each. */
   advance(ms: number): void;
   /** Polecats call gt_done as soon as they run, refineries approve; until switched off. */
@@ -87,9 +89,11 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     },
     rig: "",
     sha: () => (++heads.n).toString(16).padStart(40, "0"),
-    settle() {
-      for (let round = 0; round < 500; round++) {
+    decisions: 0,
+    settle(rounds = 500) {
+      for (let round = 0; round < rounds; round++) {
         const tick = state.town.tick();
+        h.decisions += tick.ran;
         const effects = state.town.claimEffects();
         for (const effect of effects) carryOut(effect);
         const acted = act();

@@ -5,6 +5,7 @@
 import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { countFailure, reopen } from "../beads/attempts.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
+import { questionsOf } from "../escalations/escalations.ts";
 import { SECOND, type Ctx } from "../kernel/context.ts";
 import { turnCutOff } from "../mayor/messages.ts";
 import { notePrewarm } from "../mayor/prewarm.ts";
@@ -84,8 +85,8 @@ function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: Fa
 
 function releaseFailed(ctx: Ctx, session: SessionRow, bead: BeadRow, end: SessionEnd): void {
   const asked = ctx.sql.get<{ id: string }>(
-    "select bead_id as id from escalations where open = 1 and subject like ? limit 1",
-    `session:${session.id}%`,
+    "select bead_id as id from escalations where open = 1 and subject >= ? and subject < ? limit 1",
+    ...questionsOf(session.id),
   );
   if (asked && end.outcome === "completed") {
     ctx.sql.run("update beads set held = 'question' where id = ?", bead.id);

@@ -10,7 +10,8 @@ import {
 import type { BeadRow } from "../beads/bead-row.ts";
 import { waves } from "../beads/dependencies.ts";
 import { branchesOf } from "../convoys/branches.ts";
-import { members, progress, type ConvoyRow } from "../convoys/convoys.ts";
+import { members, type ConvoyRow } from "../convoys/convoys.ts";
+import { progress } from "../convoys/progress.ts";
 import { laneId } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
@@ -161,12 +162,12 @@ function toPullRequest(row: MergeRow): MergeRequest["pullRequest"] {
   };
 }
 
-export function toConvoy(ctx: Ctx, row: ConvoyRow, beads: BeadRow[] = members(ctx, row.bead_id)): Convoy {
+export function toConvoy(ctx: Ctx, row: ConvoyRow): Convoy {
   const bead = ctx.sql.get<{ title: string; created_at: number; version: number }>(
     "select title, created_at, version from beads where id = ?",
     row.bead_id,
   );
-  const { total, closed, waived, failed, inProgress, inReview } = progress(beads);
+  const { total, closed, waived, failed, inProgress, inReview } = progress(ctx, row.bead_id);
   return {
     id: row.bead_id,
     shortId: shortId(row.bead_id),
@@ -199,7 +200,7 @@ export function toConvoyDetail(ctx: Ctx, row: ConvoyRow): ConvoyDetail {
   );
   const depth = Math.max(-1, ...ids.map((id) => wave.get(id) ?? 0));
   return {
-    ...toConvoy(ctx, row, beads),
+    ...toConvoy(ctx, row),
     nodes: beads.map((bead) => node(ctx, bead, wave.get(bead.id) ?? 0)),
     edges: edges.map((edge) => ({ beadId: edge.from_id, dependsOnBeadId: edge.to_id })),
     waves: Array.from({ length: depth + 1 }, (_, i) => ids.filter((id) => wave.get(id) === i)),
