@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
   closeServer = () => emulator.close();
   const context = { token: async () => ({ ok: true, token: "tok", source: "test" }) as const };
-  forge = githubForge({ origin, project: "octocat/tool" }, context, origin);
+  forge = githubForge({ site: origin, project: "octocat/tool" }, context, origin);
 });
 afterAll(() => closeServer());
 

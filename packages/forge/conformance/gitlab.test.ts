@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { z } from "zod";
 import { conformance } from "./suite.ts";
 import { opened, signal, type World } from "./world.ts";
 
@@ -10,6 +11,42 @@ conformance("gitlab", (world) => {
     const read = await at.forge.read(url, signal);
     return "signals" in read ? read.signals?.checks : read;
   }
+
+  it("sees a merge request from a fork as one, and never as the town's own", async () => {
+    const at = await world();
+    const [target, name] = [
+      new URL(at.repository.url).pathname.slice(1),
+      at.repository.url.split("/").at(-1),
+    ];
+    const fork = await at.simulator.repository({
+      forge: "gitlab",
+      path: `eve/${name}`,
+      members: { eve: "admin" },
+    });
+    await fork.commit("work", { "x.txt": "x\n" });
+    const token = `Bearer ${at.simulator.token("eve")}`;
+    const api = `${at.simulator.url}/api/v4/projects`;
+    const project = await fetch(`${api}/${encodeURIComponent(target)}`, {
+      headers: { authorization: token },
+    });
+    const { id } = z.object({ id: z.int() }).parse(await project.json());
+    const answer = await fetch(`${api}/${encodeURIComponent(`eve/${name}`)}/merge_requests`, {
+      method: "POST",
+      headers: { authorization: token, "content-type": "application/json" },
+      body: JSON.stringify({
+        source_branch: "work",
+        target_branch: "main",
+        target_project_id: id,
+        title: "Mine",
+      }),
+    });
+    expect(answer.status).toBe(201);
+    expect(await at.forge.read(at.repository.pullUrl(1), signal)).toMatchObject({
+      outcome: { kind: "ok", pr: { from_fork: true, head: "work", author: "eve" } },
+    });
+    // The town's own branch of that name is another merge request.
+    expect(await opened(at)).toMatchObject({ number: 2 });
+  });
 
   it("takes a pipeline of the merged result for one of the head", async () => {
     const at = await world();

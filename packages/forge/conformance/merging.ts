@@ -91,6 +91,20 @@ export function merging(kind: "github" | "gitlab", world: () => Promise<World>):
     expect(await at.forge.merge(pinned(work), signal)).toEqual({ kind: "closed" });
   });
 
+  it("leaves the merge to the repository's queue, and finds what that merged", async () => {
+    const at = await world();
+    const work = await opened(at);
+    at.repository.requireQueue(true);
+    expect(await at.forge.merge(pinned(work), signal)).toEqual({ kind: "queue_required" });
+    expect((await at.repository.pull(work.number)).state).toBe("open");
+    await at.repository.queue(work.number, "ann");
+    const commit = (await at.repository.head("main")) ?? "";
+    const pr = { state: "merged", head_sha: work.headSha, merge_commit: commit, merged_by: "ann" };
+    expect(await at.forge.read(work.url, signal)).toMatchObject({ outcome: { kind: "ok", pr } });
+    expect(await at.forge.merge(pinned(work), signal)).toMatchObject({ kind: "already", pr });
+    expect(valueOf(await at.forge.contains({ branch: "main", commit }, signal))).toBe(true);
+  });
+
   it("finds what a person merged", async () => {
     const at = await world();
     const work = await opened(at);

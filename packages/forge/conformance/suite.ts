@@ -9,13 +9,13 @@ import { reading } from "./reading.ts";
 import { type Kind, startForgeSimulator, type World, worldOf } from "./world.ts";
 import { writing } from "./writing.ts";
 
-/** `more`: what only this forge, or only its simulator, knows. */
-export function conformance(kind: Kind, more?: (world: () => Promise<World>) => void): void {
+/** `more`: what only this forge, or only its simulator, knows. `path`: below which its server lives. */
+export function conformance(kind: Kind, more?: (world: () => Promise<World>) => void, path?: string): void {
   // Each test starts dozens of small gits: what takes a second may take minutes on a loaded machine.
   vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
   let simulator: ForgeSimulator;
   beforeAll(async () => {
-    simulator = await startForgeSimulator();
+    simulator = await startForgeSimulator(path === undefined ? {} : { path });
   });
   afterAll(() => simulator.close());
   beforeEach(() => simulator.faults.clear());

@@ -55,7 +55,7 @@ export async function worldOf(kind: Kind, simulator: ForgeSimulator): Promise<Wo
     files: { "README.md": "# Tool\n", "src/a.txt": "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n" },
   });
   let token = simulator.token("town");
-  const location = parseRepositoryUrl(repository.cloneUrl);
+  const location = parseRepositoryUrl(repository.cloneUrl, simulator.url);
   if (location === null) throw new Error(`no location in ${repository.cloneUrl}`);
   const make = kind === "github" ? githubForge : gitlabForge;
   const forgeWith = (more: Partial<ForgeContext>): Forge =>

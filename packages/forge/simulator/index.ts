@@ -42,7 +42,7 @@ export interface AppInput {
 }
 
 export class ForgeSimulator {
-  /** Origin of everything that it serves. */
+  /** Address below which it serves everything. */
   readonly url: string;
   readonly faults: FaultPlan;
   /** Every request of an API so far, in order. */
@@ -135,14 +135,20 @@ export class ForgeSimulator {
   }
 }
 
-/** Starts one on a free port of 127.0.0.1, or on `port`. Its repositories live until it is closed. */
-export async function startForgeSimulator(options: { port?: number } = {}): Promise<ForgeSimulator> {
+/**
+ * Starts one on a free port of 127.0.0.1, or on `port`; all of it below `path` (`/gitlab`), where that is
+ * given. Its repositories live until it is closed.
+ */
+export async function startForgeSimulator(
+  options: { port?: number; path?: string } = {},
+): Promise<ForgeSimulator> {
   const root = await mkdtemp(join(tmpdir(), "gastown-forge-"));
   const webhooks = new Webhooks();
   const world = createWorld(root, (repository, pull, what) => webhooks.tell(repository, pull, what));
   const faults = new FaultPlan();
   const requests: RequestRecord[] = [];
-  const server = await listen(world, faults, requests, options.port ?? 0);
+  const { port = 0, path = "" } = options;
+  const server = await listen({ world, faults, records: requests, port, path });
   webhooks.start(server.url);
   const close = async (): Promise<void> => {
     await webhooks.idle();

@@ -1,5 +1,6 @@
 /** What a test may do to one repository, as people, programs and rules would. */
 import { commitFiles, type Changes, refusePushes, resolveCommit } from "./git/bare.ts";
+import { mergePull } from "./model/merging.ts";
 import { syncPulls } from "./model/pulls.ts";
 import { addNote, addReview, addThread } from "./model/talk.ts";
 import type {
@@ -118,6 +119,16 @@ export class SimulatedRepository {
 
   requireQueue(required: boolean): void {
     this.#repository.queueRequired = required;
+  }
+
+  /** A person puts it into the queue (on GitLab the train), which merges it. */
+  async queue(number: number, login: string): Promise<void> {
+    const pull = await this.pull(number);
+    const by = addUser(this.#world, login);
+    const how = { method: "merge", message: `Merge ${pull.title}`, by } as const;
+    await this.#repository.serial.run(() =>
+      mergePull(this.#world, { repository: this.#repository, pull }, how),
+    );
   }
 
   hook(hook: Hook): void {

@@ -49,7 +49,7 @@ async function rigOf(context: Context, townId: string, prUrl: string): Promise<R
   const rigs = await listRigs(await context.api(), townId);
   const own = rigs.find(({ gitUrl }) => {
     const at = parseRepositoryUrl(gitUrl);
-    return at !== null && at.origin === pr.origin && sameProject(at.project, pr.project);
+    return at !== null && at.site === pr.site && sameProject(at.project, pr.project);
   });
   return own ?? theRig(context, townId);
 }

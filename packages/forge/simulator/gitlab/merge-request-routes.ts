@@ -7,7 +7,7 @@ import { ApiError } from "../http/api-error.ts";
 import { bodyOf } from "../http/body.ts";
 import { pageOf } from "../http/pages.ts";
 import { openPull, opinions } from "../model/pulls.ts";
-import type { World } from "../model/world.ts";
+import { accessOf, allows, type World } from "../model/world.ts";
 import { atProject, originOf } from "./at.ts";
 import { mergeRequestJson, userJson } from "./render.ts";
 
@@ -17,6 +17,8 @@ const opening = z.object({
   target_branch: z.string(),
   title: z.string(),
   description: z.string().optional(),
+  /** Where it is to go, if that is another project than the one that it comes from. */
+  target_project_id: z.int().optional(),
 });
 const change = z.object({
   title: z.string().optional(),
@@ -47,14 +49,19 @@ export function mergeRequestRoutes(world: World): Hono {
   );
 
   app.post("/projects/:id/merge_requests", (c) =>
-    atProject(world, c, "write", async ({ repository, token }) => {
+    atProject(world, c, "write", async ({ repository: source, token }) => {
       const input = await bodyOf(c, opening);
-      const heads = await listHeads(repository.dir);
-      const [headSha, base] = [heads.get(input.source_branch), heads.get(input.target_branch)];
+      const id = input.target_project_id ?? source.id;
+      const repository = world.repositories.find((one) => one.forge === "gitlab" && one.id === id);
+      if (repository === undefined || !allows(accessOf(repository, token), "read"))
+        throw new ApiError(404, "Project Not Found");
+      const headSha = (await listHeads(source.dir)).get(input.source_branch);
+      const base = (await listHeads(repository.dir)).get(input.target_branch);
       if (headSha === undefined || base === undefined) throw new ApiError(400, "Branch does not exist");
       const same = repository.pulls.find(
         (pull) =>
           pull.state === "open" &&
+          pull.from.repository === source &&
           pull.from.branch === input.source_branch &&
           pull.base === input.target_branch,
       );
@@ -63,10 +70,10 @@ export function mergeRequestRoutes(world: World): Hono {
           409,
           `Another open merge request already exists for this source branch: !${same.number}`,
         );
-      if (await containsCommit(repository.dir, base, headSha))
+      if (source === repository && (await containsCommit(repository.dir, base, headSha)))
         throw new ApiError(422, "The source branch has nothing that the target branch lacks");
       const pull = openPull(world, repository, {
-        from: { repository, branch: input.source_branch },
+        from: { repository: source, branch: input.source_branch },
         base: input.target_branch,
         author: token.user,
         title: input.title,

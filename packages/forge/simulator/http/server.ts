@@ -33,12 +33,20 @@ function application(world: World): Hono {
   return app;
 }
 
-export async function listen(
-  world: World,
-  faults: FaultPlan,
-  records: RequestRecord[],
-  port: number,
-): Promise<Listening> {
+/** What is asked of the forge itself, which lives below `path`; null: it is elsewhere. */
+function below(path: string, url: string): string | null {
+  if (path === "") return url;
+  return url.startsWith(`${path}/`) ? url.slice(path.length) : null;
+}
+
+export async function listen(parts: {
+  world: World;
+  faults: FaultPlan;
+  records: RequestRecord[];
+  port: number;
+  path: string;
+}): Promise<Listening> {
+  const { world, faults, records, port, path } = parts;
   const app = application(world);
   const answer = async (request: Request, outgoing: ServerResponse): Promise<Response> => {
     const url = new URL(request.url);
@@ -60,6 +68,9 @@ export async function listen(
     overrideGlobalObjects: false,
   });
   const server = createServer((request, response) => {
+    const asked = below(path, request.url ?? "/");
+    if (asked === null) return void response.writeHead(404).end();
+    request.url = asked;
     const route = gitRoute(world, new URL(request.url ?? "/", "http://simulator"));
     if (route === null) void api(request, response);
     else void serveGit(world, route, request, response).catch(() => response.destroy());
@@ -74,7 +85,7 @@ export async function listen(
     server.once("error", reject);
   });
   const address = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${address.port}`, close: () => stop(server) };
+  return { url: `http://127.0.0.1:${address.port}${path}`, close: () => stop(server) };
 }
 
 async function stop(server: Server): Promise<void> {

@@ -1,65 +1,37 @@
 /** Branches, and what is in them. */
 import { limits } from "@gastown/protocol";
 import { z } from "zod";
-import { ForgeFailure, refusedWith, unlessStatus } from "../failure.ts";
+import { unlessStatus } from "../failure.ts";
 import { parsed } from "../transport/parse.ts";
 import type { GitHubCall } from "./call.ts";
 
 const reference = z.object({ object: z.object({ sha: limits.sha }) });
 
 /** The head of a branch; null: there is none. */
-async function readHead(call: GitHubCall, branch: string): Promise<string | null> {
+export async function readHead(call: GitHubCall, branch: string): Promise<string | null> {
   const found = await unlessStatus([404], () =>
     call.octokit.request("GET /repos/{owner}/{repo}/git/ref/{ref}", { ...call.at, ref: `heads/${branch}` }),
   );
   return found === null ? null : parsed("github", reference, found.data).object.sha;
 }
 
-const elsewhere = (head: string): ForgeFailure =>
-  new ForgeFailure({
-    kind: "http_error",
-    provider: "github",
-    status: 409,
-    status_text: `the branch stands at ${head}`,
-    transient: false,
+export async function makeBranch(call: GitHubCall, branch: string, headSha: string): Promise<string> {
+  const { data } = await call.octokit.request("POST /repos/{owner}/{repo}/git/refs", {
+    ...call.at,
+    ref: `refs/heads/${branch}`,
+    sha: headSha,
   });
-
-export async function createBranch(
-  call: GitHubCall,
-  input: { branch: string; headSha: string },
-): Promise<{ headSha: string }> {
-  const before = await readHead(call, input.branch);
-  if (before === input.headSha) return { headSha: before };
-  if (before !== null) throw elsewhere(before);
-  try {
-    const { data } = await call.octokit.request("POST /repos/{owner}/{repo}/git/refs", {
-      ...call.at,
-      ref: `refs/heads/${input.branch}`,
-      sha: input.headSha,
-    });
-    return { headSha: parsed("github", reference, data).object.sha };
-  } catch (thrown) {
-    const raced = refusedWith([422], thrown) ? await readHead(call, input.branch) : null;
-    if (raced === null) throw thrown;
-    if (raced !== input.headSha) throw elsewhere(raced);
-    return { headSha: raced };
-  }
+  return parsed("github", reference, data).object.sha;
 }
 
-/** GitHub deletes without a condition: between the look and the act a push may be lost to it. */
-export async function deleteBranch(
-  call: GitHubCall,
-  input: { branch: string; headSha: string },
-): Promise<{ deleted: boolean; stands_at: string | null }> {
-  const head = await readHead(call, input.branch);
-  if (head !== input.headSha) return { deleted: false, stands_at: head };
+export async function removeBranch(call: GitHubCall, branch: string): Promise<boolean> {
   const deleted = await unlessStatus([404, 422], () =>
     call.octokit.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", {
       ...call.at,
-      ref: `heads/${input.branch}`,
+      ref: `heads/${branch}`,
     }),
   );
-  return { deleted: deleted !== null, stands_at: null };
+  return deleted !== null;
 }
 
 /** Null: no file there. That the ref itself can be read is asked where the answer is "not found". */

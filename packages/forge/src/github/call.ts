@@ -24,10 +24,10 @@ const API_VERSION = "2022-11-28";
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** github.com, its data-residency hosts, or a server of one's own. */
-export function apiUrlOf(origin: string): string {
-  const { host } = new URL(origin);
+export function apiUrlOf(site: string): string {
+  const { host } = new URL(site);
   if (host === "github.com" || host === "www.github.com") return "https://api.github.com";
-  return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api/v3`;
+  return host.endsWith(".ghe.com") ? `https://api.${host}` : `${site}/api/v3`;
 }
 
 const graphqlUrlOf = (apiUrl: string): string =>

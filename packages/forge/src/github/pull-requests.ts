@@ -100,10 +100,10 @@ async function find(call: GitHubCall, opening: Opening, state: "open" | "closed"
 /** Looks, opens, and looks again where somebody was faster. */
 export async function openPullRequest(
   call: GitHubCall,
-  origin: string,
+  site: string,
   opening: Opening,
 ): Promise<PullRequest> {
-  const urlOf = (number: number): string => `${origin}/${call.at.owner}/${call.at.repo}/pull/${number}`;
+  const urlOf = (number: number): string => `${site}/${call.at.owner}/${call.at.repo}/pull/${number}`;
   const known = (await find(call, opening, "open")) ?? (await find(call, opening, "closed"));
   if (known !== null) return readPullRequest(call, known, urlOf(known));
   try {

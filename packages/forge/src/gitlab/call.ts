@@ -101,14 +101,14 @@ export function gitlabCalls(location: RepositoryLocation, context: ForgeContext)
   return (signal, project = location.project) => {
     const send = transport.sender(signal);
     const options: BaseResourceOptions<false> = {
-      host: location.origin,
+      host: location.site,
       requesterFn: requester(send),
       rateLimits: {},
       // The transport bounds each request.
       queryTimeout: null,
     };
     const mergeRequests = new MergeRequests(options);
-    const ours = `${location.origin}/api/v4/projects/${encodeURIComponent(project)}`;
+    const ours = `${location.site}/api/v4/projects/${encodeURIComponent(project)}`;
     return {
       project,
       async rawFile(path, ref) {

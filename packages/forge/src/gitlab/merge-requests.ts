@@ -110,11 +110,11 @@ async function find(call: GitLabCall, opening: Opening, state: "open" | "ended")
 /** Looks, opens, and looks again where somebody was faster. */
 export async function openMergeRequest(
   call: GitLabCall,
-  origin: string,
+  site: string,
   opening: Opening,
 ): Promise<PullRequest> {
   const read = async (iid: number): Promise<PullRequest> =>
-    pullRequestOf(await readMergeRequest(call, iid), `${origin}/${call.project}/-/merge_requests/${iid}`);
+    pullRequestOf(await readMergeRequest(call, iid), `${site}/${call.project}/-/merge_requests/${iid}`);
   const known = (await find(call, opening, "open")) ?? (await find(call, opening, "ended"));
   if (known !== null) return read(known);
   try {

@@ -2,7 +2,7 @@
 import type { PullRequest, PullRequestSignals, ReviewThread } from "@gastown/protocol";
 import { errorOf } from "../failure.ts";
 
-interface Readers {
+export interface SignalReaders {
   threads(): Promise<ReviewThread[]>;
   checks(): Promise<PullRequestSignals["checks"]>;
   approval(): Promise<PullRequestSignals["approval"]>;
@@ -25,7 +25,10 @@ async function orUnknown<T>(read: () => Promise<T>): Promise<T | Unknown> {
 }
 
 /** Null where the pull request is not open: then nothing is decided by them. */
-export async function readSignals(pr: PullRequest, readers: Readers): Promise<PullRequestSignals | null> {
+export async function readSignals(
+  pr: PullRequest,
+  readers: SignalReaders,
+): Promise<PullRequestSignals | null> {
   if (pr.state !== "open") return null;
   const [threads, checks, approval] = await Promise.all([
     orUnknown(async () => ({

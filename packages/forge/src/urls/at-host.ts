@@ -2,17 +2,17 @@
 import { ForgeFailure } from "../failure.ts";
 import { parsePullRequestUrl, type PullRequestUrl } from "./pull-request-url.ts";
 
-/** The pull request at `url`, which must be of this kind and at this origin. Throws a `ForgeFailure`. */
-export function pullRequestAt(provider: "github" | "gitlab", origin: string, url: string): PullRequestUrl {
-  const parsed = parsePullRequestUrl(url);
+/** The pull request at `url`, which must be of this kind and at this site. Throws a `ForgeFailure`. */
+export function pullRequestAt(provider: "github" | "gitlab", site: string, url: string): PullRequestUrl {
+  const parsed = parsePullRequestUrl(url, site);
   if (parsed.kind === "unrecognized_url") throw new ForgeFailure(parsed);
-  if (parsed.origin !== origin) {
-    const [expected, got] = [new URL(origin).host, new URL(parsed.origin).host];
+  if (parsed.site !== site) {
+    const [expected, got] = [new URL(site).host, new URL(parsed.site).host];
     throw new ForgeFailure({
       kind: "host_mismatch",
-      // The same host under another scheme: then the scheme is what differs.
-      expected: expected === got ? origin : expected,
-      got: expected === got ? parsed.origin : got,
+      // The same host under another scheme or below another path: then that is what differs.
+      expected: expected === got ? site : expected,
+      got: expected === got ? parsed.site : got,
     });
   }
   if (parsed.provider !== provider) throw new ForgeFailure({ kind: "unrecognized_url", url: parsed.url });

@@ -1,12 +1,13 @@
 /** Which strings are urls of pull requests or merge requests (spec/review.md §4.1). */
 import type { ForgeError } from "@gastown/protocol";
 import { redactUrl } from "./redact.ts";
+import { belowSite, siteOf } from "./site.ts";
 
 export interface PullRequestUrl {
   readonly kind: "pull_request";
   readonly provider: "github" | "gitlab";
-  /** Scheme, host and port. */
-  readonly origin: string;
+  /** Of the forge: scheme, host and port, and the path below which it lives where that was told. */
+  readonly site: string;
   /** `owner/name`, or on GitLab the path with all groups. */
   readonly project: string;
   readonly number: number;
@@ -26,8 +27,11 @@ const unrecognized = (text: string): NotRecognized => ({ kind: "unrecognized_url
 const isProject = (path: string): boolean =>
   path.split("/").every((segment) => SEGMENT.test(segment) && segment !== "." && segment !== "..");
 
-/** Parses it by its form alone; which host may be asked is another question. Never throws. */
-export function parsePullRequestUrl(text: string): PullRequestUrl | NotRecognized {
+/**
+ * Parses it by its form alone; which host may be asked is another question. `site`: a forge that may live
+ * below a path of its host, as no url tells by itself. Never throws.
+ */
+export function parsePullRequestUrl(text: string, site?: string): PullRequestUrl | NotRecognized {
   if (text.length > 2000 || /[\s\\]/.test(text) || !/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text))
     return unrecognized(text);
   const url = new URL(text);
@@ -35,14 +39,15 @@ export function parsePullRequestUrl(text: string): PullRequestUrl | NotRecognize
   const gitlab = GITLAB.exec(url.pathname);
   const [provider, match] =
     gitlab === null ? (["github", GITHUB.exec(url.pathname)] as const) : (["gitlab", gitlab] as const);
-  const [, project, digits] = match ?? [];
-  if (project === undefined || digits === undefined || !isProject(project)) return unrecognized(text);
+  const [, path, digits] = match ?? [];
+  if (path === undefined || digits === undefined || !isProject(path)) return unrecognized(text);
+  const below = site === undefined ? null : belowSite(site, url.origin, path);
   return {
     kind: "pull_request",
     provider,
-    origin: url.origin,
-    project,
+    site: site === undefined || below === null ? url.origin : siteOf(site),
+    project: below ?? path,
     number: Number(digits),
-    url: `${url.origin}/${project}/${provider === "github" ? "pull" : "-/merge_requests"}/${digits}`,
+    url: `${url.origin}/${path}/${provider === "github" ? "pull" : "-/merge_requests"}/${digits}`,
   };
 }

@@ -47,6 +47,17 @@ describe("urls of pull requests", () => {
       expect(redactUrl(odd)).not.toContain("hunter2");
   });
 
+  it("knows a forge that lives below a path of its host", () => {
+    const site = "https://git.example/gitlab";
+    const url = `${site}/a/b/tool/-/merge_requests/3`;
+    expect(pullRequestAt("gitlab", site, `${url}/diffs`)).toMatchObject({ site, project: "a/b/tool", url });
+    expect(() => pullRequestAt("gitlab", site, "https://git.example/other/tool/-/merge_requests/3")).toThrow(
+      expect.objectContaining({
+        error: { kind: "host_mismatch", expected: site, got: "https://git.example" },
+      }),
+    );
+  });
+
   it("keeps a token at its host", () => {
     const failing = (origin: string, url: string): unknown => {
       try {
@@ -79,8 +90,24 @@ describe("urls of repositories", () => {
     ["http://127.0.0.1:4001/acme/tool.git", "http://127.0.0.1:4001", "acme/tool"],
     ["git@github.com:acme/tool.git", "https://github.com", "acme/tool"],
     ["ssh://git@gitlab.com:22/a/b/tool.git/", "https://gitlab.com", "a/b/tool"],
-  ])("finds %s", (text, origin, project) => {
-    expect(parseRepositoryUrl(text)).toEqual({ origin, project });
+  ])("finds %s", (text, site, project) => {
+    expect(parseRepositoryUrl(text)).toEqual({ site, project });
+  });
+
+  const below = "https://git.example:8443/gitlab/";
+  it.each([
+    ["https://git.example:8443/gitlab/a/b/tool.git", "https://git.example:8443/gitlab", "a/b/tool"],
+    ["https://git.example:8443/other/tool.git", "https://git.example:8443", "other/tool"],
+    ["https://git.example:8443/gitlabs/tool.git", "https://git.example:8443", "gitlabs/tool"],
+    ["git@git.example:a/tool.git", "https://git.example:8443/gitlab", "a/tool"],
+    ["ssh://git@git.example:22/a/tool.git", "https://git.example:8443/gitlab", "a/tool"],
+    ["git@elsewhere.example:a/tool.git", "https://elsewhere.example", "a/tool"],
+  ])("finds %s where a forge lives below a path", (text, site, project) => {
+    expect(parseRepositoryUrl(text, below)).toEqual({ site, project });
+  });
+
+  it("leaves what is no project below that path", () => {
+    expect(parseRepositoryUrl("https://git.example:8443/gitlab/tool.git", below)).toBeNull();
   });
 
   it.each(["/srv/tool.git", "file:///srv/tool.git", "C:\\tool", "https://github.com/tool", "ext::sh -c x"])(

@@ -9,6 +9,7 @@ import {
   type ForgeContext,
 } from "@gastown/forge";
 import { GastownError } from "@gastown/protocol";
+import { gitlabSite } from "../credentials/gitlab-site.ts";
 import { createTownTokens } from "../credentials/tokens.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { TownActor } from "../towns/actor.ts";
@@ -24,8 +25,9 @@ export function createForgeFor(
   const send = ports.forges?.fetch;
   // One for all: a remembered answer is used only when the forge confirms it for that request's token.
   const cache = createResponseCache();
-  return (townId, { rig, forge }) => {
-    const location = parseRepositoryUrl(rig.git_url);
+  return async (townId, { rig, forge }) => {
+    const known = forge === "gitlab" ? await townOf(townId) : undefined;
+    const location = parseRepositoryUrl(rig.git_url, known && gitlabSite(known));
     if (forge === "git" || location === null) return plainForge();
     const context: ForgeContext = {
       token: async () => {
@@ -38,7 +40,7 @@ export function createForgeFor(
       ...(send === undefined ? {} : { fetch: send }),
     };
     if (forge === "gitlab") return gitlabForge(location, context);
-    const own = new URL(location.origin).host === site.host;
+    const own = new URL(location.site).host === site.host;
     return own ? githubForge(location, context, site.apiUrl) : githubForge(location, context);
   };
 }

@@ -9,6 +9,7 @@ import {
   type Rig,
 } from "@gastown/protocol";
 import { forgeMessage } from "@gastown/town";
+import { gitlabSite } from "../credentials/gitlab-site.ts";
 import type { ServerPorts } from "../ports.ts";
 import { rigRefOf } from "../rigs/rig-ref.ts";
 
@@ -26,12 +27,14 @@ export interface ReadPullRequest {
  * `host_mismatch`, `repo_mismatch`, `no_token`, `not_found`, `forge_error`.
  */
 export async function readPullRequest(
-  ports: Pick<ServerPorts, "forgeFor" | "setTimer">,
+  ports: Pick<ServerPorts, "forgeFor" | "setTimer" | "towns">,
   townId: string,
   rig: Rig,
   prUrl: string,
 ): Promise<ReadPullRequest> {
-  const url = checkedUrl(rig, prUrl);
+  const town = await ports.towns.get(townId);
+  const site = town && rig.forge === "gitlab" ? gitlabSite(town) : undefined;
+  const url = checkedUrl(rig, prUrl, site);
   const deadline = new AbortController();
   const cancel = ports.setTimer(READ_TIMEOUT_MS, () => deadline.abort());
   try {
@@ -52,18 +55,18 @@ export async function readPullRequest(
 }
 
 /** The url in its one form: of this rig's repository, without user, query or tab. */
-function checkedUrl(rig: Rig, prUrl: string): string {
-  const parsed = parsePullRequestUrl(prUrl);
+function checkedUrl(rig: Rig, prUrl: string, site: string | undefined): string {
+  const parsed = parsePullRequestUrl(prUrl, site);
   if (parsed.kind !== "pull_request") throw forgeFailure(parsed, rig.forge);
-  const own = parseRepositoryUrl(rig.gitUrl);
+  const own = parseRepositoryUrl(rig.gitUrl, site);
   if (own === null || rig.forge === "git") {
     throw new GastownError(
       "repo_mismatch",
       `${rig.name} is a plain git repository, which has no pull requests. Name the rig that the pull request is of.`,
     );
   }
-  if (own.origin !== parsed.origin) {
-    const [expected, got] = [new URL(own.origin).host, new URL(parsed.origin).host];
+  if (own.site !== parsed.site) {
+    const [expected, got] = [own.site, parsed.site].map((one) => one.replace(/^https?:\/\//, ""));
     throw new GastownError(
       "host_mismatch",
       `${rig.name} is on ${expected}, and this pull request on ${got}. Nothing was sent there.`,
