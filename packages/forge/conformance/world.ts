@@ -43,6 +43,8 @@ export interface World {
 }
 
 const PATHS: Record<Kind, string> = { github: "acme/tool", gitlab: "acme/platform/tool" };
+/** A request ends by this only where it would never end: a loaded machine is slow, and not wrong. */
+const PATIENT_MS = 240_000;
 let made = 0;
 
 /** A fresh repository, and a forge for it with the token of its bot. */
@@ -59,7 +61,11 @@ export async function worldOf(kind: Kind, simulator: ForgeSimulator): Promise<Wo
   if (location === null) throw new Error(`no location in ${repository.cloneUrl}`);
   const make = kind === "github" ? githubForge : gitlabForge;
   const forgeWith = (more: Partial<ForgeContext>): Forge =>
-    make(location, { token: async () => ({ ok: true, token, source: "test" }), ...more });
+    make(location, {
+      token: async () => ({ ok: true, token, source: "test" }),
+      timeoutMs: PATIENT_MS,
+      ...more,
+    });
   return {
     simulator,
     repository,

@@ -69,10 +69,10 @@ export async function listen(parts: {
   });
   const server = createServer((request, response) => {
     const asked = below(path, request.url ?? "/");
-    if (asked === null) return void response.writeHead(404).end();
-    request.url = asked;
-    const route = gitRoute(world, new URL(request.url ?? "/", "http://simulator"));
-    if (route === null) void api(request, response);
+    request.url = asked ?? "/";
+    const route = gitRoute(world, new URL(request.url, "http://simulator"));
+    if (asked === null) response.writeHead(404).end();
+    else if (route === null) void api(request, response);
     else void serveGit(world, route, request, response).catch(() => response.destroy());
   });
   // A client that sends just as an idle connection is closed would see a fault that nobody asked for.

@@ -98,7 +98,7 @@ describe("urls of repositories", () => {
   it.each([
     ["https://git.example:8443/gitlab/a/b/tool.git", "https://git.example:8443/gitlab", "a/b/tool"],
     ["https://git.example:8443/other/tool.git", "https://git.example:8443", "other/tool"],
-    ["https://git.example:8443/gitlabs/tool.git", "https://git.example:8443", "gitlabs/tool"],
+    ["https://git.example:8443/gitlab-old/tool.git", "https://git.example:8443", "gitlab-old/tool"],
     ["git@git.example:a/tool.git", "https://git.example:8443/gitlab", "a/tool"],
     ["ssh://git@git.example:22/a/tool.git", "https://git.example:8443/gitlab", "a/tool"],
     ["git@elsewhere.example:a/tool.git", "https://elsewhere.example", "a/tool"],
