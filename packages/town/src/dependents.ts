@@ -28,13 +28,18 @@ function wakeAfterIssue(ctx: Ctx, id: string, to: string): void {
   if (merge) schedule(ctx, "merge", merge.bead_id);
 }
 
-/** Every open bead that waits for this one. */
+/** Every bead that waits for this one, before it begins or before it lands. */
 export function wakeBlockedBy(ctx: Ctx, id: string): void {
-  for (const row of ctx.sql.all<{ from_id: string }>(
+  for (const { from_id } of ctx.sql.all<{ from_id: string }>(
     "select from_id from dependencies where to_id = ? and kind = 'blocks'",
     id,
   )) {
-    schedule(ctx, "bead", row.from_id);
+    schedule(ctx, "bead", from_id);
+    const merge = ctx.sql.get<{ bead_id: string }>(
+      "select bead_id from merge_requests where source_id = ? and state not in ('merged', 'failed')",
+      from_id,
+    );
+    if (merge) schedule(ctx, "merge", merge.bead_id);
   }
 }
 

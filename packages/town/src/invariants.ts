@@ -54,7 +54,9 @@ const CHECKS: readonly Check[] = [
             or json_extract(m.pr_reading, '$.signals.approval.state') is not 'known'
             or json_extract(m.pr_reading, '$.signals.approval.decision') not in ('approved', 'none'))
           union select m.bead_id from merge_requests m join dependencies d on d.from_id in (m.bead_id, m.source_id) and d.kind = 'blocks'
-            join beads b on b.id = d.to_id where m.state = 'landing' and b.status not in ('closed', 'failed') and b.waived = 0`,
+            join beads b on b.id = d.to_id where m.state = 'landing' and b.status not in ('closed', 'failed') and b.waived = 0
+            and not exists (select 1 from audit a where a.subject_id = b.id and a.kind = 'bead.retried' and a.seq > coalesce(
+              (select max(l.seq) from audit l where l.subject_id = m.bead_id and l.kind = 'merge.started'), 0))`,
   },
   {
     id: 8,

@@ -87,12 +87,13 @@ export function renewAllLeases(ctx: Ctx): void {
 function runDue(ctx: Ctx, batch: number): number {
   let ran = 0;
   while (ran < batch) {
+    const first = scheduleDueAt(ctx);
+    if (first === null || first > ctx.now) break;
     const rows = ctx.sql.all<DueRow>(
       "select kind, id, failures from schedule where due_at <= ? order by due_at limit ?",
       ctx.now,
       Math.min(64, batch - ran),
     );
-    if (rows.length === 0) break;
     for (const row of rows) {
       if (runOne(ctx, row)) ran++;
     }

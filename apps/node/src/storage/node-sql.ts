@@ -11,6 +11,12 @@ import {
 
 const MAX_STATEMENTS = 500;
 
+/** Begins and ends are prepared as well: every transaction has both. */
+interface Frame {
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly rollback: string;
+}
 type Prepared = { readonly statement: StatementSync; readonly parameters: number };
 
 /**
@@ -41,18 +47,28 @@ export function nodeSql(db: DatabaseSync): Sql {
     return statement;
   };
 
-  const outermost = <T>(fn: () => T): T => within(fn, "begin immediate", "commit", "rollback");
-  const inner = <T>(fn: () => T): T => {
-    const name = `t${depth}`;
-    return within(fn, `savepoint ${name}`, `release ${name}`, `rollback to ${name}; release ${name}`);
+  const frames: Frame[] = [];
+
+  /** How a transaction of this depth begins and ends; inner ones are named `t1`, `t2`, … */
+  const frameOf = (at: number): Frame => {
+    const name = `t${at}`;
+    return (frames[at] ??=
+      at === 0
+        ? { begin: db.prepare("begin immediate"), commit: db.prepare("commit"), rollback: "rollback" }
+        : {
+            begin: db.prepare(`savepoint ${name}`),
+            commit: db.prepare(`release ${name}`),
+            rollback: `rollback to ${name}; release ${name}`,
+          });
   };
-  const within = <T>(fn: () => T, begin: string, commit: string, rollback: string): T => {
-    db.exec(begin);
+  const transaction = <T>(fn: () => T): T => {
+    const { begin, commit, rollback } = frameOf(depth);
+    begin.run();
     depth += 1;
     try {
       const result = fn();
       checkSynchronous(result);
-      db.exec(commit);
+      commit.run();
       return result;
     } catch (error) {
       // SQLite ends a transaction by itself after some errors (disk full, for example).
@@ -74,7 +90,7 @@ export function nodeSql(db: DatabaseSync): Sql {
     run: (text, ...values) => {
       bound(text, values).run(...values);
     },
-    transaction: (fn) => (depth === 0 ? outermost(fn) : inner(fn)),
+    transaction,
   };
 }
 

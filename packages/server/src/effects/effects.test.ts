@@ -254,6 +254,12 @@ describe("work that is answered by callback", () => {
       counted: true,
     });
   });
+
+  // The race: a newer runner has registered, and the call still went to the one before it.
+  it("is tried again, uncounted, where the runner has another life of its session", async () => {
+    const { answer } = await run(settle, refusal(409, "session_fenced"));
+    expect(answer).toEqual({ type: "retry", message: "session_fenced.", counted: false });
+  });
 });
 
 describe("what is done when the runner says so, or knows nothing of it", () => {

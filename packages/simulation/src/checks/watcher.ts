@@ -139,9 +139,12 @@ export class Watcher {
         6,
         `${event.head} was merged into ${event.target}, and nobody had approved it`,
       );
+    // One that was opened again while it landed has the merge withdrawn, which may come too late.
     const open = this.#sql.get<{ id: string }>(
       `select b.id from dependencies d join beads b on b.id = d.to_id
-       where d.from_id in (?, ?) and d.kind = 'blocks' and b.status in ('open', 'in_progress', 'in_review') and b.waived = 0`,
+       where d.from_id in (?1, ?2) and d.kind = 'blocks' and b.status in ('open', 'in_progress', 'in_review') and b.waived = 0
+         and not exists (select 1 from audit a where a.subject_id = b.id and a.kind = 'bead.retried'
+           and a.seq > (select max(l.seq) from audit l where l.subject_id = ?1 and l.kind = 'merge.started'))`,
       merge.bead_id,
       merge.source_id,
     );

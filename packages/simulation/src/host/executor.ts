@@ -33,6 +33,8 @@ export class Executor {
       case "stop_session":
       case "message_session":
       case "poke_session":
+      case "check_session":
+      case "interrupt_session":
       case "withdraw_merge":
         return this.#withCurrent(request, answer);
       default:
@@ -64,6 +66,8 @@ function deliver(runner: Runner, request: EffectRequest): Reply<unknown> {
       return runner.stopSession(request.sessionId, request.epoch, request.mode);
     case "poke_session":
       return runner.poke(request.sessionId, request.epoch);
+    case "check_session":
+      return runner.checkSession(request.sessionId, request.epoch);
     case "message_session":
       return runner.message(request.sessionId, request.epoch, request.messageId);
     case "settle_session":
@@ -93,15 +97,12 @@ function answerOf(request: EffectRequest, outcome: Outcome<unknown>): EffectAnsw
 
 function refused(request: EffectRequest, code: string): EffectAnswer {
   const reason = { code, message: code };
-  if (request.kind === "start_session") {
-    return code === "session_fenced"
-      ? { type: "retry", message: code, counted: false }
-      : { type: "refused", reason };
-  }
   const gone = code === "session_fenced" || code === "not_found";
   const needless = request.kind === "stop_session" || request.kind === "poke_session";
   if (needless && gone) return { type: "done" };
   if (request.kind === "withdraw_merge" && (gone || code === "invalid_transition")) return { type: "done" };
+  if (code === "session_fenced") return { type: "retry", message: code, counted: false };
+  if (request.kind === "start_session") return { type: "refused", reason };
   if (LATER.includes(code)) return { type: "retry", message: code, counted: false };
   return { type: "refused", reason };
 }

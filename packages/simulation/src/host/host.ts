@@ -165,7 +165,7 @@ export class Host implements TownLine {
     if (time.now < this.#stalledUntil) return this.#scheduleTurn(this.#stalledUntil - time.now);
     const town = this.#town;
     if (!town) return;
-    const { applied, ran, effectsDue } = town.tick();
+    const { applied, ran, effectsDue, nextWakeAt } = town.tick();
     this.ticks++;
     this.#world.note(() => `tick: ${applied} applied, ${ran} ran, ${effectsDue} effects due`);
     if (!this.#afterTransaction()) return;
@@ -175,7 +175,7 @@ export class Host implements TownLine {
     this.#tellWaiters(town);
     const moved = applied + ran + claimed.length > 0;
     if (byTimer && !moved) this.emptyWakes++;
-    this.#armWake(town, moved);
+    this.#armWake(claimed.length > 0 ? town.nextWakeAt() : nextWakeAt, moved);
   }
 
   #tellWaiters(town: Town): void {
@@ -185,9 +185,8 @@ export class Host implements TownLine {
     for (const waiter of over) waiter.over(true);
   }
 
-  #armWake(town: Town, moved: boolean): void {
+  #armWake(next: number | null, moved: boolean): void {
     this.#wake?.cancel();
-    const next = town.nextWakeAt();
     if (next === null) return;
     const at = moved ? next : Math.max(next, this.wall() + STUCK_PAUSE);
     const life = this.#life;

@@ -25,7 +25,7 @@ export class AgentSession {
   readonly plan: LaunchPlan;
   readonly id: string;
   /** The epoch that its token carries. */
-  epoch: number;
+  readonly epoch: number;
   state: HeartbeatSession["state"] = "queued";
   tree: Worktree | null = null;
   /** Set while the agent does nothing any more: when it was last heard of. */
@@ -33,6 +33,8 @@ export class AgentSession {
   activeTools: string[] = [];
   readonly #settles: Settles;
   #prompted = false;
+  #over = false;
+  #waiting: (() => void)[] = [];
   readonly #messages = new Set<string>();
 
   constructor(runner: Runner, plan: LaunchPlan) {
@@ -51,6 +53,7 @@ export class AgentSession {
   }
 
   begin(): void {
+    if (this.state === "gone") return;
     this.state = "provisioning";
     this.later(this.runner.random.skewed(SECOND, 40 * SECOND), () => this.#provision());
   }
@@ -112,6 +115,18 @@ export class AgentSession {
     this.state = "gone";
     this.#dropTree();
     reportEnd(this.runner, this.id, this.epoch, "refused", code, null);
+    this.#isOver();
+  }
+
+  /** Runs `run` once its directory is free. */
+  whenOver(run: () => void): void {
+    if (this.#over) run();
+    else this.#waiting.push(run);
+  }
+
+  #isOver(): void {
+    this.#over = true;
+    for (const run of this.#waiting.splice(0)) run();
   }
 
   #dropTree(): void {
@@ -195,6 +210,7 @@ export class AgentSession {
       if (this.tree) saveWork(this.runner, { ...this.tree, epoch: this.epoch }, outcome, code);
       else reportEnd(this.runner, this.id, this.epoch, outcome, code, null);
       this.#dropTree();
+      this.#isOver();
     });
   }
 

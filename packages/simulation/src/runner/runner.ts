@@ -43,6 +43,8 @@ export class Runner {
   leaving = false;
   epoch = 0;
   readonly sessions = new Map<string, AgentSession>();
+  /** The newest session of each agent: its directory is theirs, one after the other. */
+  readonly #slots = new Map<string, AgentSession>();
   readonly #options: RunnerOptions;
   #unanswered = 0;
 
@@ -167,27 +169,34 @@ export class Runner {
   }
 
   start(plan: LaunchPlan): Reply<unknown> {
-    if (this.leaving) return { type: "error", code: "draining" };
     const known = this.sessions.get(plan.session_id);
-    if (known) {
-      if (plan.epoch > known.epoch) known.epoch = plan.epoch;
-      return { type: "ok", value: known.state };
-    }
-    const slot = [...this.sessions.values()].find(
-      (session) => session.plan.agent.id === plan.agent.id && session.state !== "gone",
-    );
-    if (slot && slot.epoch > plan.epoch) return { type: "error", code: "session_fenced" };
-    slot?.end("evicted", "replaced");
+    if (known?.epoch === plan.epoch) return { type: "ok", value: known.state };
+    const before = this.#slots.get(plan.agent.id);
+    if (before && before.epoch >= plan.epoch) return { type: "error", code: "session_fenced" };
+    if (this.leaving) return { type: "error", code: "draining" };
     const session = new AgentSession(this, plan);
     this.sessions.set(plan.session_id, session);
-    session.begin();
+    this.#slots.set(plan.agent.id, session);
+    before?.end("evicted", "replaced");
+    if (before) before.whenOver(() => session.begin());
+    else session.begin();
     return { type: "ok", value: "queued" };
   }
 
+  /** The session that is meant, in exactly that life. */
   #known(sessionId: string, epoch: number): AgentSession | Reply<never> {
     const session = this.sessions.get(sessionId);
     if (!session) return { type: "error", code: "not_found" };
-    return epoch < session.epoch ? { type: "error", code: "session_fenced" } : session;
+    return epoch === session.epoch ? session : { type: "error", code: "session_fenced" };
+  }
+
+  /** Asked about one that was not heard of for long. */
+  checkSession(sessionId: string, epoch: number): Reply<unknown> {
+    const session = this.#known(sessionId, epoch);
+    if (!(session instanceof AgentSession)) return { type: "error", code: "session_unknown" };
+    return session.state === "gone"
+      ? { type: "error", code: "session_unknown" }
+      : { type: "ok", value: session.state };
   }
 
   stopSession(sessionId: string, epoch: number, mode: "graceful" | "now"): Reply<unknown> {

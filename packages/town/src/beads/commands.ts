@@ -6,7 +6,7 @@ import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { plannedSteps, storeSteps } from "../molecules/molecules.ts";
-import { storeCommand, type TakeCommand } from "../reviews/commands.ts";
+import { storeCommand, withdrawBlockedBy, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
 import { waitForFixAgain } from "../reviews/fix-beads.ts";
 import { latestMergeOf, liveMergeOf, mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
@@ -244,6 +244,7 @@ export function retryIssue(ctx: Ctx, ref: string, options: { fresh: boolean; not
     },
   });
   wakeBlockedBy(ctx, bead.id);
+  withdrawBlockedBy(ctx, bead.id);
   mootEscalations(ctx, bead.id);
   return bead.id;
 }

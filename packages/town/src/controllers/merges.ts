@@ -7,6 +7,7 @@ import { laneId } from "../dependents.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { enqueue } from "../outbox/outbox.ts";
+import { blockedWait } from "../reviews/blockers-left.ts";
 import { stopReview } from "../reviews/fail.ts";
 import { ask, forgetFix, sendBack } from "../reviews/fix-beads.ts";
 import { gatesWorkOrder } from "../reviews/landing.ts";
@@ -37,7 +38,7 @@ function step(ctx: Ctx, merge: MergeRow): number | null {
       return changesRequested(ctx, merge);
     case "approved":
       if (merge.strategy === "pr") return approvedPullRequest(ctx, merge);
-      mergeWaits(ctx, merge, laneWait(ctx, merge));
+      mergeWaits(ctx, merge, blockedWait(ctx, merge) ?? laneWait(ctx, merge));
       schedule(ctx, "lane", laneId(merge.rig_id, merge.target));
       return null;
     default:

@@ -10,7 +10,7 @@ import { settings } from "../config/store.ts";
 import { iso } from "../kernel/iso.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { blockersLeft } from "../reviews/blockers-left.ts";
+import { blockedWait } from "../reviews/blockers-left.ts";
 import { conflictOrder } from "../reviews/conflict.ts";
 import { besidesConflict, feedbackOrder, feedbackText, joinConflict } from "../reviews/feedback.ts";
 import { sendBack } from "../reviews/fix-beads.ts";
@@ -117,13 +117,8 @@ export function feedbackJoins(ctx: Ctx, merge: MergeRow, fix: BeadRow): void {
 
 /** What keeps it here and not on the forge. */
 function ownWaits(ctx: Ctx, merge: MergeRow): Waiting | null {
-  const open = blockersLeft(ctx, merge);
-  if (open.length > 0)
-    return {
-      code: "blocked",
-      message: `waits for ${open.map((bead) => bead.title).join(", ")}`,
-      ids: open.map((bead) => bead.id),
-    };
+  const blocked = blockedWait(ctx, merge);
+  if (blocked) return blocked;
   if (merge.merge_held !== null) {
     return merge.merge_held === "merge_queue"
       ? { code: "manual", message: "the repository requires its own merge queue: put it in there" }

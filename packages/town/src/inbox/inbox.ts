@@ -31,6 +31,8 @@ export function post(ctx: Ctx, fact: Fact): void {
 
 /** Applies what is pending and due; returns how many were applied. */
 export function applyInbox(ctx: Ctx, limit: number): number {
+  const first = inboxDueAt(ctx);
+  if (first === null || first > ctx.now) return 0;
   const rows = ctx.sql.all<InboxRow>(
     "select seq, type, payload, attempts from inbox where state = 'pending' and due_at <= ? order by seq limit ?",
     ctx.now,

@@ -160,6 +160,15 @@ export function accept(ctx: Ctx, row: EffectRow, runnerEpoch: number, deadlineMs
   );
 }
 
+/** Its answer is none: it is sent again at once. */
+export function sendAgain(ctx: Ctx, row: EffectRow): void {
+  ctx.sql.run(
+    "update outbox set state = 'pending', due_at = ? where id = ? and state = 'running'",
+    ctx.now,
+    row.id,
+  );
+}
+
 /** Not now. Returns true when it is dead after too many counted failures. */
 export function retryLater(
   ctx: Ctx,
@@ -245,6 +254,9 @@ const MAY_BEGIN = `state = 'pending' and due_at <= ?1
  * half of them read a forge, so that slow forges never keep starts and merges waiting.
  */
 export function claimable(ctx: Ctx, limit: number): EffectRow[] {
+  // Most ticks have nothing to send, and the index alone says so.
+  if (!ctx.sql.get("select 1 as due from outbox where state = 'pending' and due_at <= ? limit 1", ctx.now))
+    return [];
   const running = ctx.sql.all<{ kind: string }>("select kind from outbox where state = 'running'");
   const free = limit - running.length;
   if (free <= 0) return [];

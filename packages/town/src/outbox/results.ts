@@ -22,7 +22,7 @@ import { settingsApplied } from "../sessions/settings-changed.ts";
 import { sessionRow } from "../sessions/session-row.ts";
 import type { EffectAnswer } from "../town.ts";
 import { townRow } from "../town-row.ts";
-import { accept, bury, effect, finish, forget, retryLater, type EffectRow } from "./outbox.ts";
+import { accept, bury, effect, finish, forget, retryLater, sendAgain, type EffectRow } from "./outbox.ts";
 import { payloadOf, resultDeadline } from "./requests.ts";
 
 /** An executor's answer to one try. An answer to a try that is no longer the current one is late. */
@@ -33,6 +33,7 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
     case "accepted":
       return accept(ctx, row, townRow(ctx).runner_epoch, resultDeadline(ctx, row));
     case "done":
+      if (row.kind === "message_session" && isOvertaken(ctx, row)) return sendAgain(ctx, row);
       finish(ctx, row.id, answer.result ?? "done");
       return carriedOut(ctx, row, answer.result ?? "");
     case "outcome":
@@ -53,6 +54,14 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
       bury(ctx, row, { code: "gave_up", message: answer.message });
       return refused(ctx, row, { code: "gave_up", message: answer.message });
   }
+}
+
+/**
+ * A newer runner registered while the call was out: what took the message may be the one before it,
+ * whose agent is gone. The one that has it already answers a repeat by its id.
+ */
+function isOvertaken(ctx: Ctx, row: EffectRow): boolean {
+  return row.runner_epoch !== townRow(ctx).runner_epoch;
 }
 
 /** A start gives its slot back and waits with its bead; other work waits where it is. */
@@ -222,7 +231,7 @@ function sessionIsUnknown(ctx: Ctx, sessionId: string): void {
  * so where a newer runner has registered meanwhile: that one has the session, the old one was asked.
  */
 function messageRefused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
-  if (row.runner_epoch !== townRow(ctx).runner_epoch) return;
+  if (isOvertaken(ctx, row)) return;
   const session = sessionRow(ctx, row.subject);
   if (session && session.state !== "ended")
     endSession(ctx, session, { outcome: "failed", reason, gone: true });

@@ -51,6 +51,16 @@ export function withdraw(ctx: Ctx, merge: MergeRow): void {
   });
 }
 
+/** It is open again, and keeps from landing what had gone on without it (`on_blocker_failure: skip`). */
+export function withdrawBlockedBy(ctx: Ctx, blockerId: string): void {
+  const landing = ctx.sql.all<MergeRow>(
+    `select m.* from dependencies d join merge_requests m on m.source_id = d.from_id
+     where d.to_id = ? and d.kind = 'blocks' and m.state = 'landing'`,
+    blockerId,
+  );
+  for (const merge of landing) withdraw(ctx, merge);
+}
+
 /** The merge did not land: what was asked meanwhile is done now. True when there was something. */
 export function applyPendingCommand(ctx: Ctx, merge: MergeRow): boolean {
   const command = fromJson(pendingCommand, merge.pending_command);
