@@ -211,8 +211,10 @@ export class People {
     return rig === undefined ? undefined : town.setRigConfig(rig, rigConfigOf(this.#random), PERSON);
   }
 
-  /** When the faults are over: nothing is paused any more, and every question is answered once. */
+  /** When the faults are over: nothing is paused any more. Where nobody answers just then, it is asked again. */
   settle(): void {
-    this.#options.host.request((town) => town.resume(PERSON));
+    const { host, world } = this.#options;
+    if (host.request((town) => town.resume(PERSON)).type === "ok") return;
+    world.time.after(MINUTE, () => this.settle());
   }
 }
