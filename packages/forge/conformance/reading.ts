@@ -147,7 +147,12 @@ export function reading(kind: "github" | "gitlab", world: () => Promise<World>):
     expect(await decision()).toEqual({ state: "known", decision: "none" });
     await at.repository.approve(number, "ann");
     expect(await decision()).toEqual({ state: "known", decision: "approved" });
-    await at.repository.requestChanges(number, "ann", "no");
+    await at.repository.requestChanges(number, "ann", "Not like this.");
+    // GitLab knows that somebody asks for changes, and no text of it.
+    const requests = kind === "github" ? { requests: [{ author: "ann", body: "Not like this." }] } : {};
+    expect(await decision()).toEqual({ state: "known", decision: "changes_requested", ...requests });
+    await at.repository.commit(branch, { "answer.txt": "done\n" });
+    // It was said of the head before: whether it still holds is the reviewer's to say.
     expect(await decision()).toEqual({ state: "known", decision: "changes_requested" });
     await at.repository.protect("main", { requiredApprovals: 1, dismissStale: true });
     await at.repository.approve(number, "ann");

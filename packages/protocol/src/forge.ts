@@ -120,6 +120,10 @@ export type CheckRun = z.infer<typeof checkRun>;
 export const approvalState = z.enum(["approved", "changes_requested", "review_required", "none"]);
 export type ApprovalState = z.infer<typeof approvalState>;
 
+/** What somebody who asks for changes of this head says to it as a whole, beside the threads. */
+export const changeRequest = z.strictObject({ author: z.string(), body: text(1, 20_000) });
+export type ChangeRequest = z.infer<typeof changeRequest>;
+
 const unknownSignal = z.strictObject({ state: z.literal("unknown"), why: z.string() });
 
 /** One read per poll of everything that decides whether it may merge (spec/review.md §4.3). */
@@ -132,7 +136,15 @@ export const pullRequestSignals = z.strictObject({
     z.strictObject({ state: z.literal("known"), head_sha: sha, items: z.array(checkRun) }),
     unknownSignal,
   ]),
-  approval: z.union([z.strictObject({ state: z.literal("known"), decision: approvalState }), unknownSignal]),
+  approval: z.union([
+    z.strictObject({
+      state: z.literal("known"),
+      decision: approvalState,
+      /** Absent: nobody who asks for changes says more than the threads do. */
+      requests: z.array(changeRequest).min(1).optional(),
+    }),
+    unknownSignal,
+  ]),
 });
 export type PullRequestSignals = z.infer<typeof pullRequestSignals>;
 

@@ -87,6 +87,13 @@ const APPROVAL = /* GraphQL */ `
           }
           nodes {
             state
+            body
+            author {
+              login
+            }
+            commit {
+              oid
+            }
           }
         }
       }

@@ -17,6 +17,7 @@ import { pollWhenDue } from "../reviews/poll.ts";
 import { postsComments } from "../reviews/post-review.ts";
 import { gatesOf, mergeRow, redGates, verdictOf, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, mergeWaits, moveMerge } from "../reviews/move-merge.ts";
+import { updateBranch, wantsTarget } from "../reviews/update-branch.ts";
 import { storeVerdict } from "../reviews/verdict-row.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { approvedPullRequest, feedbackJoins } from "./pull-requests.ts";
@@ -58,6 +59,7 @@ function laneWait(ctx: Ctx, merge: MergeRow): Waiting {
 
 function queued(ctx: Ctx, merge: MergeRow): number | null {
   const { review } = settings(ctx, merge.rig_id);
+  if (wantsTarget(merge)) return bringUpToDate(ctx, merge);
   if (review.gates.length > 0 && merge.gates_head !== merge.head_sha) return runGates(ctx, merge);
   if (review.gates.length > 0 && merge.gates_green === 0) return redBeforeReview(ctx, merge);
   wantPullRequest(ctx, merge);
@@ -71,6 +73,16 @@ function queued(ctx: Ctx, merge: MergeRow): number | null {
   mergeWaits(ctx, merge, { code: "review_slot", message: "waits for a reviewer" });
   schedule(ctx, "dispatch", merge.rig_id);
   return merge.cooldown_until > ctx.now ? merge.cooldown_until : null;
+}
+
+/** What is reviewed as a whole is the feature branch with its target in it, as far as that has no conflict. */
+function bringUpToDate(ctx: Ctx, merge: MergeRow): null {
+  mergeWaits(ctx, merge, {
+    code: "landing_queue",
+    message: `${merge.branch} is brought up to date with ${merge.target}`,
+  });
+  updateBranch(ctx, merge);
+  return null;
 }
 
 function runGates(ctx: Ctx, merge: MergeRow): number | null {

@@ -12,7 +12,7 @@ import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { blockedWait } from "../reviews/blockers-left.ts";
 import { conflictOrder } from "../reviews/conflict.ts";
-import { besidesConflict, feedbackOrder, feedbackText, joinConflict } from "../reviews/feedback.ts";
+import { besidesConflict, feedbackOrder, feedbackText, isSilent, joinConflict } from "../reviews/feedback.ts";
 import { sendBack } from "../reviews/fix-beads.ts";
 import { judge, type Judgement } from "../reviews/judge.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
@@ -57,8 +57,7 @@ function settled(ctx: Ctx, merge: MergeRow, judged: Judgement): void {
   if (!judged.conflict && merge.conflict_rounds > 0 && judged.waits?.code !== "unknown")
     ctx.sql.run("update merge_requests set conflict_rounds = 0 where bead_id = ?", merge.bead_id);
   const still =
-    (merge.recheck === "feedback" && judged.threads.length + judged.red.length > 0) ||
-    (merge.recheck === "conflict" && judged.conflict);
+    (merge.recheck === "feedback" && !isSilent(judged)) || (merge.recheck === "conflict" && judged.conflict);
   if (merge.recheck === null || still || judged.waits?.code === "unknown") return;
   ctx.sql.run("update merge_requests set recheck = null where bead_id = ?", merge.bead_id);
 }
@@ -86,7 +85,7 @@ function unread(merge: MergeRow): Waiting {
 /** Makes the one fix bead that its conflict, threads or red checks need. True: it has moved. */
 function repair(ctx: Ctx, merge: MergeRow, judged: Judgement, reading: Reading): boolean {
   const { review } = settings(ctx, merge.rig_id);
-  const feedback = review.auto_resolve_feedback ? feedbackText(judged.threads, judged.red, reading.logs) : "";
+  const feedback = review.auto_resolve_feedback ? feedbackText(judged, reading.logs) : "";
   if (judged.conflict && review.auto_resolve_conflicts) {
     cancelGrace(ctx, merge, "conflict");
     sendBack(ctx, merge, conflictOrder(merge, [], besidesConflict(feedback)), {
@@ -97,10 +96,11 @@ function repair(ctx: Ctx, merge: MergeRow, judged: Judgement, reading: Reading):
   }
   if (feedback === "") return false;
   cancelGrace(ctx, merge, "feedback");
-  sendBack(ctx, merge, feedbackOrder(judged.threads, judged.red, reading.logs), {
-    kind: judged.threads.length > 0 ? "pr.feedback_detected" : "pr.checks_failed",
-    text: `${mergeTitle(ctx, merge)} has feedback: ${judged.threads.length} thread(s), ${judged.red.length} red check(s)`,
-    data: { threads: judged.threads.length, checks: judged.red.map(({ name }) => name) },
+  const { threads, red, requests } = judged;
+  sendBack(ctx, merge, feedbackOrder(judged, reading.logs), {
+    kind: threads.length + requests.length > 0 ? "pr.feedback_detected" : "pr.checks_failed",
+    text: `${mergeTitle(ctx, merge)} has feedback: ${threads.length} thread(s), ${requests.length} request(s) for changes, ${red.length} red check(s)`,
+    data: { threads: threads.length, requests: requests.length, checks: red.map(({ name }) => name) },
   });
   return true;
 }
@@ -112,7 +112,7 @@ export function feedbackJoins(ctx: Ctx, merge: MergeRow, fix: BeadRow): void {
   if (reading.pr.head_sha !== merge.head_sha) return;
   if (!settings(ctx, merge.rig_id).review.auto_resolve_feedback) return;
   const judged = judgeReading(ctx, merge, reading);
-  joinConflict(ctx, fix, feedbackText(judged.threads, judged.red, reading.logs));
+  joinConflict(ctx, fix, feedbackText(judged, reading.logs));
 }
 
 /** What keeps it here and not on the forge. */

@@ -8,6 +8,7 @@ import { inDelivery } from "../mayor/messages.ts";
 import { turnToGive } from "../mayor/give.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
 import { forgeRequest } from "../reviews/forge-request.ts";
+import { wantsTarget } from "../reviews/update-branch.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
 import { claimMail } from "../mail/mail.ts";
 import type { RigRow } from "../rigs/rigs.ts";
@@ -278,7 +279,8 @@ function mergeBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | 
 function updateBranchBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | null {
   const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
   const rig = rigOf(ctx, merge?.rig_id);
-  if (!merge || !rig || merge.state !== "approved" || merge.head_sha !== payload.headSha) return null;
+  if (!merge || !rig || merge.head_sha !== payload.headSha) return null;
+  if (merge.state !== "approved" && !(merge.state === "queued" && wantsTarget(merge))) return null;
   return {
     kind: "update_branch",
     body: {

@@ -196,6 +196,12 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
         openingRefused(ctx, merge, reason.message);
       return;
     }
+    case "update_branch": {
+      const { mergeId, headSha } = payload;
+      const error = { outcome: "error", message: reason.message } as const;
+      if (mergeId && headSha) branchUpdated(ctx, { mergeId, headSha }, error);
+      return;
+    }
     case "poll_pull_request":
       if (payload.mergeId) pollLost(ctx, payload.mergeId);
       return;

@@ -2,7 +2,7 @@
  * What people and checks say about a pull request, as the work order of one fix bead
  * (spec/review.md §4.3).
  */
-import type { CheckRun, ReviewThread } from "@gastown/protocol";
+import type { ChangeRequest, CheckRun, ReviewThread } from "@gastown/protocol";
 import { fromJson, toJson } from "../kernel/json.ts";
 import type { Ctx } from "../kernel/context.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
@@ -14,13 +14,26 @@ import type { Reading } from "./pull-request.ts";
 const LOG_TAIL = 4_000;
 const MAX_TEXT = 48_000;
 
-/** Threads with file, line and text, and failing checks with the ends of their logs; empty: nothing. */
-export function feedbackText(
-  threads: readonly ReviewThread[],
-  red: readonly CheckRun[],
-  logs: Reading["logs"],
-): string {
+/** What has to be done about a pull request, from one reading. */
+export interface Feedback {
+  threads: readonly ReviewThread[];
+  red: readonly CheckRun[];
+  /** What those who ask for changes say to it as a whole. */
+  requests: readonly ChangeRequest[];
+}
+
+export const isSilent = ({ threads, red, requests }: Feedback): boolean =>
+  threads.length + red.length + requests.length === 0;
+
+/** Requests, threads with file, line and text, failing checks with the ends of their logs; empty: nothing. */
+export function feedbackText({ threads, red, requests }: Feedback, logs: Reading["logs"]): string {
   const parts: string[] = [];
+  if (requests.length > 0) {
+    parts.push(
+      "Reviewers ask for changes. Do what they ask for, or say in your summary why not.",
+      ...requests.map(({ author, body }) => `### ${author}\n${body}`),
+    );
+  }
   if (threads.length > 0) {
     parts.push(
       `There are ${threads.length} unresolved review threads. Do what each asks for, or answer why not. ` +
@@ -50,16 +63,12 @@ function checkText(check: CheckRun, logs: Reading["logs"]): string {
   return log === "" ? head : `${head}\n${log.slice(-LOG_TAIL)}`;
 }
 
-export function feedbackOrder(
-  threads: readonly ReviewThread[],
-  red: readonly CheckRun[],
-  logs: Reading["logs"],
-): WorkOrder {
+export function feedbackOrder(feedback: Feedback, logs: Reading["logs"]): WorkOrder {
   return {
     kind: "feedback",
     cause: "feedback",
-    text: feedbackText(threads, red, logs),
-    files: threads.flatMap((thread) =>
+    text: feedbackText(feedback, logs),
+    files: feedback.threads.flatMap((thread) =>
       thread.path === null
         ? []
         : [

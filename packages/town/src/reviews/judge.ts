@@ -2,7 +2,13 @@
  * Whether a pull request may be merged, from one reading (spec/review.md §4.3, §4.4). Pure. Whatever
  * could not be read, or is not known here, keeps it from merging.
  */
-import type { CheckRun, PullRequest, PullRequestSignals, ReviewThread } from "@gastown/protocol";
+import type {
+  ChangeRequest,
+  CheckRun,
+  PullRequest,
+  PullRequestSignals,
+  ReviewThread,
+} from "@gastown/protocol";
 import type { Waiting } from "../beads/waiting.ts";
 import { MINUTE } from "../kernel/context.ts";
 
@@ -24,6 +30,8 @@ export interface Judgement {
   /** Unresolved threads; every one of them blocks. */
   threads: readonly ReviewThread[];
   red: readonly CheckRun[];
+  /** What those who ask for changes of this head say to it as a whole. */
+  requests: readonly ChangeRequest[];
   /** The first that keeps it from merging, or null: green, perhaps but for being behind. */
   waits: Waiting | null;
   behind: boolean;
@@ -42,6 +50,7 @@ export function judge(input: JudgeInput): Judgement {
     conflict: pr.state === "open" && pr.mergeable === "dirty",
     threads,
     red,
+    requests: (signals?.approval.state === "known" && signals.approval.requests) || [],
     waits: firstWait(input, threads, checks, red),
     behind: pr.mergeable === "behind",
   };

@@ -62,7 +62,7 @@ export function threadsAwaited(ctx: Ctx, before: MergeRow): void {
   if (threads?.state !== "known") return;
   const verdict = verdictOf(merge);
   if (threads.unresolved.length === 0 || verdict === null) return workFromVerdict(ctx, merge);
-  const order = feedbackOrder(threads.unresolved, [], []);
+  const order = feedbackOrder({ threads: threads.unresolved, red: [], requests: [] }, []);
   begin(ctx, merge, { ...order, cause: "verdict", text: `${verdict.summary}\n\n${order.text}` });
 }
 

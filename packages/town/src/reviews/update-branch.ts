@@ -22,6 +22,14 @@ export function updateBranch(ctx: Ctx, merge: MergeRow): void {
   });
 }
 
+/**
+ * A convoy's landing by pull request is gated and reviewed with the target merged in (spec/review.md §5). A
+ * direct one is merged onto the target's head anyway, and tested there.
+ */
+export function wantsTarget(merge: MergeRow): boolean {
+  return merge.lands_convoy === 1 && merge.strategy === "pr" && merge.updated_head !== merge.head_sha;
+}
+
 /** How long one that was brought up to date may keep the others of its target waiting. */
 const ON_ITS_WAY = 60 * MINUTE;
 const MOVING: readonly string[] = ["gates", "checks", "grace", "landing_queue", "poll_backoff", "cooldown"];

@@ -102,6 +102,54 @@ describe("review-then-land", () => {
       expect(h.town.checkInvariants()).toEqual([]);
     }));
 
+  it("brings the feature branch up to date before it is gated and reviewed as a whole", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { gates: ["npm test"], auto_merge: false });
+      const convoy = sling(h, "review-then-land", [{ title: "a" }]);
+      const merge = h.town.merge(h.bead("a").id);
+      expect(merge.state).toBe("approved");
+      h.town.mergeNow(h.bead("a").id, merge.headSha, PERSON);
+      h.settle();
+      const landing = landingOf(h, convoy);
+      const update = h.carriedOut.find((one) => one.kind === "update_branch");
+      const before = update?.kind === "update_branch" ? update.body.head_sha : "";
+      expect(update).toMatchObject({ body: { branch: landing.branch, target: "main", check_head: null } });
+      expect(landing.headSha).not.toBe(before);
+      const gated = h.carriedOut.flatMap((one) => (one.kind === "run_gates" ? [one.body.head_sha] : []));
+      expect(gated).toContain(landing.headSha);
+      expect(gated).not.toContain(before);
+      expect(landing).toMatchObject({ state: "approved", reviewedSha: landing.headSha });
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
+  it.each([
+    { outcome: "missing_ref", ref: "main" },
+    { outcome: "error", message: "disk" },
+    { outcome: "rejected", reason: "protected" },
+  ] as const)("goes on with the branch as it is where the update answers $outcome", (answer) =>
+    withSql((sql) => {
+      const h = forgeHarness(sql);
+      h.on.update_branch = () => ({ type: "outcome", outcome: answer });
+      const convoy = sling(h, "review-then-land", [{ title: "a" }]);
+      expect(h.town.convoy(convoy).state).toBe("landed");
+      expect(h.carriedOut.filter((one) => one.kind === "update_branch")).toHaveLength(1);
+    }),
+  );
+
+  it("leaves a conflict with the target to the forge that finds it again", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { auto_resolve_conflicts: false });
+      h.on.update_branch = () => ({ type: "outcome", outcome: { outcome: "conflict", files: ["a.txt"] } });
+      const open = h.on.open_pull_request;
+      h.on.open_pull_request = (request, effect) => {
+        const answer = open?.(request, effect) ?? "lost";
+        if (request.target === "main") h.forge.pull("Land Ship it").pr.mergeable = "dirty";
+        return answer;
+      };
+      const convoy = sling(h, "review-then-land", [{ title: "a" }]);
+      expect(landingOf(h, convoy)).toMatchObject({ state: "approved", waitingOn: { code: "conflict" } });
+    }));
+
   it("needs no landing where nothing was merged into the feature branch", () =>
     withSql((sql) => {
       const h = forgeHarness(sql);

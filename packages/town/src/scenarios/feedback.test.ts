@@ -83,6 +83,43 @@ describe("feedback", () => {
       expect(h.town.merge(bead)).toMatchObject({ headSha: before, state: "approved" });
     }));
 
+  it("has what those who ask for changes of this head say, with the threads and also without any", () =>
+    withSql((sql) => {
+      const { h, bead, pull } = approved(sql);
+      const requests = [{ author: "ann", body: "Split it in two." }];
+      pull.signals.approval = { state: "known", decision: "changes_requested", requests };
+      h.auto.done = false;
+      h.advance(MINUTE);
+      expect(orders(h)[0]).toMatchObject({
+        kind: "feedback",
+        text: expect.stringContaining("### ann\nSplit it in two."),
+      });
+      pull.signals.approval = { state: "known", decision: "changes_requested" };
+      h.auto.done = true;
+      h.settle();
+      h.advance(5 * MINUTE);
+      // Pushed: it was said of the head before, and now its reviewer is waited for.
+      expect(fixes(h)).toHaveLength(1);
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", waitingOn: { code: "approval" } });
+      pull.signals.approval = { state: "known", decision: "changes_requested", requests };
+      threadsOf(pull, [thread("t1", "rename it")]);
+      h.advance(MINUTE);
+      expect(orders(h)[1]?.text).toMatch(/Split it in two\.[^]*t1 on src\/a\.ts:3/);
+    }));
+
+  it("is a question where a request for changes is still there after a fix without any", () =>
+    withSql((sql) => {
+      const { h, bead, pull } = approved(sql);
+      const requests = [{ author: "ann", body: "Split it in two." }];
+      pull.signals.approval = { state: "known", decision: "changes_requested", requests };
+      h.auto.done = false;
+      h.advance(MINUTE);
+      h.town.requestDone(h.session(fixes(h)[0]?.id ?? ""), { summary: "no", no_changes: true });
+      h.settle();
+      expect(h.town.merge(bead)).toMatchObject({ waitingOn: { code: "question" } });
+      expect(opens(h)).toEqual(["fix_without_change"]);
+    }));
+
   it("waits here where it is not resolved by agents", () =>
     withSql((sql) => {
       const { h, bead, pull } = approved(sql, { auto_resolve_feedback: false });

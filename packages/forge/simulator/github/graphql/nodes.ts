@@ -84,7 +84,12 @@ export const pullNode = (repository: Repository, pull: PullRequest): object => (
           ({ author }) =>
             writersOnly !== true || allows(repository.members.get(author.login) ?? null, "write"),
         )
-        .map(({ state }) => ({ state })),
+        .map(({ state, body, author, sha }) => ({
+          state,
+          body,
+          author: actor(author),
+          commit: { oid: sha },
+        })),
       slice,
     ),
   reviewThreads: (slice: Slice) =>
