@@ -24,6 +24,7 @@ import { convoyRow, findConvoy, slingConvoy, startConvoy, type ConvoyRow } from 
 import { wakeDispatchers } from "./dependents.ts";
 import { acknowledge, findEscalation, toEscalation, type EscalationRow } from "./escalations/escalations.ts";
 import { resolveEscalation } from "./escalations/resolve.ts";
+import { townHistory } from "./history/town-history.ts";
 import { idempotent } from "./idempotency.ts";
 import { followClock } from "./kernel/clock-jump.ts";
 import { checkInvariants } from "./invariants.ts";
@@ -42,7 +43,6 @@ import { credentialsChanged } from "./reviews/credentials-changed.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
 import { mergeCommands } from "./reviews/merge-commands.ts";
 import { repair } from "./repair.ts";
-import { restored } from "./restored.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { roomAgain } from "./runner/room.ts";
@@ -106,6 +106,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townUsage({ read, write }),
     ...mayorMethods({ read, write }),
     ...runnerMethods({ read, write }),
+    ...townHistory({ read, write }),
 
     tick: () => {
       lastTime = followClock(sql, ports.now(), lastTime);
@@ -235,7 +236,6 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     idempotent: (request, fn) => sql.transaction(() => idempotent(context(TOWN_ACTOR), request, fn)),
     checkInvariants: () => read(checkInvariants),
     repair: (apply) => write(TOWN_ACTOR, (ctx) => repair(ctx, apply)),
-    restored: () => write(TOWN_ACTOR, restored),
   };
 }
 

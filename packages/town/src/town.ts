@@ -47,6 +47,7 @@ import type { TownChanges } from "./beads/town-changes.ts";
 import type { TownUsage } from "./budgets/town-usage.ts";
 import type { TokenClaim, TokenGrounds, TokenIssue } from "./credentials/issue.ts";
 import type { StoredSecret } from "./credentials/store.ts";
+import type { TownHistory } from "./history/town-history.ts";
 import type { Sql } from "./kernel/sql.ts";
 import type { TurnToGive } from "./mayor/give.ts";
 import type { TownMayor } from "./mayor/town-mayor.ts";
@@ -234,7 +235,16 @@ export interface StoredAnswer {
 }
 
 export interface Town
-  extends TownMayor, TownNudges, TownUsage, TownMail, TownChanges, TownMolecules, TownMerges, TownRunner {
+  extends
+    TownMayor,
+    TownNudges,
+    TownUsage,
+    TownMail,
+    TownChanges,
+    TownMolecules,
+    TownMerges,
+    TownRunner,
+    TownHistory {
   readonly id: string;
 
   // --- the loop ---------------------------------------------------------------------------------
@@ -384,6 +394,4 @@ export interface Town
   checkInvariants(): { id: number; title: string; subjects: string[] }[];
   /** What is alive and would never be looked at again; with `apply` it is made due (doctor --fix). */
   repair(apply: boolean): { kind: string; id: string }[];
-  /** It came out of a backup: every session and runner that was there before is fenced. */
-  restored(): void;
 }
