@@ -47,7 +47,7 @@ describe("a backup", () => {
     town.sling("app", { title: "after" }, { held: true }, PERSON);
     db.close();
     expect(taken).toMatchObject([{ id: ID, name: "main" }]);
-    expect(verifyBackup(file)).toMatchObject({ madeAt: 1, towns: [{ violations: [] }] });
+    expect(verifyBackup(file)).toMatchObject({ madeAt: 1, towns: [{ damage: null, violations: [] }] });
     await expect(takeBackup(dir, file, "test", 2)).rejects.toThrow(/exists already/);
     const other = join(root, "other");
     expect(restoreBackup(other, file, { replace: false, now: 5 })).toHaveLength(1);
@@ -114,6 +114,21 @@ describe("a backup", () => {
     expect(database.towns()).toEqual([]);
     expect(() => restoreBackup(other, file, { replace: false, now: 1 })).toThrow(/no backup|damaged/);
     database.close();
+  });
+
+  it("of a file whose index is not what its table says is told at the check", async () => {
+    const { db, town } = openPlaced();
+    town.sling("app", { title: "x" }, { held: true }, PERSON);
+    const find = "select rootpage from sqlite_schema where name = 'beads_created'";
+    const page = Number(db.prepare(find).get()?.["rootpage"]);
+    db.close();
+    // What a failing disk leaves: the backup is as the file is, and an index of that says it has no row.
+    const bytes = readFileSync(dir.town(ID));
+    bytes.writeUInt16BE(0, (page - 1) * bytes.readUInt16BE(16) + 3);
+    writeFileSync(dir.town(ID), bytes);
+    const file = join(root, "b");
+    await takeBackup(dir, file, "test", 1);
+    expect(verifyBackup(file).towns[0]?.damage).toContain(`on page ${page}`);
   });
 
   it("of a newer gastown is refused, and nothing is touched", async () => {

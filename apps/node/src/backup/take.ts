@@ -63,11 +63,13 @@ function identityOf(copy: string): z.infer<typeof identity> {
 
 export interface Verified {
   town: ArchivedTown;
+  /** What SQLite says of its file; null: it is whole. */
+  damage: string | null;
   /** Invariants that do not hold in it. */
   violations: { id: number; title: string }[];
 }
 
-/** Reads everything back: checksums, and whether each town opens and is sound. */
+/** Reads everything back: checksums, whether each town's file is whole, and whether it opens and is sound. */
 export function verifyBackup(file: string): { madeAt: number; towns: Verified[] } {
   const { db, madeAt, towns } = openArchive(file);
   const folder = mkdtempSync(join(dirname(file), ".gastown-verify-"));
@@ -75,7 +77,12 @@ export function verifyBackup(file: string): { madeAt: number; towns: Verified[] 
     const verified = towns.map((town): Verified => {
       const copy = join(folder, `${town.id}.sqlite`);
       extractTown(db, town, copy);
-      return { town, violations: withTownFile(copy, (open) => open.checkInvariants()) };
+      return withTownFile(copy, (open, sql) => {
+        const [check] = sql.all<{ integrity_check: string }>("pragma integrity_check(1)");
+        const damage =
+          check?.integrity_check === "ok" ? null : (check?.integrity_check ?? "it cannot be read");
+        return { town, damage, violations: open.checkInvariants() };
+      });
     });
     return { madeAt, towns: verified };
   } finally {

@@ -81,6 +81,29 @@ export class ApiClient {
     }
   }
 
+  /** An answer that is streamed. Not tried again. */
+  async download(path: string): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#send(() => this.#request("GET", path, { key: "" }), false);
+    if (!response.ok || response.body === null) throw await failureOf(response);
+    return response.body;
+  }
+
+  /** Sends what can be read only once; what fails in the middle is not tried again. */
+  async upload<T>(schema: z.ZodType<T>, path: string, body: ReadableStream<Uint8Array>): Promise<T> {
+    const headers = { "content-type": "application/jsonl" };
+    const { url, headers: all } = this.#request("POST", path, { headers, key: randomUUID() });
+    const init = {
+      method: "POST",
+      headers: all,
+      body,
+      duplex: "half",
+      signal: this.#options.signal,
+    } as const;
+    const response = await this.#send(() => new Request(url, init), false);
+    if (!response.ok) throw await failureOf(response);
+    return schema.parse(parse(await response.text()));
+  }
+
   #request(
     method: string,
     path: string,

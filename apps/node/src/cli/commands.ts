@@ -90,6 +90,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/town.ts")).townDelete,
   },
   {
+    usage: "town export <town>",
+    summary: "Write a town out as JSON lines, to read, to keep or to move; secrets are never in it",
+    options: [["--output <file>", "write into this file (default: standard output)"]],
+    operations: ["towns.list", "towns.export"],
+    load: async () => (await import("../commands/town-history.ts")).townExport,
+  },
+  {
+    usage: "town import <file or ->",
+    summary: "Make a town of an export: whole or not at all, paused, nothing of its past sent again",
+    operations: ["towns.import"],
+    load: async () => (await import("../commands/town-history.ts")).townImport,
+  },
+  {
     usage: "rig add <url or path>",
     summary: "Add a repository to the town",
     options: [

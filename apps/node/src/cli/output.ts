@@ -47,6 +47,11 @@ export class Output {
     this.result(value, text);
   }
 
+  /** A stream of lines that are JSON already, with `--json` and without. */
+  lines(text: string): void {
+    this.#options.stdout(text);
+  }
+
   /** Part of a text that grows while it arrives; not for `--json`. */
   piece(text: string): void {
     if (!this.json) this.#options.stdout(text);

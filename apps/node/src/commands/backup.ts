@@ -25,12 +25,13 @@ export const backup: Run = async (context, [file = ""], options) => {
 
 function verify(out: Parameters<Run>[0]["out"], path: string): number {
   const found = verifyBackup(path);
-  const ok = found.towns.every(({ violations }) => violations.length === 0);
+  const ok = found.towns.every(({ damage, violations }) => damage === null && violations.length === 0);
   out.result({ file: path, ok, ...found }, [`${path} is complete.`, ...found.towns.map(lineOf)].join("\n"));
   return ok ? EXIT.done : EXIT.problemsFound;
 }
 
-function lineOf({ town, violations }: Verified): string {
+function lineOf({ town, damage, violations }: Verified): string {
+  if (damage !== null) return `  ${town.name}: damaged: ${damage}`;
   const state = violations.length === 0 ? "sound" : violations.map(({ title }) => title).join("; ");
   return `  ${town.name}: ${state}`;
 }

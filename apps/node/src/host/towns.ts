@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openTown, type NewTown, type Town } from "@gastown/town";
+import { openTown, type ExportHeader, type NewTown, type Town } from "@gastown/town";
 import {
   openTownActor,
   type ClockPorts,
@@ -14,6 +14,7 @@ import {
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
 import type { DataDir } from "./data-dir.ts";
 import { flushed, type HostDatabase, type TownRow } from "./host-database.ts";
+import { TownCopies } from "./town-copies.ts";
 import { TOLERATED_STEP_MS, WakeClock } from "./wake-clock.ts";
 import { WakeMarks } from "./wake-marks.ts";
 
@@ -54,6 +55,7 @@ export class Towns implements TownDirectory {
   readonly #options: TownsOptions;
   readonly #clock: WakeClock;
   readonly #marks: WakeMarks;
+  readonly #copies: TownCopies;
   readonly #open = new Map<string, OpenTown>();
   /** Opening or closing, by town: the next one waits for it. */
   readonly #changing = new Map<string, Promise<unknown>>();
@@ -66,11 +68,13 @@ export class Towns implements TownDirectory {
     this.#options = options;
     this.#clock = new WakeClock({ ...options, wake: (id) => this.#wake(id) });
     const { database, now } = options;
+    this.#copies = new TownCopies(options);
     this.#marks = new WakeMarks({ database, now, wakeAt: (id, at) => this.#clock.set(rest.id(id), at) });
   }
 
   /** Takes the stored wakes up. What may have been in flight when an earlier host ended runs now. */
   start(): void {
+    this.#copies.tidyUp();
     const now = this.#options.now();
     for (const { town, at, storedAt } of this.#options.database.wakes()) {
       // The clock was set back while no host ran: the time was meant as so long after it was stored.
@@ -108,6 +112,17 @@ export class Towns implements TownDirectory {
     if (this.#closed || this.#removing.has(townId) || this.#options.database.town(townId) === undefined)
       return undefined;
     return this.#opened(townId);
+  }
+
+  exported(townId: string): Promise<{ lines: Iterator<string>; done: () => void }> {
+    return this.#copies.exported(townId);
+  }
+
+  async imported(
+    lines: AsyncIterable<readonly string[]>,
+  ): Promise<{ town: TownActor; header: ExportHeader }> {
+    const header = await this.#copies.imported(lines);
+    return { town: await this.#opened(header.town.id), header };
   }
 
   /** The record goes last: after a crash in between the town is still listed, and is deleted again. */

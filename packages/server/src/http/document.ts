@@ -13,6 +13,7 @@ export interface Documented {
   body?: z.ZodType;
   answer: z.ZodType;
   status?: number;
+  lines?: "body" | "answer";
 }
 
 type JsonSchema = Record<string, unknown>;
@@ -24,8 +25,8 @@ interface Parameter {
 }
 
 export function documentOf(spec: Documented): RouteConfig {
-  const json = (schema: z.ZodType, io: "input" | "output") => ({
-    "application/json": { schema: schemaOf(schema, io) },
+  const json = (schema: z.ZodType, io: "input" | "output", lines = false) => ({
+    [lines ? "application/jsonl" : "application/json"]: { schema: schemaOf(schema, io) },
   });
   const route = {
     method: spec.method,
@@ -35,9 +36,15 @@ export function documentOf(spec: Documented): RouteConfig {
     summary: spec.summary,
     "x-gastown-who": spec.who,
     parameters: [...pathParameters(spec.path), ...queryParameters(spec.query)],
-    request: spec.body === undefined ? {} : { body: { required: true, content: json(spec.body, "input") } },
+    request:
+      spec.body === undefined
+        ? {}
+        : { body: { required: true, content: json(spec.body, "input", spec.lines === "body") } },
     responses: {
-      [spec.status ?? 200]: { description: "Done.", content: json(spec.answer, "output") },
+      [spec.status ?? 200]: {
+        description: "Done.",
+        content: json(spec.answer, "output", spec.lines === "answer"),
+      },
       default: { description: "Refused or failed.", content: json(errorShape, "output") },
     },
   };

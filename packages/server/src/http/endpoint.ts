@@ -17,6 +17,7 @@ import type { App, AppContext, Delivery, Principal } from "./env.ts";
 import { documentOf } from "./document.ts";
 import { errorShape } from "./error-shape.ts";
 import { answerCommand, answerOnce, keyOf, type Answered } from "./idempotency.ts";
+import { bodyLines, lineStream } from "./lines.ts";
 import type { Registry } from "./registry.ts";
 import { sendJson } from "./send.ts";
 
@@ -39,6 +40,8 @@ interface Spec<Path extends string, Q extends z.ZodType, B extends z.ZodType, A 
   /** The answer holds a credential: it is never stored. */
   secret?: boolean;
   delivery?: Delivery;
+  /** The body, or the answer, is JSON lines that are streamed; the schema is that of a line. */
+  lines?: "body" | "answer";
 }
 
 type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
@@ -116,11 +119,28 @@ export interface Endpoints {
     prepare: (call: Call<Path, z.output<Q>, z.output<B>>) => Promise<P>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>, prepared: P) => z.input<A>,
   ): void;
+  /** Answers with lines of JSON. */
+  download<Path extends string, A extends z.ZodType>(
+    spec: Spec<Path, z.ZodType, z.ZodType, A>,
+    handle: (call: TownCall<Path, unknown, undefined>) => Promise<Download>,
+  ): void;
+  /** Reads lines of JSON; no answer of it is stored, so what it makes has to refuse to be made twice. */
+  upload<Path extends string, A extends z.ZodType>(
+    spec: Spec<Path, z.ZodType, z.ZodType, A>,
+    handle: (call: Call<Path, unknown, undefined>, lines: AsyncIterable<string[]>) => Promise<z.input<A>>,
+  ): void;
+}
+
+interface Download {
+  readonly lines: Iterator<string>;
+  /** Lets go of what the lines are read from; they were read to their end, or nobody wants them any more. */
+  readonly done: () => void;
+  readonly filename: string;
 }
 
 type AnySpec = Spec<string, z.ZodType, z.ZodType, z.ZodType>;
 type AnyCall = Call<string, unknown, unknown>;
-type Carry = (call: AnyCall, town: TownActor | undefined) => Promise<Answered>;
+type Carry = (call: AnyCall, town: TownActor | undefined) => Promise<Answered | Response>;
 
 export function createEndpoints(app: App, ports: ServerPorts, registry: Registry): Endpoints {
   const mount = (spec: AnySpec, carry: Carry): void => {
@@ -160,25 +180,47 @@ export function createEndpoints(app: App, ports: ServerPorts, registry: Registry
         const prepared = await prepare(checked);
         return answerCommand(spec, call, needed(town), (open) => handler(open, checked, prepared));
       }),
+    download: (spec, handler) =>
+      mount(spec, async (call, town) => {
+        const { lines, done, filename } = await handler({
+          ...call,
+          town: needed(town),
+        } as unknown as Parameters<typeof handler>[0]);
+        return new Response(lineStream(lines, done), {
+          headers: {
+            "content-type": "application/jsonl",
+            "content-disposition": `attachment; filename="${filename}"`,
+          },
+        });
+      }),
+    upload: (spec, handler) =>
+      mount(spec, async (call) => {
+        const value = await handler(call as unknown as Parameters<typeof handler>[0], bodyLines(call.c));
+        return { status: spec.status ?? 200, json: JSON.stringify(value), replayed: false };
+      }),
   };
 }
 
 async function handle(ports: ServerPorts, spec: AnySpec, carry: Carry, c: AppContext): Promise<Response> {
   c.set("operation", spec.operation);
   c.set("delivery", spec.delivery ?? "http");
-  const bytes = spec.method === "get" ? new Uint8Array() : await readBytes(c);
+  const bytes = spec.method === "get" || spec.lines === "body" ? new Uint8Array() : await readBytes(c);
   const { principal, town } = await checkWho(ports, spec.who, c);
   const call: AnyCall = {
     params: c.req.param(),
     query: validate(spec.query ?? noQuery, queryOf(c), "query"),
-    body: spec.body === undefined ? undefined : validate(spec.body, jsonOf(c, bytes), "body"),
+    body:
+      spec.body === undefined || spec.lines === "body"
+        ? undefined
+        : validate(spec.body, jsonOf(c, bytes), "body"),
     actor: actorOf(principal),
     principal,
     requestId: c.get("requestId"),
     c,
   };
   keyOf(c);
-  return respond(spec, call, await carry(call, town));
+  const answered = await carry(call, town);
+  return answered instanceof Response ? answered : respond(spec, call, answered);
 }
 
 function respond(spec: AnySpec, { c, params }: AnyCall, { status, json, replayed, seq }: Answered): Response {

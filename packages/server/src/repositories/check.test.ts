@@ -22,6 +22,7 @@ async function check(reply: () => Response | Promise<Response>, overrides: Parti
       return reply();
     },
     towns: {
+      ...(await testPorts()).towns,
       list: () => [entry],
       create: () => Promise.reject(new Error("not here")),
       get: (id) => Promise.resolve(id === entry.id ? ({ id } as never) : undefined),
@@ -76,13 +77,8 @@ describe("a repository that is tried", () => {
     const refusal = { error: { code: "draining", message: "It is going." } };
     expect(await check(reply(refusal, 503))).toMatchObject({ status: 503, body: refusal });
     expect((await check(() => Promise.reject(new Error("reset")))).status).toBe(504);
-    const none = {
-      list: () => [],
-      create: () => Promise.reject(new Error("")),
-      get: () => Promise.resolve(undefined),
-      remove: () => Promise.reject(new Error("")),
-    };
-    expect((await check(reply(usable), { towns: none })).status).toBe(404);
+    const { towns } = await testPorts();
+    expect((await check(reply(usable), { towns })).status).toBe(404);
   });
 });
 

@@ -101,6 +101,8 @@ const noTowns: TownDirectory = {
   create: () => Promise.reject(new Error("no towns in this test")),
   get: () => Promise.resolve(undefined),
   remove: () => Promise.resolve(),
+  exported: () => Promise.reject(new Error("no towns in this test")),
+  imported: () => Promise.reject(new Error("no towns in this test")),
 };
 
 export async function testPorts(overrides: Partial<ServerPorts> = {}): Promise<TestPorts> {

@@ -2,7 +2,7 @@
  * A host with one real town for tests: its storage is a test's own, its runner is a list of calls
  * that were made, and its clock stands still until a test moves it.
  */
-import { openTown, type Sql, type Town } from "@gastown/town";
+import { exportLines, openTown, type Sql, type Town } from "@gastown/town";
 import { createEffects, createServer, openTownActor, type GastownServer, type TownActor } from "../index.ts";
 import { LOCAL_TOKEN, testPorts, type TestPorts } from "./ports.ts";
 
@@ -99,6 +99,12 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
         create: () => Promise.resolve(actor),
         get: (id) => Promise.resolve(id === TOWN && !removed.has(id) ? actor : undefined),
         remove: (id) => Promise.resolve(void removed.add(id)),
+        exported: () =>
+          Promise.resolve({
+            lines: exportLines(sql, { program: base.version, now: base.now() }),
+            done: () => {},
+          }),
+        imported: () => Promise.reject(new Error("there is no place for another town in this test")),
       },
     };
     const server = createServer(ports);

@@ -1,3 +1,4 @@
+import type { ExportHeader } from "@gastown/town";
 import type { TownActor } from "./actor.ts";
 
 /** What is known of a town without waking it. */
@@ -20,4 +21,11 @@ export interface TownDirectory {
    * so that a failure can be repeated. Nothing of it can come back.
    */
   remove(townId: string): Promise<void>;
+  /** The town as it is at one moment, as lines of JSON; `done` lets go of it. */
+  exported(townId: string): Promise<{ lines: Iterator<string>; done: () => void }>;
+  /**
+   * Makes a town of an export, whole or not at all. Throws as `importTown` does, and `already_exists`
+   * where a town of this id is there.
+   */
+  imported(lines: AsyncIterable<readonly string[]>): Promise<{ town: TownActor; header: ExportHeader }>;
 }

@@ -53,7 +53,51 @@ async function endWork(town: TownActor, force: boolean, actor: Actor, signal: Ab
   town.feed.closeAll(CLOSE_CODES.townDeleted, "This town is deleted.");
 }
 
+const line = z.looseObject({});
+const importAnswer = townAnswer.extend({
+  /** What no export holds, and what therefore has to be given again. */
+  omitted: z.object({
+    secrets: z.array(z.object({ scope: z.string(), key: z.string() })),
+    env: z.record(z.string(), z.array(z.string())),
+  }),
+});
+
+function historyRoutes(on: Endpoints, ports: ServerPorts): void {
+  on.download(
+    {
+      method: "get",
+      path: "/api/towns/{townId}/export",
+      operation: "towns.export",
+      summary: "The whole town as JSON lines, without secrets.",
+      who: "owner",
+      answer: line,
+      lines: "answer",
+    },
+    async ({ town }) => ({ ...(await ports.towns.exported(town.id)), filename: `${town.id}.jsonl` }),
+  );
+  on.upload(
+    {
+      method: "post",
+      path: "/api/users/{userId}/towns/import",
+      operation: "towns.import",
+      summary:
+        "Makes a town of an export, whole or not at all: paused, its ids kept, nothing of its past sent again.",
+      who: "user",
+      body: line,
+      lines: "body",
+      status: 201,
+      answer: importAnswer,
+      location: ({ id }) => `/api/towns/${id}`,
+    },
+    async (_call, lines) => {
+      const { town, header } = await ports.towns.imported(lines);
+      return { ...town.read(shown), omitted: header.omitted };
+    },
+  );
+}
+
 export function townRoutes(on: Endpoints, ports: ServerPorts): void {
+  historyRoutes(on, ports);
   const list = () => complete(ports.towns.list().map(entryOf));
 
   on.plain(

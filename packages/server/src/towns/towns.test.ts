@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { GastownError } from "@gastown/protocol";
+import type { ExportHeader } from "@gastown/town";
 import { withSql } from "#host";
 import { createServer } from "../index.ts";
 import { BASE, TOWN, townsOn, USER, working } from "../testing/town-host.ts";
@@ -84,6 +86,65 @@ describe("a town over HTTP", () => {
       expect(await again.json()).toEqual(await first.json());
       expect((await post("other")).status).toBe(422);
       expect(made).toBe(1);
+    }));
+
+  it("streams a town out as lines, and lets go of what it read from", () =>
+    withTown(async (host) => {
+      await host.readyRig("web");
+      let released = 0;
+      const { towns } = host.ports;
+      const exported = async (id: string) => ({
+        ...(await towns.exported(id)),
+        done: () => void (released += 1),
+      });
+      const { app } = createServer({ ...host.ports, towns: { ...towns, exported } });
+      const answer = await app.request(`${BASE}${T}/export`, { headers: USER });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("content-type")).toBe("application/jsonl");
+      expect(answer.headers.get("cache-control")).toBe("no-store");
+      const lines = (await answer.text()).trimEnd().split("\n");
+      expect(JSON.parse(lines[0] ?? "")).toMatchObject({ format: "gastown-town", town: { id: TOWN } });
+      expect(JSON.parse(lines.at(-1) ?? "")).toEqual({ end: true, rows: lines.length - 2 });
+      expect(released).toBe(1);
+      const left = await app.request(`${BASE}${T}/export`, { headers: USER });
+      await left.body?.cancel();
+      expect(released).toBe(2);
+      expect((await app.request(`${BASE}${T}/export`)).status).toBe(401);
+    }));
+
+  it("reads an upload line by line, whatever pieces it comes in, and says what is wrong with it", () =>
+    withTown(async (host) => {
+      const taken: string[] = [];
+      const header = { omitted: { secrets: [{ scope: "town", key: "github_token" }], env: {} } };
+      const imported = async (lines: AsyncIterable<readonly string[]>) => {
+        taken.length = 0;
+        for await (const some of lines) taken.push(...some);
+        if (taken.length === 0) throw new GastownError("validation_failed", "There is nothing in it.");
+        return { town: host.actor, header: header as ExportHeader };
+      };
+      const { app } = createServer({ ...host.ports, towns: { ...host.ports.towns, imported } });
+      const send = async (pieces: readonly Uint8Array[], type = "application/jsonl") => {
+        const body = new ReadableStream<Uint8Array>({
+          start(controller) {
+            for (const piece of pieces) controller.enqueue(piece);
+            controller.close();
+          },
+        });
+        const init = { method: "POST", headers: { ...USER, "content-type": type }, body, duplex: "half" };
+        return app.request(`${BASE}/api/users/user_local/towns/import`, init);
+      };
+      const text = new TextEncoder().encode('{"a":"ü"}\n{"b":1}\n{"c":2}');
+      const made = await send(Array.from(text, (byte) => Uint8Array.of(byte)));
+      expect(made.status).toBe(201);
+      expect(await made.json()).toMatchObject({ id: TOWN, omitted: header.omitted });
+      expect(taken).toEqual(['{"a":"ü"}', '{"b":1}', '{"c":2}']);
+      expect((await send([])).status).toBe(400);
+      expect((await send([text], "text/html")).status).toBe(415);
+      expect(await (await send([Uint8Array.of(0xff, 0x0a)])).json()).toMatchObject({
+        error: { code: "malformed_json" },
+      });
+      const long = new Uint8Array(1_048_576).fill(0x61);
+      expect((await send(Array.from({ length: 9 }, () => long))).status).toBe(413);
     }));
 
   it("keeps a refusal that the command decided, under its key", () =>

@@ -40,7 +40,6 @@ export const exportRow = z.strictObject({
   table: z.string().max(64),
   row: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
 });
-export type ExportRow = z.infer<typeof exportRow>;
 
 export const exportEnd = z.strictObject({ end: z.literal(true), rows: z.int().min(0) });
 

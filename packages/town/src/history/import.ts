@@ -22,6 +22,8 @@ import { exportedTables, type Table } from "./tables.ts";
 const BATCH = 500;
 
 export interface TownImport {
+  /** What the first line said; undefined before it was given. */
+  readonly header: ExportHeader | undefined;
   /**
    * The next lines of the export, without their ends. Throws `validation_failed` with the line's number and
    * what is wrong with it, `not_ready` for an export of a newer gastown.
@@ -60,6 +62,9 @@ export function importTown(ports: TownPorts): TownImport {
   };
 
   return {
+    get header() {
+      return header;
+    },
     lines(texts) {
       for (let at = 0; at < texts.length; at += BATCH)
         sql.transaction(() => {
