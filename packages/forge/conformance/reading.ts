@@ -113,6 +113,24 @@ export function reading(kind: "github" | "gitlab", world: () => Promise<World>):
     expect(read).toMatchObject({ signals: { threads: { state: "known", unresolved: { length: 30 } } } });
   });
 
+  it("lets no noise of bots and readers hold anything up: what opens no thread and asks for nothing", async () => {
+    const at = await world();
+    const { url, number } = await opened(at);
+    const bot = kind === "github" ? "coverage[bot]" : "project_7_bot_a1";
+    at.simulator.user(bot, "bot");
+    for (let i = 0; i < 30; i += 1) await at.repository.note(number, bot, `coverage ${i} %`);
+    await at.repository.note(number, "eve", "me too");
+    // Who may not write is asked by nobody: GitHub leaves their opinion out of its decision.
+    if (kind === "github") await at.repository.requestChanges(number, "eve", "I would do it differently.");
+    expect(await at.forge.read(url, signal)).toMatchObject({
+      outcome: { kind: "ok", pr: { mergeable: "clean" } },
+      signals: {
+        threads: { state: "known", unresolved: [] },
+        approval: { state: "known", decision: "none" },
+      },
+    });
+  });
+
   it("tells who may write, and what is a bot", async () => {
     const at = await world();
     const { url, number } = await opened(at);

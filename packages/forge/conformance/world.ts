@@ -2,7 +2,7 @@
 import { type ForgeSimulator, type SimulatedRepository, startForgeSimulator } from "../simulator/index.ts";
 import type { ForgeContext } from "../src/context.ts";
 import type { Answer, Forge } from "../src/forge.ts";
-import { githubForge, gitlabForge, parseRepositoryUrl } from "../src/index.ts";
+import { type ForgeTokenAnswer, githubForge, gitlabForge, parseRepositoryUrl } from "../src/index.ts";
 
 export type Kind = "github" | "gitlab";
 
@@ -78,6 +78,22 @@ export async function worldOf(kind: Kind, simulator: ForgeSimulator): Promise<Wo
 }
 
 export { startForgeSimulator };
+
+/** A GitHub forge of a repository, with the token of each moment. */
+export function forgeFor(of: SimulatedRepository, simulator: ForgeSimulator, token: () => string): Forge {
+  const location = parseRepositoryUrl(of.cloneUrl, simulator.url);
+  if (location === null) throw new Error(`no location in ${of.cloneUrl}`);
+  return githubForge(location, {
+    token: async () => ({ ok: true, token: token(), source: "test" }),
+    timeoutMs: PATIENT_MS,
+  });
+}
+
+/** The token of an answer that must have one. */
+export function tokenOf(answer: ForgeTokenAnswer): string {
+  if (answer.ok) return answer.token;
+  throw new Error(`no token: ${JSON.stringify(answer.tried)}`);
+}
 
 /** The value of an answer that must be one. */
 export function valueOf<T>(answer: Answer<T>): T {

@@ -62,13 +62,30 @@ const nextPoll = (host: TownHost, merge: string): string | null | undefined =>
 describe("a webhook", () => {
   it("makes the next look immediate, once per delivery", () =>
     withTown(async (host) => {
-      const { rig, pr } = await watched(host);
+      const { rig, merge, pr } = await watched(host);
+      const isLater = ({ pullRequest }: MergeRequest): boolean =>
+        Date.parse(pullRequest?.nextPollAt ?? "") > host.ports.now();
       const before = pr.reads;
       expect(await deliver(host, rig)).toMatchObject({ status: 202, body: { accepted: true } });
-      await host.until(() => (pr.reads === before + 1 ? true : undefined));
+      await host.until((town) => (pr.reads === before + 1 && isLater(town.merge(merge)) ? true : undefined));
+      const due = nextPoll(host, merge);
       expect((await deliver(host, rig)).status).toBe(202);
+      expect(nextPoll(host, merge)).toBe(due);
       expect(await deliver(host, rig, { delivery: "d-2" })).toMatchObject({ status: 202 });
       await host.until(() => (pr.reads === before + 2 ? true : undefined));
+    }));
+
+  it("of GitLab does the same by its token, and nothing without it", () =>
+    withTown(async (host) => {
+      const { rig, pr } = await watched(host);
+      const before = pr.reads;
+      const body = JSON.stringify({ object_kind: "push", ref: "refs/heads/main", after: "f".repeat(40) });
+      const path = `/api/towns/${TOWN}/rigs/${rig}/webhooks/gitlab`;
+      const send = (token: string) =>
+        host.ask("POST", path, body, { "x-gitlab-token": token, "x-gitlab-event": "Push Hook" });
+      expect((await send("another")).status).toBe(401);
+      expect(await send(SECRET)).toMatchObject({ status: 202, body: { accepted: true } });
+      await host.until(() => (pr.reads > before ? true : undefined));
     }));
 
   it("with a wrong signature, an unknown rig or another provider is refused, and tells nothing", () =>

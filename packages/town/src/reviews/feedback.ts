@@ -37,7 +37,8 @@ export function feedbackText({ threads, red, requests }: Feedback, logs: Reading
   if (threads.length > 0) {
     parts.push(
       `There are ${threads.length} unresolved review threads. Do what each asks for, or answer why not. ` +
-        `Reply in every thread and resolve it when it is settled as a whole.`,
+        `Answer in every thread with gt_pr_reply, by its id, and with resolve: true when it is settled as a whole; ` +
+        `gt_pr_threads shows them as they are now. If only answers were needed, end with gt_done and no_changes: true.`,
       ...threads.map(threadText),
     );
   }

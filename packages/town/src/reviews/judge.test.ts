@@ -119,6 +119,15 @@ describe("not green", () => {
   });
 });
 
+it("takes what reviewers ask for from an approval that is known, and from no other", () => {
+  const requests = [{ author: "ann", body: "Split it." }];
+  const approval = { state: "known", decision: "changes_requested", requests } as const;
+  expect(judged({ signals: { approval } })).toMatchObject({ requests, waits: { code: "approval" } });
+  expect(judged({ signals: { approval: { state: "known", decision: "approved" } } }).requests).toEqual([]);
+  expect(judged({ signals: { approval: unknown } }).requests).toEqual([]);
+  expect(judged({ signals: null }).requests).toEqual([]);
+});
+
 it("knows conflict, threads and red checks even where another signal is unknown", () => {
   const one = judged({
     pr: { mergeable: "dirty" },
