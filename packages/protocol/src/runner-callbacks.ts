@@ -128,13 +128,18 @@ export type SettleResult = z.infer<typeof settleResult>;
 /** `POST T/sessions/:sessionId/ended`: the agent is gone and its work is saved. */
 export const sessionEnded = z.strictObject({
   epoch,
-  outcome: z.enum(["completed", "failed", "refused", "evicted", "stopped"]),
+  /** `lost`: it was to settle what is not there any more. */
+  outcome: z.enum(["completed", "failed", "refused", "evicted", "stopped", "lost"]),
   reason: failureReason,
   /** Where unfinished work was saved: a ref on the remote, or null when there was none. */
   work_ref: text(1, 300).nullable(),
   usage,
 });
 export type SessionEnded = z.infer<typeof sessionEnded>;
+
+/** `POST T/sessions/:sessionId/saved`: work of a session that goes on is on the remote, at this ref. */
+export const sessionSaved = z.strictObject({ epoch, work_ref: text(1, 300) });
+export type SessionSaved = z.infer<typeof sessionSaved>;
 
 /** `POST T/sessions/:sessionId/turn`: a turn is over. */
 export const turnEnded = z.strictObject({
@@ -225,6 +230,8 @@ export const effectOutcome = z.discriminatedUnion("outcome", [
     /** The head that they were tried on; absent: a runner of an older version. */
     target_head: sha.optional(),
   }),
+  /** Null: there was nothing to save. */
+  z.strictObject({ outcome: z.literal("work_saved"), work_ref: z.string().nullable() }),
   z.strictObject({ outcome: z.literal("race_lost") }),
   z.strictObject({ outcome: z.literal("rejected"), reason: z.string() }),
   z.strictObject({ outcome: z.literal("auth"), reason: z.string() }),

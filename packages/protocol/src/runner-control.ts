@@ -89,6 +89,14 @@ export const startRequest = z.strictObject({
   resume: z.boolean(),
   /** The agent's own conversation id, where one is known. */
   resume_from: z.string().nullable(),
+  /**
+   * Set where it was settling when its runner ended: that settle is asked for again. `head_sha` is what
+   * it had committed, where that is known. Where the worktree is gone it is all that can be proved.
+   */
+  settling: z
+    .strictObject({ settle_id: idSchema("settle"), head_sha: sha.nullable() })
+    .nullable()
+    .optional(),
   /** What was said before, for a conversation that cannot be taken up; null or absent: nothing. */
   recap: text(1, 41_000).nullable().optional(),
 });
@@ -109,6 +117,22 @@ export const settleRequest = z.strictObject({
   message: text(1, 300),
 });
 export type SettleRequest = z.infer<typeof settleRequest>;
+/** `head_sha`: everything is committed, and this is the head; null: it is not so far yet. */
+export const settleAnswer = z.object({ accepted: z.literal(true), head_sha: sha.nullable().default(null) });
+
+/** `POST /git/save-work`: what the session has now goes to its WIP ref. Result `work_saved`. */
+export const saveWorkRequest = z.strictObject({
+  effect_id: idSchema("effect"),
+  attempt: z.int().min(1),
+  session_id: sessionId,
+  epoch,
+});
+
+/** `GET /agents/:session/events`: what is kept here of its transcript, behind `after`. */
+export const sessionEventsQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(1_000).default(200),
+});
 
 export const stopRequest = z.strictObject({
   epoch,

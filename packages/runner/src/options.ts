@@ -47,8 +47,23 @@ export interface RunnerOptions {
   readonly stragglerMs?: number;
   /** What saving has left once agents had to be killed, in milliseconds; 8 000. */
   readonly lastMs?: number;
+  /**
+   * How often the work of a session that goes on is saved, in milliseconds: where the disk does not
+   * outlive the runner. Left out: at its end only.
+   */
+  readonly checkpointMs?: number;
+  /** One-shot timers of this instance; those of the process where it is left out. */
+  readonly setTimer?: SetTimer;
   readonly log: Log;
 }
+
+/** Calls `fn` once after `ms` and keeps no process alive; what it returns takes that back. */
+export type SetTimer = (ms: number, fn: () => void) => () => void;
+
+export const systemTimer: SetTimer = (ms, fn) => {
+  const timer = setTimeout(fn, ms).unref();
+  return () => clearTimeout(timer);
+};
 
 /** Every time of the runner in milliseconds, defaults filled in. */
 export interface Timing {

@@ -29,6 +29,7 @@ import type {
   SecretChange,
   Session,
   SessionEnded,
+  SessionSaved,
   SettleRequest,
   SettleResult,
   SetupRigRequest,
@@ -136,7 +137,7 @@ export interface ClaimedEffect {
 
 /** How a try ended. `accepted`: the result comes by callback (`effect_settled`, `session_settled`). */
 export type EffectAnswer =
-  | { type: "accepted" }
+  | { type: "accepted"; headSha?: string }
   /** `result`: what it came to, where somebody wants to know. */
   | { type: "done"; result?: string }
   | { type: "outcome"; outcome: EffectOutcome }
@@ -162,6 +163,7 @@ export type Fact =
     }
   | { type: "session_settled"; sessionId: string; result: SettleResult }
   | { type: "session_ended"; sessionId: string; ended: SessionEnded }
+  | { type: "session_saved"; sessionId: string; saved: SessionSaved }
   | { type: "turn_ended"; sessionId: string; turn: TurnEnded }
   | { type: "runner_draining"; epoch: number }
   | { type: "runner_drained"; epoch: number }

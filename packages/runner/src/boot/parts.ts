@@ -12,7 +12,7 @@ import { Effects } from "../control/effects.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
 import { startThrough } from "../git/starter.ts";
 import { Semaphore } from "../git/waiting.ts";
-import { timingOf } from "../options.ts";
+import { systemTimer, timingOf } from "../options.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
 import { MARKER } from "../processes/process-table.ts";
 import { directoryMarker } from "../processes/reap.ts";
@@ -107,6 +107,10 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     town,
     slots,
     pulse: heartbeats,
+    checkpoints: {
+      checkpointMs: options.checkpointMs ?? null,
+      setTimer: options.setTimer ?? systemTimer,
+    },
     setupPlaces: new Semaphore(2),
     marker,
   });

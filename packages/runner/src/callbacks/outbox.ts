@@ -97,20 +97,19 @@ export class Outbox {
   }
 
   /** Stores items of one session under the next sequence numbers, which outlive the process. */
-  addItems(sessionId: string, epoch: number, items: readonly NewItem[]): void {
+  addItems(sessionId: string, epoch: number, items: readonly NewItem[]): TranscriptItem[] {
     const insert = this.#prepare("insert into item (session, seq, epoch, body) values (?, ?, ?, ?)");
     const row = this.#prepare("select seq from cursor where session = ?").get(sessionId);
     let seq = row === undefined ? 0 : seqRow.parse(row).seq;
+    const numbered = items.map((item) => ({ seq: (seq += 1), ...item }));
     this.#db.exec("begin immediate");
     try {
-      for (const item of items) {
-        seq += 1;
-        insert.run(sessionId, seq, epoch, JSON.stringify({ seq, ...item }));
-      }
+      for (const item of numbered) insert.run(sessionId, item.seq, epoch, JSON.stringify(item));
       this.#prepare(
         "insert into cursor values (?, ?) on conflict (session) do update set seq = excluded.seq",
       ).run(sessionId, seq);
       this.#db.exec("commit");
+      return numbered;
     } catch (thrown) {
       this.#db.exec("rollback");
       throw thrown;

@@ -3,6 +3,7 @@
  * Transcript items have one request under way at a time, so their order needs no further care.
  */
 import { eventsAnswer, RetryableError } from "@gastown/protocol";
+import type { TranscriptItem } from "@gastown/protocol";
 import type { z } from "zod";
 import type { Log } from "../options.ts";
 import type { ItemBatch, NewItem, Outbox, QueuedCall } from "./outbox.ts";
@@ -34,7 +35,7 @@ export class Sender {
   }
 
   /** Queues one call of a session; it goes out after the earlier ones of that session. */
-  session(sessionId: string, what: "settle" | "turn" | `nudges/${string}/ack`, body: object): void {
+  session(sessionId: string, what: "settle" | "turn" | "saved" | `nudges/${string}/ack`, body: object): void {
     this.#add(sessionId, `sessions/${sessionId}/${what}`, body, null);
   }
 
@@ -55,10 +56,12 @@ export class Sender {
     this.#add(effectId, `runner/effects/${effectId}/settle`, body, null);
   }
 
-  items(sessionId: string, epoch: number, items: readonly NewItem[]): void {
-    if (this.#stopped || items.length === 0) return;
-    this.#outbox.addItems(sessionId, epoch, items);
+  /** @returns the items with their numbers; none after the end */
+  items(sessionId: string, epoch: number, items: readonly NewItem[]): TranscriptItem[] {
+    if (this.#stopped || items.length === 0) return [];
+    const numbered = this.#outbox.addItems(sessionId, epoch, items);
     void this.#ship();
+    return numbered;
   }
 
   /** Tries everything now, for instance because the town has just answered something. */

@@ -1,8 +1,10 @@
 import {
+  GastownError,
   interruptRequest,
   messageRequest,
   modelRequest,
   pokeRequest,
+  sessionEventsQuery,
   settleRequest,
   startRequest,
   stopRequest,
@@ -21,8 +23,8 @@ export function agentRoutes(registry: Registry): Hono {
   app.post("/agents/start", async (c) => c.json(registry.start(await jsonBody(c, startRequest)), 202));
   app.post("/agents/:session/settle", async (c) => {
     const body = await jsonBody(c, settleRequest);
-    registry.get(c.req.param("session")).settle(body);
-    return c.json(accepted, 202);
+    const head_sha = await registry.get(c.req.param("session")).settle(body);
+    return c.json({ ...accepted, head_sha }, 202);
   });
   app.post("/agents/:session/message", async (c) => {
     const body = await jsonBody(c, messageRequest);
@@ -62,6 +64,11 @@ export function agentRoutes(registry: Registry): Hono {
     const session = registry.get(c.req.param("session"));
     const { agent, role, runtime } = session.request;
     return c.json({ ...session.view, agent, role, runtime });
+  });
+  app.get("/agents/:session/events", (c) => {
+    const query = sessionEventsQuery.safeParse(c.req.query());
+    if (!query.success) throw new GastownError("validation_failed", "`after` and `limit` are whole numbers.");
+    return c.json(registry.get(c.req.param("session")).events(query.data.after, query.data.limit));
   });
   app.get("/logs/stderr/:session", (c) => c.text(registry.get(c.req.param("session")).stderrTail));
   return app;

@@ -3,11 +3,13 @@ import {
   gatesRequest,
   mergeRequest,
   repoCheckRequest,
+  saveWorkRequest,
   setupRigRequest,
   updateBranchRequest,
 } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { GitWorkspace } from "../git/index.ts";
+import type { Registry } from "../sessions/registry.ts";
 import type { Effects } from "./effects.ts";
 import { jsonBody } from "./json-body.ts";
 
@@ -15,7 +17,7 @@ const accepted = { accepted: true } as const;
 const CHECK_MS = 60_000;
 
 /** `/repos/…`, `/git/…`, `/gates/…` and the withdrawal of effects (spec/runner.md §1). */
-export function gitRoutes(git: GitWorkspace, effects: Effects): Hono {
+export function gitRoutes(git: GitWorkspace, effects: Effects, registry: Registry): Hono {
   const app = new Hono();
   app.post("/repos/check", async (c) => {
     const { git_url, branch } = await jsonBody(c, repoCheckRequest);
@@ -34,6 +36,13 @@ export function gitRoutes(git: GitWorkspace, effects: Effects): Hono {
   app.post("/gates/run", async (c) => {
     const body = await jsonBody(c, gatesRequest);
     effects.begin(body.effect_id, body.attempt, ({ signal }) => git.runGates(body, signal));
+    return c.json(accepted, 202);
+  });
+  app.post("/git/save-work", async (c) => {
+    const { effect_id, attempt, session_id, epoch } = await jsonBody(c, saveWorkRequest);
+    const session = registry.get(session_id);
+    session.mustHaveEpoch(epoch);
+    effects.begin(effect_id, attempt, () => session.saveWork());
     return c.json(accepted, 202);
   });
   app.post("/git/update", async (c) => {

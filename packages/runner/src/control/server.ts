@@ -64,7 +64,7 @@ export function controlApp(options: ControlOptions): Hono {
     return c.json({ accepted: true }, 202);
   });
   app.route("/", agentRoutes(options.registry));
-  app.route("/", gitRoutes(options.git, options.effects));
+  app.route("/", gitRoutes(options.git, options.effects, options.registry));
   return app;
 }
 

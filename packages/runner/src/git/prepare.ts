@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
+import { openWithFiles } from "./open-worktree.ts";
 import { isCommitId, isFullRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
@@ -162,14 +163,18 @@ async function resume(context: GitContext, tree: Worktree, o: PrepareOptions): P
     signal: o.signal,
   });
   if (!head.ok) throw worktreeFailure(`The worktree of the session has no commit: ${gitWords(head)}`);
-  return { dir: tree.dir, baseSha: (await worktrees.readRecord(tree.admin))?.base ?? head.stdout.trim() };
+  return {
+    dir: tree.dir,
+    kept: true,
+    baseSha: (await worktrees.readRecord(tree.admin))?.base ?? head.stdout.trim(),
+  };
 }
 
 /** See `GitWorkspace.prepareWorktree`. The caller holds the slot's lock. */
 export async function prepareWorktree(context: GitContext, o: PrepareOptions): Promise<PreparedWorktree> {
   const dir = slotDirectory(context.root, o.slot, o.rig.id);
   const of = await context.mirrors.of(o.rig);
-  const tree = await worktrees.openWorktree(of.mirror, dir);
+  const tree = await openWithFiles(context, of.mirror, dir, o.signal);
   if (tree !== null && o.keep) return resume(context, tree, o);
   if (o.branch !== null) {
     await detachOthers(context, of, dir, o.branch, o.signal);
@@ -180,5 +185,5 @@ export async function prepareWorktree(context: GitContext, o: PrepareOptions): P
   if (made === null) throw worktreeFailure("The worktree vanished while it was made.");
   await worktrees.setIdentity(made.admin, o.author);
   await worktrees.writeRecord(made.admin, { base: baseSha, saved: [baseSha] });
-  return { dir, baseSha };
+  return { dir, kept: false, baseSha };
 }

@@ -8,13 +8,14 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
+import { openWithFiles } from "./open-worktree.ts";
 import { push } from "./push.ts";
 import { trackingRef, wipBranchRef, wipRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
 import { readStatus } from "./status.ts";
 import type { SavedWork, SaveOptions } from "./types.ts";
-import { headHistory, inWorktree, noteSaved, openWorktree, readHead, readRecord } from "./worktrees.ts";
+import { headHistory, inWorktree, noteSaved, readHead, readRecord } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
 interface Saving {
@@ -226,7 +227,7 @@ async function saveOne(s: Saving, commit: string, name: string): Promise<SavedWo
 /** See `GitWorkspace.saveWork`. */
 export async function saveWork(context: GitContext, o: SaveOptions): Promise<SavedWork> {
   const of = await context.mirrors.of(o.rig);
-  const tree = await openWorktree(of.mirror, o.dir);
+  const tree = await openWithFiles(context, of.mirror, o.dir, o.signal);
   if (tree === null) return { workRef: null };
   const s: Saving = { context, of, tree, o };
   const commit = await workCommit(s);

@@ -8,6 +8,7 @@ import { stat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { asGitFailure } from "./failure.ts";
+import { openWithFiles } from "./open-worktree.ts";
 import { push } from "./push.ts";
 import type { PushOutcome } from "./push.ts";
 import { branchRef, trackingRef } from "./refs.ts";
@@ -17,14 +18,7 @@ import { readStatus } from "./status.ts";
 import type { TreeStatus } from "./status.ts";
 import { HEAD_TRAILER, HEAD_TRAILER_FORMAT, withoutHeadTrailer, withTrailer } from "./trailers.ts";
 import type { SettleOptions, SettleOutcome } from "./types.ts";
-import {
-  headHistory,
-  inWorktree,
-  noteSaved,
-  openWorktree,
-  operationUnderWay,
-  readHead,
-} from "./worktrees.ts";
+import { headHistory, inWorktree, noteSaved, operationUnderWay, readHead } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
 type SettleError = NonNullable<SettleOutcome["error"]>;
@@ -286,7 +280,7 @@ function outcome(
 export async function settle(context: GitContext, o: SettleOptions): Promise<SettleOutcome> {
   try {
     const of = await context.mirrors.of(o.rig);
-    const tree = await openWorktree(of.mirror, o.dir);
+    const tree = await openWithFiles(context, of.mirror, o.dir, o.signal);
     if (tree === null) throw failed("other", "The worktree of this session is gone.");
     return await settleWork({ context, of, tree, o });
   } catch (error) {

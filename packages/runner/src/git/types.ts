@@ -50,6 +50,8 @@ export interface PrepareOptions {
 
 export interface PreparedWorktree {
   readonly dir: string;
+  /** Whether the session goes on with what was there. */
+  readonly kept: boolean;
   /** The commit at which the session began. */
   readonly baseSha: string;
 }
@@ -93,7 +95,7 @@ export interface SavedWork {
 
 /**
  * Every call may be repeated after a crash or a lost answer. Aborting rejects with the signal's
- * reason. `prepareWorktree` and `saveWork` throw `GitFailure`; the others answer with an outcome.
+ * reason. `prepareWorktree`, `head` and `saveWork` throw `GitFailure`; the others answer with an outcome.
  */
 export interface GitWorkspace {
   /** Can this url be used? Reads the remote, makes nothing. Without `branch`: its default branch. */
@@ -102,6 +104,8 @@ export interface GitWorkspace {
   setupRig(rig: RigRef, signal: AbortSignal): Promise<EffectOutcome>;
   /** Makes or reuses the slot's worktree; never while it has commits that no remote ref has. */
   prepareWorktree(options: PrepareOptions): Promise<PreparedWorktree>;
+  /** A branch's head on the remote now; null: there is no such branch. Throws `GitFailure`. */
+  head(rig: RigRef, branch: string, signal: AbortSignal): Promise<string | null>;
   /** Commits, pushes, reads back. */
   settle(options: SettleOptions): Promise<SettleOutcome>;
   /**

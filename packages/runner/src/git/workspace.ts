@@ -11,6 +11,7 @@ import { Mirrors } from "./mirrors.ts";
 import { effectFailure } from "./outcomes.ts";
 import { prepareWorktree } from "./prepare.ts";
 import { recover } from "./recover.ts";
+import { branchRef } from "./refs.ts";
 import { Remotes } from "./remotes.ts";
 import { saveWork } from "./save.ts";
 import { withScratch } from "./scratch.ts";
@@ -92,6 +93,12 @@ export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
     setupRig: (rig, signal) => after(() => setupRig(context, options.allowLocal, rig, signal)),
     prepareWorktree: (o) =>
       after(() => slots.run(`${o.slot} ${o.rig.id}`, o.signal, () => prepareWorktree(context, o))),
+    head: (rig, name, signal) =>
+      after(async () => {
+        const ref = branchRef(name);
+        const of = await context.mirrors.of(rig);
+        return (await context.remotes.heads(of, [ref], signal)).get(ref) ?? null;
+      }),
     settle: (o) => after(() => settle(context, o)),
     saveWork: (o) => after(() => saveWork(context, o)),
     branch: (request, signal) => after(() => branch(context, request, signal)),

@@ -75,16 +75,29 @@ async function link(tree: Worktree): Promise<void> {
 /**
  * The worktree at `dir`, mended where its `.git` file was lost or replaced, or the data directory moved;
  * null when there is none. Its commits live in the mirror, so they survive whatever happened to `dir`.
+ * Its files may be gone: see `openWithFiles`.
  */
 export async function openWorktree(mirror: string, dir: string): Promise<Worktree | null> {
   const tree = { dir, admin: adminOf(mirror, dir) };
   if (!(await isWhole(tree.admin))) return null;
+  if (!(await exists(dir))) await writeFile(join(tree.admin, EMPTIED), "");
   const [there, back] = await Promise.all([
     readText(join(dir, ".git")),
     readText(join(tree.admin, "gitdir")),
   ]);
   if (there !== `gitdir: ${tree.admin}` || back !== join(dir, ".git")) await link(tree);
   return tree;
+}
+
+/** Noted before an empty directory takes the place of a lost one, until its files are back. */
+const EMPTIED = "gastown-emptied";
+
+export function isEmptied({ admin }: Worktree): Promise<boolean> {
+  return exists(join(admin, EMPTIED));
+}
+
+export async function noteFilled({ admin }: Worktree): Promise<void> {
+  await rm(join(admin, EMPTIED), { force: true });
 }
 
 /** No commit yet: a fetch looks at the heads of all worktrees, and one that is missing would fail it. */

@@ -12,6 +12,8 @@ export interface Directories {
   /** Real path in which the agent works; it is the session's identity (spec/runner.md §4). */
   readonly cwd: string;
   readonly worktrees: readonly { readonly dir: string; readonly rig: RigRef }[];
+  /** Whether this session goes on with what it had there; false: it begins from its start point. */
+  readonly kept: boolean;
 }
 
 export interface DirectoryOptions {
@@ -54,7 +56,7 @@ function goesOn({ request, previous }: DirectoryOptions): boolean {
 
 async function prepareWorktree(options: DirectoryOptions, rig: RigRef): Promise<Directories> {
   const { request, deps, signal } = options;
-  const { dir } = await deps.git.prepareWorktree({
+  const { dir, kept } = await deps.git.prepareWorktree({
     slot: request.agent.id,
     rig,
     branch: request.branch,
@@ -64,7 +66,7 @@ async function prepareWorktree(options: DirectoryOptions, rig: RigRef): Promise<
     signal,
   });
   const cwd = realpathSync(dir);
-  return { cwd, worktrees: [{ dir: cwd, rig }] };
+  return { cwd, worktrees: [{ dir: cwd, rig }], kept };
 }
 
 /** A rig that cannot be checked out is told, and does not keep the mayor from working. */
@@ -96,7 +98,8 @@ async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
       }
     }),
   );
-  return { cwd, worktrees: prepared.filter((worktree) => worktree !== null) };
+  const worktrees = prepared.filter((worktree) => worktree !== null);
+  return { cwd, worktrees, kept: goesOn(options) };
 }
 
 function link(target: string, path: string): void {

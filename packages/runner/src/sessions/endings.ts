@@ -44,6 +44,7 @@ export function endedByFailure(failure: FailureReason, stderrTail: string): Endi
 }
 
 export function endedByRefusal(thrown: unknown, phase: FailureReason["phase"], stderrTail: string): Ending {
+  if (thrown instanceof SessionOver) return thrown.ending;
   const reason = reasonOf(thrown, phase, stderrTail);
   return { outcome: reason.code === "agent_killed" ? "evicted" : "refused", reason };
 }
@@ -57,6 +58,26 @@ export const handedOver: Ending = {
   outcome: "completed",
   reason: { code: "settled", message: "Its work was handed over." },
 };
+
+/** Its worktree is gone, and what it had committed is not on the remote (spec/runner.md §2). */
+export const workLost: Ending = {
+  outcome: "lost",
+  reason: {
+    code: "worktree_lost",
+    message: "Its worktree is gone, and the remote does not have what was to be handed over.",
+  },
+};
+
+/** A start that turned out to have nothing left to do: its session ends, and no agent is needed. */
+export class SessionOver extends Error {
+  override readonly name = "SessionOver";
+  readonly ending: Ending;
+
+  constructor(ending: Ending) {
+    super(ending.reason.message);
+    this.ending = ending;
+  }
+}
 
 export const leftIdle: Ending = {
   outcome: "completed",

@@ -15,8 +15,11 @@ import type { Configured } from "./configure.ts";
 import type { SessionDeps } from "./deps.ts";
 import { prepareDirectories } from "./directories.ts";
 import type { Directories } from "./directories.ts";
+import { SessionOver } from "./endings.ts";
 import { acquire } from "./launching.ts";
+import type { Ending } from "./leaving.ts";
 import { StartRefusal } from "./refusal.ts";
+import type { Settling } from "./settles.ts";
 import { setUp } from "./setup.ts";
 import type { SlotRecord } from "./slot-record.ts";
 import { abortable, delay, within } from "../wait.ts";
@@ -32,6 +35,8 @@ export interface OpenOptions {
   /** Told as soon as each exists, so that a start that fails later can be undone. */
   readonly onLease: (lease: Lease) => void;
   readonly onDirectories: (directories: Directories) => void;
+  /** What becomes of work that was to be handed over and whose worktree is gone. */
+  readonly readBack: (settling: Settling) => Promise<Ending>;
 }
 
 export interface Opened extends Configured {
@@ -59,6 +64,7 @@ export async function openSession(options: OpenOptions): Promise<Opened> {
   phase("repository");
   const directories = await prepareDirectories(options);
   signal.throwIfAborted();
+  if (request.settling && !directories.kept) throw new SessionOver(await options.readBack(request.settling));
   options.onDirectories(directories);
   deps.access?.open(request, directories.worktrees, signal);
   phase("worktree");

@@ -9,12 +9,14 @@ import { Conversation } from "./conversation.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
 import { wantedKey } from "./launching.ts";
-import { recordSlot } from "./leaving.ts";
+import { leave, recordSlot } from "./leaving.ts";
+import type { Ending } from "./leaving.ts";
 import { moveConversation } from "./move.ts";
 import { openSession } from "./open-session.ts";
 import type { OpenOptions } from "./open-session.ts";
 import { startFields, type Transcript } from "./transcript.ts";
 import type { UsageMeter } from "./usage-meter.ts";
+import { WorkKeeper } from "./work-keeper.ts";
 
 export interface PlaceOptions {
   readonly request: StartRequest;
@@ -25,9 +27,14 @@ export interface PlaceOptions {
   readonly signal: AbortSignal;
   readonly onDirectories: (directories: Directories) => void;
   readonly onDeath: (death: Death) => void;
+  readonly readBack: OpenOptions["readBack"];
+  /** Whether there may be something new to save. */
+  readonly isWorking: () => boolean;
 }
 
 export class Place {
+  /** Saves what the session does while it goes on. */
+  readonly keeper: WorkKeeper;
   readonly #options: PlaceOptions;
   #lease: Lease | null = null;
   #directories: Directories | null = null;
@@ -38,6 +45,8 @@ export class Place {
 
   constructor(options: PlaceOptions) {
     this.#options = options;
+    const { request, deps, isWorking } = options;
+    this.keeper = new WorkKeeper({ request, deps, isWorking, directories: () => this.#directories });
   }
 
   get lease(): Lease | null {
@@ -110,6 +119,18 @@ export class Place {
     recordSlot(deps, request, this.#directories, { conversation: this.#conversation, usage, saved: false });
   }
 
+  /** Its work is saved, and then the town told of its end. */
+  async saveAndReport(ending: Ending): Promise<void> {
+    await this.keeper.end();
+    await leave({
+      ...this.#options,
+      directories: this.#directories,
+      process: this.#lease?.process,
+      conversation: this.#conversation,
+      ending,
+    });
+  }
+
   leave(): void {
     this.#conversation?.close();
     this.#lease?.release();
@@ -124,13 +145,14 @@ export class Place {
   }
 
   #openOptions(): OpenOptions {
-    const { request, deps, transcript, handlers, signal, onDirectories } = this.#options;
+    const { request, deps, transcript, handlers, signal, onDirectories, readBack } = this.#options;
     return {
       request,
       deps,
       previous: deps.slots.read(request.agent.id),
       signal,
       handlers,
+      readBack,
       phase: (phase: StartPhase) => {
         deps.sender.status(request.session_id, { epoch: request.epoch, phase });
       },

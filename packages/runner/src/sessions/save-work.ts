@@ -23,11 +23,16 @@ const LIMIT_MS = 120_000;
  * Saves what a session left (spec/runner.md §5 "WIP safety"). What cannot be pushed now is tried
  * twice more and then left where it is: its record says so, and nobody gets that worktree before.
  */
-export async function saveAll(git: GitWorkspace, left: Unsaved, log: Log): Promise<Saved> {
+export async function saveAll(
+  git: GitWorkspace,
+  left: Unsaved,
+  log: Log,
+  signal?: AbortSignal,
+): Promise<Saved> {
   let workRef: string | null = null;
   let problem: string | null = null;
   for (const { dir, rig } of left.worktrees) {
-    const saved = await saveOne(git, left, { dir, rig }, log);
+    const saved = await saveOne(git, left, { dir, rig }, log, signal);
     workRef ??= saved.workRef;
     problem ??= saved.problem;
   }
@@ -39,10 +44,12 @@ async function saveOne(
   left: Unsaved,
   where: { dir: string; rig: RigRef },
   log: Log,
+  aborted?: AbortSignal,
 ): Promise<Saved> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      const signal = AbortSignal.timeout(LIMIT_MS);
+      const late = AbortSignal.timeout(LIMIT_MS);
+      const signal = aborted === undefined ? late : AbortSignal.any([late, aborted]);
       const saved = await git.saveWork({ ...where, sessionId: left.sessionId, author: left.author, signal });
       const bundle =
         saved.bundle === undefined
@@ -55,7 +62,8 @@ async function saveOne(
       const pause = PAUSES_MS[attempt];
       const passing =
         thrown instanceof GitFailure && (thrown.failure.code === "network" || thrown.failure.code === "auth");
-      if (pause === undefined || !passing) return { workRef: null, problem: message };
+      if (pause === undefined || !passing || aborted?.aborted === true)
+        return { workRef: null, problem: message };
       await delay(pause);
     }
   }

@@ -17,6 +17,7 @@
  */
 import { GastownError } from "@gastown/protocol";
 import type {
+  EffectOutcome,
   FailureReason,
   HeartbeatSession,
   MessageRequest,
@@ -35,10 +36,11 @@ import type { SessionDeps, Verdict } from "./deps.ts";
 import * as endings from "./endings.ts";
 import { DEATH_NOTICE_MS, FENCED_GRACE_MS, OUTCOME_GRACE_MS, SETTLE_LIMIT_MS } from "./graces.ts";
 import { IdleClock } from "./idle-clock.ts";
-import { leave, type Ending } from "./leaving.ts";
+import type { Ending } from "./leaving.ts";
 import { Nudges } from "./nudges.ts";
 import { chooseModel } from "./choose-model.ts";
 import { Place } from "./place.ts";
+import { RecentItems, type ItemsPage } from "./recent-items.ts";
 import { Settles } from "./settles.ts";
 import { Transcript } from "./transcript.ts";
 import { fencedHere, StartRefusal } from "./refusal.ts";
@@ -54,6 +56,7 @@ export class Session {
   readonly request: StartRequest;
   /** Resolves when its work is saved and its directory is free. */
   readonly gone: Promise<void>;
+  readonly #left = Promise.withResolvers<void>();
   readonly #deps: SessionDeps;
   readonly #transcript: Transcript;
   readonly #settles: Settles;
@@ -62,8 +65,9 @@ export class Session {
   readonly #place: Place;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
+  readonly #recent = new RecentItems();
   readonly #idle: IdleClock;
-  #usage: UsageMeter;
+  readonly #usage: UsageMeter;
   #state: State = "queued";
   #opening: Promise<void> = Promise.resolve();
   #prompted = false;
@@ -71,21 +75,16 @@ export class Session {
   #stopAfterTurn: Ending | null = null;
   #asked = false;
   #asking = false;
-  #leave: () => void = () => undefined;
 
   constructor(request: StartRequest, deps: SessionDeps) {
     this.request = { ...request };
     this.#deps = deps;
-    this.gone = new Promise((done) => {
-      this.#leave = done;
-    });
+    this.gone = this.#left.promise;
     this.#transcript = new Transcript((items) => {
       const shown = items.map((item) => ({ ...item, data: deps.redactor.hide(item.data) }));
-      deps.sender.items(request.session_id, request.epoch, shown);
+      this.#recent.add(deps.sender.items(request.session_id, request.epoch, shown));
     });
-    const before = deps.slots.read(request.agent.id);
-    const goesOn = request.resume_from !== null && before?.conversation_id === request.resume_from;
-    this.#usage = new UsageMeter(goesOn ? before.cost_total : 0);
+    this.#usage = UsageMeter.of(request, deps.slots.read(request.agent.id));
     const idleMs = (): number => this.request.settings.turn_idle_minutes * deps.timing.minuteMs;
     this.#idle = new IdleClock(idleMs, () => this.#finish(endings.leftIdle));
     this.#settles = new Settles(this.request, deps, () => this.#onSettled());
@@ -117,6 +116,8 @@ export class Session {
         this.#state = "opening";
       },
       onDeath: (death) => this.#onDeath(death),
+      readBack: (settling) => this.#settles.readBack(settling, this.#abort.signal),
+      isWorking: () => this.isBusy,
     });
   }
 
@@ -177,10 +178,21 @@ export class Session {
   }
 
   /** Commit, push, read back; the result goes to the town. The same `settle_id` attaches. */
-  settle(request: SettleRequest): void {
+  settle(request: SettleRequest): Promise<string | null> {
     this.#mustBeLive(request.epoch);
-    this.#settles.begin(request);
+    const committed = this.#settles.begin(request);
     this.#show();
+    return committed;
+  }
+
+  /** What it has now, to its WIP ref; it goes on meanwhile. */
+  saveWork(): Promise<EffectOutcome> {
+    return this.#place.keeper.saveNow(this.#abort.signal);
+  }
+
+  /** What is kept here of its transcript. */
+  events(after: number, limit: number): ItemsPage & { live: boolean } {
+    return { ...this.#recent.after(after, limit), live: !this.isGone };
   }
 
   /** A turn, or behind the running one. A repeated `message_id` changes nothing. */
@@ -248,6 +260,7 @@ export class Session {
     if (this.#turns.next()) {
       this.#idle.stop();
       this.#show();
+      this.#place.keeper.working();
       if (this.#prompted) return;
       this.#prompted = true;
       this.#deps.sender.status(this.id, { epoch: this.epoch, phase: "first_turn" });
@@ -360,26 +373,13 @@ export class Session {
     await this.#place.moving;
     await this.#turns.end(graceMs);
     await this.#settles.end(this.#place.directories === null ? 0 : SETTLE_LIMIT_MS);
-    await this.#saveAndReport(ending).catch((thrown: unknown) => {
+    await this.#place.saveAndReport(ending).catch((thrown: unknown) => {
       // A full disk, say. The slot's record still says "unsaved", so the next start saves first.
       this.#deps.options.log("session.leave_failed", { session_id: this.id, message: String(thrown) });
     });
     this.#place.leave();
     this.#state = "gone";
-    this.#leave();
-  }
-
-  #saveAndReport(ending: Ending): Promise<void> {
-    return leave({
-      request: this.request,
-      deps: this.#deps,
-      directories: this.#place.directories,
-      process: this.#place.lease?.process,
-      conversation: this.#place.conversation,
-      usage: this.#usage,
-      transcript: this.#transcript,
-      ending,
-    });
+    this.#left.resolve();
   }
 
   /** Busy, idle and settling follow from what is under way; the earlier states are set by the start. */

@@ -3,11 +3,14 @@
  * The agent's turn goes on beside it: the agent waits inside its `gt_done` call.
  */
 import { GastownError } from "@gastown/protocol";
-import type { SettleRequest, SettleResult, StartRequest } from "@gastown/protocol";
+import type { RigRef, SettleRequest, SettleResult, StartRequest } from "@gastown/protocol";
+import { GitFailure } from "../git/index.ts";
 import type { SettleOutcome } from "../git/index.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
-import { within } from "../wait.ts";
+import { handedOver, workLost } from "./endings.ts";
+import type { Ending } from "./leaving.ts";
+import { delay, within } from "../wait.ts";
 
 const NOTHING = {
   base_sha: null,
@@ -18,17 +21,27 @@ const NOTHING = {
   committed_dirty: false,
 };
 
+export type Settling = NonNullable<StartRequest["settling"]>;
+
+/** How long an answer waits for the commit that it names, in milliseconds. */
+const COMMIT_WAIT_MS = 15_000;
+const LONGEST_PAUSE_MS = 30_000;
+
 export class Settles {
   readonly #request: StartRequest;
   readonly #deps: SessionDeps;
   readonly #onDone: () => void;
   readonly #abort = new AbortController();
   readonly #results = new Map<string, SettleResult | null>();
+  /** The commit of each settle as soon as it is made; null where none was. */
+  readonly #heads = new Map<string, PromiseWithResolvers<string | null>>();
   readonly #directories: Promise<Directories>;
   #markReady: (directories: Directories) => void = () => undefined;
+  #isReady = false;
   /** Settles of one session go one after the other: they share a worktree. */
   #tail: Promise<void> = Promise.resolve();
   #running = 0;
+  #isOver = false;
   #settled = false;
 
   constructor(request: StartRequest, deps: SessionDeps, onDone: () => void) {
@@ -51,14 +64,56 @@ export class Settles {
 
   /** The worktree exists: a settle that waited for it may begin. */
   ready(directories: Directories): void {
+    this.#isReady = true;
     this.#markReady(directories);
   }
 
-  /** @throws GastownError `invalid_transition` for a session that has no branch of its own. */
-  begin(request: SettleRequest): void {
+  /**
+   * Begins it, or attaches to it.
+   * @returns the head, once all is committed; null where that is not so soon
+   * @throws GastownError `invalid_transition` for a session that has no branch of its own.
+   */
+  async begin(request: SettleRequest): Promise<string | null> {
     const known = this.#results.get(request.settle_id);
-    if (known === null) return;
-    if (known !== undefined) return this.#send(known);
+    if (known) this.#send(known);
+    if (known === undefined) this.#start(request);
+    const head = this.#heads.get(request.settle_id)?.promise ?? Promise.resolve(known?.head_sha ?? null);
+    const isSoon = this.#isReady && (await within(head, COMMIT_WAIT_MS));
+    return isSoon ? head : null;
+  }
+
+  /**
+   * The worktree of a settle that an earlier instance had begun is gone (spec/runner.md §2): what it
+   * had committed counts where the remote has exactly that, and nothing else does.
+   */
+  async readBack({ settle_id, head_sha }: Settling, signal: AbortSignal): Promise<Ending> {
+    const { rig, branch, epoch } = this.#request;
+    const known = rig !== null && branch !== null && head_sha !== null;
+    const isThere = known && (await this.#remoteHead(rig, branch, signal)) === head_sha;
+    const result: SettleResult | null = isThere
+      ? { ...NOTHING, epoch, settle_id, result: "pushed", branch, head_sha, error: null }
+      : null;
+    this.#results.set(settle_id, result);
+    this.#isOver = true;
+    if (result === null) return workLost;
+    this.#settled = true;
+    this.#send(result);
+    return handedOver;
+  }
+
+  /** Asked until it answers, or the session is not wanted any more. */
+  async #remoteHead(rig: RigRef, branch: string, signal: AbortSignal): Promise<string | null> {
+    for (let pause = 500; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      try {
+        return await this.#deps.git.head(rig, branch, signal);
+      } catch (thrown) {
+        if (signal.aborted || !(thrown instanceof GitFailure)) throw thrown;
+        await delay(pause, signal);
+      }
+    }
+  }
+
+  #start(request: SettleRequest): void {
     const { branch, target } = this.#request;
     if (branch === null || target === null || this.#request.rig === null) {
       throw new GastownError(
@@ -68,8 +123,8 @@ export class Settles {
     }
     this.#results.set(request.settle_id, null);
     this.#running += 1;
+    this.#heads.set(request.settle_id, Promise.withResolvers());
     this.#tail = this.#tail.then(() => this.#run(request, branch, target));
-    return undefined;
   }
 
   /** Waits for what runs; after `limitMs` it is aborted. What was sent stays sent. */
@@ -82,9 +137,12 @@ export class Settles {
 
   async #run(request: SettleRequest, branch: string, target: string): Promise<void> {
     const outcome = await this.#settle(request, branch, target).catch(failed(branch));
+    this.#heads.get(request.settle_id)?.resolve(null);
+    this.#running -= 1;
+    // What the remote said has been told already, and this was never more than a wish.
+    if (this.#isOver) return;
     const result: SettleResult = { epoch: this.#request.epoch, settle_id: request.settle_id, ...outcome };
     this.#results.set(request.settle_id, result);
-    this.#running -= 1;
     if (result.result === "pushed" || (result.result === "nothing_to_push" && request.no_changes))
       this.#settled = true;
     this.#send(result);
@@ -110,6 +168,7 @@ export class Settles {
       coauthor,
       message: request.message,
       noChanges: request.no_changes,
+      onCommitted: (head) => this.#heads.get(request.settle_id)?.resolve(head),
       signal: this.#abort.signal,
     });
   }

@@ -1,6 +1,7 @@
 import type { SessionUpdate } from "@agentclientprotocol/sdk";
-import type { Usage } from "@gastown/protocol";
+import type { StartRequest, Usage } from "@gastown/protocol";
 import type { TurnReply } from "../agents/acp-agent.ts";
+import type { SlotRecord } from "./slot-record.ts";
 
 /**
  * Tokens and money of one session as lower bounds (spec/agents-facts.md §7): replies describe only
@@ -18,6 +19,12 @@ export class UsageMeter {
   constructor(before: number) {
     this.#before = before;
     this.#total = before;
+  }
+
+  /** Of a start: where it goes on with a conversation, from what that had cost. */
+  static of(request: StartRequest, before: SlotRecord | null): UsageMeter {
+    const goesOn = request.resume_from !== null && before?.conversation_id === request.resume_from;
+    return new UsageMeter(goesOn ? before.cost_total : 0);
   }
 
   update(update: SessionUpdate): void {

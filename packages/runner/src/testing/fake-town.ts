@@ -16,6 +16,7 @@ import {
   prewarmRequest,
   registerRequest,
   sessionEnded,
+  sessionSaved,
   sessionStatus,
   settleResult,
   turnEnded,
@@ -30,6 +31,7 @@ import type {
   PrimeContext,
   RegisterRequest,
   SessionEnded,
+  SessionSaved,
   SessionStatus,
   SettleResult,
   StartRequest,
@@ -71,6 +73,7 @@ export class FakeTown {
   readonly heartbeats: z.infer<typeof heartbeatRequest>[] = [];
   readonly statuses: (SessionStatus & { session: string })[] = [];
   readonly settles: (SettleResult & { session: string })[] = [];
+  readonly saved: (SessionSaved & { session: string })[] = [];
   readonly ended: (SessionEnded & { session: string })[] = [];
   readonly turns: (TurnEnded & { session: string })[] = [];
   /** What waits for each session; a claim returns it until it is acknowledged. */
@@ -272,6 +275,10 @@ export class FakeTown {
     });
     town.post("/sessions/:session/settle", async (c) => {
       this.settles.push({ ...settleResult.parse(await c.req.json()), session: c.req.param("session") });
+      return c.json({ recorded: true });
+    });
+    town.post("/sessions/:session/saved", async (c) => {
+      this.saved.push({ ...sessionSaved.parse(await c.req.json()), session: c.req.param("session") });
       return c.json({ recorded: true });
     });
     town.post("/sessions/:session/ended", async (c) => {

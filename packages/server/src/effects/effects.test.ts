@@ -231,6 +231,14 @@ describe("work that is answered by callback", () => {
     ],
   ];
 
+  it("hands on the head that a settle has committed, so that it can be found again", async () => {
+    const head = "b".repeat(40);
+    const told = await run(settle, json(202, { accepted: true, head_sha: head }));
+    expect(told.answer).toEqual({ type: "accepted", headSha: head });
+    const later = await run(settle, json(202, { accepted: true, head_sha: null }));
+    expect(later.answer).toEqual({ type: "accepted" });
+  });
+
   it.each(cases)("sends $kind as it is", async (request, path) => {
     const { answer, seen } = await run(request, json(202, { accepted: true }));
     expect(answer).toEqual({ type: "accepted" });

@@ -1,3 +1,4 @@
+import { settleAnswer } from "@gastown/protocol";
 import type { EffectAnswer } from "@gastown/town";
 import { accepted } from "./answers.ts";
 import { ensuredRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
@@ -10,5 +11,7 @@ export async function settleSession(
   const runner = await ensuredRunner(context);
   if (!isRunner(runner)) return runner;
   const path = `/agents/${sessionId}/settle`;
-  return accepted(await context.client.call(runner, { method: "POST", path, body, signal: context.signal }));
+  const call = await context.client.call(runner, { method: "POST", path, body, signal: context.signal });
+  const head = call.type === "ok" ? settleAnswer.safeParse(call.body).data?.head_sha : null;
+  return head ? { type: "accepted", headSha: head } : accepted(call);
 }

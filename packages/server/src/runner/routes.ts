@@ -12,6 +12,7 @@ import {
   registerAnswer,
   registerRequest,
   sessionEnded,
+  sessionSaved,
   sessionStatus,
   sessionStatusAnswer,
   settleResult,
@@ -152,6 +153,13 @@ function sessionRoutes(on: Endpoints): void {
     summary: "An agent is gone and its work is saved.",
     body: sessionEnded,
     fact: (sessionId, ended) => ({ type: "session_ended", sessionId, ended }),
+  });
+  factRoute(on, {
+    path: `${session}/saved`,
+    operation: "sessions.saved",
+    summary: "Work of a session that goes on is on the remote.",
+    body: sessionSaved,
+    fact: (sessionId, saved) => ({ type: "session_saved", sessionId, saved }),
   });
   factRoute(on, {
     path: `${session}/turn`,

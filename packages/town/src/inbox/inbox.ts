@@ -10,7 +10,7 @@ import { retryBackoff, type Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import type { Row } from "../kernel/sql.ts";
 import { effectAnswered, effectSettled } from "../outbox/results.ts";
-import { sessionEnded, sessionStatus, turnEnded } from "../sessions/facts.ts";
+import { sessionEnded, sessionSaved, sessionStatus, turnEnded } from "../sessions/facts.ts";
 import { sessionSettled } from "../sessions/settle.ts";
 import type { Fact } from "../town.ts";
 import { townRow } from "../town-row.ts";
@@ -97,6 +97,8 @@ function apply(ctx: Ctx, fact: Fact): void {
       return sessionSettled(ctx, fact.sessionId, fact.result);
     case "session_ended":
       return sessionEnded(ctx, fact.sessionId, fact.ended);
+    case "session_saved":
+      return sessionSaved(ctx, fact.sessionId, fact.saved);
     case "turn_ended":
       return turnEnded(ctx, fact.sessionId, fact.turn);
     case "runner_draining":

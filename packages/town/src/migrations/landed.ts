@@ -21,4 +21,5 @@ export const LANDED: readonly string[] = [
   "c7d4b1d6a658653f97b3d41891e195d8f2b80f23eded8a52aa37abd8ce3c72fa",
   "5986125e36a215bd29e6dc32b58e6e0bcc9fad04a19ccc40324a21a5da3937fa",
   "2641bfa1dfd0a6b87dc5be202cd41a718268cad86c6f2ead8bc943abe96f90ec",
+  "d290723cb5d7ff98911b0adeb7e1be83e233972bc5d8ec232ce9d40e9310413c",
 ];

@@ -19,6 +19,7 @@ import { launch } from "./0015-launch.ts";
 import { lanes } from "./0016-lanes.ts";
 import { giveWay } from "./0017-give-way.ts";
 import { scale } from "./0018-scale.ts";
+import { settleHead } from "./0019-settle-head.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -40,6 +41,7 @@ export const MIGRATIONS: readonly string[] = [
   lanes,
   giveWay,
   scale,
+  settleHead,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -16,7 +16,7 @@ import { rigFailed, setupSucceeded } from "../rigs/rigs.ts";
 import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
-import { backToAgent } from "../sessions/settle.ts";
+import { backToAgent, settleCommitted } from "../sessions/settle.ts";
 import { modelRefused } from "../sessions/model.ts";
 import { settingsApplied } from "../sessions/settings-changed.ts";
 import { sessionRow } from "../sessions/session-row.ts";
@@ -31,6 +31,8 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
   if (!row || row.state !== "running" || row.attempts !== attempt) return;
   switch (answer.type) {
     case "accepted":
+      if (row.kind === "settle_session" && answer.headSha)
+        settleCommitted(ctx, row.subject, payloadOf(row).settleId ?? "", answer.headSha);
       return accept(ctx, row, townRow(ctx).runner_epoch, resultDeadline(ctx, row));
     case "done":
       if (row.kind === "message_session" && isOvertaken(ctx, row)) return sendAgain(ctx, row);

@@ -66,7 +66,9 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   finishKind(ctx, "settle_session", session.id, "over");
   if (!end.gone) tidyUp(ctx, session, end.outcome);
   if (isFailedStart(session, end)) recordFailedStart(ctx, session, end.reason);
-  if (end.workRef) keepWorkRef(ctx, session, end.workRef);
+  // Nobody can say any more what a lost one left: what it had saved on its way counts.
+  const workRef = end.workRef ?? (end.outcome === "lost" ? session.work_ref : null);
+  if (workRef) keepWorkRef(ctx, session, workRef);
   sessionEndedWithNudges(ctx, session);
   sessionEndedWithMail(ctx, session.id);
   requestsOfEnded(ctx, session.id);

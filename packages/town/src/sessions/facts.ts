@@ -1,5 +1,5 @@
 /** What the runner reports about one session, applied from the inbox. Old epochs change nothing. */
-import type { SessionEnded, TurnEnded } from "@gastown/protocol";
+import type { SessionEnded, SessionSaved, TurnEnded } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { recordUsage } from "../budgets/watch.ts";
 import type { Ctx } from "../kernel/context.ts";
@@ -64,6 +64,15 @@ export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): 
     });
   }
   endSession(ctx, session, { outcome, reason: ended.reason, gone: true, workRef: ended.work_ref });
+}
+
+/**
+ * It goes on, and what it has is on the remote: where its disk is lost with its runner, it or its next
+ * attempt begins from there.
+ */
+export function sessionSaved(ctx: Ctx, sessionId: string, { epoch, work_ref }: SessionSaved): void {
+  const session = current(ctx, sessionId, epoch);
+  if (session) ctx.sql.run("update sessions set work_ref = ? where id = ?", work_ref, session.id);
 }
 
 /** A turn is over: for the mayor the next message may come. */

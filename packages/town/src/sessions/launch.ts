@@ -74,6 +74,7 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
     ? ctx.sql.get<{ id: string; title: string }>("select id, title from beads where id = ?", session.bead_id)
     : undefined;
   const isMayor = session.role === "mayor";
+  const isBegun = session.state !== "starting";
   return {
     ...launchOfSession(ctx, session),
     session_id: session.id,
@@ -87,11 +88,16 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
       : [],
     bead: bead ? { id: bead.id, title: bead.title } : null,
     branch: session.branch,
-    start_point: session.start_point,
+    // Where its disk is gone it goes on from what was saved; else it goes on in its own worktree.
+    start_point: isBegun ? (session.work_ref ?? session.start_point) : session.start_point,
     target: session.target,
     start_head: session.start_head,
     allow_rewrite: session.allow_rewrite === 1,
-    resume: session.state !== "starting",
+    resume: isBegun,
+    settling:
+      session.state === "settling" && session.settle_id !== null
+        ? { settle_id: session.settle_id, head_sha: session.settle_head }
+        : null,
     resume_from: session.conversation_id,
     prime: prime(ctx, session),
     recap: isMayor && session.fresh === 0 ? lastTurns(ctx) : [],

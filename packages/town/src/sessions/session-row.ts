@@ -41,6 +41,8 @@ export type SessionRow = Row & {
   allow_rewrite: number;
   head_sha: string | null;
   work_ref: string | null;
+  /** What the settle under way has committed, as far as its runner has said. */
+  settle_head: string | null;
   checkpoint: string | null;
   status_text: string | null;
   phase: string | null;

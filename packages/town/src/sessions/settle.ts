@@ -58,7 +58,7 @@ export function requestDone(
   const settleId = ctx.id("settle");
   const noChanges = input.no_changes === true;
   ctx.sql.run(
-    `update sessions set settle_id = ?, settle_no_changes = ?, settle_summary = ?, settle_state = null, deadline = ? where id = ?`,
+    `update sessions set settle_id = ?, settle_no_changes = ?, settle_summary = ?, settle_state = null, settle_head = null, deadline = ? where id = ?`,
     settleId,
     noChanges ? 1 : 0,
     input.summary,
@@ -111,6 +111,16 @@ function refineryDone(ctx: Ctx, session: SessionRow): DoneRequest {
   throw new GastownError(
     "verdict_required",
     "A review ends with a verdict. Call gt_approve{summary} if this head may land, or gt_request_changes{feedback} if not. gt_done is not needed.",
+  );
+}
+
+/** The runner has committed: should it be lost with its disk, the remote can be asked for this head. */
+export function settleCommitted(ctx: Ctx, sessionId: string, settleId: string, headSha: string): void {
+  ctx.sql.run(
+    "update sessions set settle_head = ? where id = ? and settle_id = ? and state = 'settling'",
+    headSha,
+    sessionId,
+    settleId,
   );
 }
 
