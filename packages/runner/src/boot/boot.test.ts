@@ -11,6 +11,11 @@ import { SpawnedRunner } from "../testing/spawn-runner.ts";
 import type { MakeGit } from "./parts.ts";
 import type { Runner } from "./start-runner.ts";
 
+/** For what takes a second: a machine with much else to do is slow, and not wrong. */
+const LIMIT_MS = 300_000;
+/** Boot takes far longer on such a machine; an answer that waited for it would show. */
+const ANSWER_MS = 30_000;
+
 let world: World;
 let control: Control;
 beforeEach(async () => {
@@ -47,7 +52,7 @@ const work = (name: string): string =>
 const prompts = (start: StartRequest): number =>
   world.town.calls.filter(({ session, tool }) => session === start.session_id && tool === "gt_prime").length;
 const prompted = (start: StartRequest): Promise<boolean> =>
-  world.town.facts.until(`the prompt of ${start.session_id}`, () => prompts(start) > 0, 50_000);
+  world.town.facts.until(`the prompt of ${start.session_id}`, () => prompts(start) > 0, LIMIT_MS);
 const itemsText = ({ session_id }: StartRequest): string => JSON.stringify(world.town.itemsOf(session_id));
 const tokenOf = (call: string): string | undefined =>
   world.town.credentials.findLast((one) => one.call === call)?.token;
@@ -129,22 +134,26 @@ describe("a resume that is held open for ever", () => {
 });
 
 describe("a boot of forty sessions", () => {
-  it("prompts each once, the mayor and a fresh start before the many", { timeout: 120_000 }, async () => {
-    const mayor = world.start("", { role: "mayor", rig: null, bead: null, prompt: null, branch: null });
-    const many = Array.from({ length: 39 }, (_, i) => world.start(work(`many-${i}`)));
-    world.town.desired = [mayor, ...many];
-    const runner = await boot();
-    const fresh = world.start(work("fresh"));
-    const slowest = askOverAndOver(runner);
-    expect((await control.post("/agents/start", fresh)).status).toBe(202);
-    await prompted(fresh);
-    expect(many.filter((start) => prompts(start) > 0).length).toBeLessThan(20);
-    await runner.ready;
-    expect((await control.get("/ready")).body).toEqual({ phase: "ready", done: 40, total: 40 });
-    for (const start of many) await world.town.endOf(start.session_id, 50_000);
-    expect(many.map((start) => prompts(start))).toEqual(many.map(() => 1));
-    expect(await slowest()).toBeLessThan(5_000);
-  });
+  it(
+    "prompts each once, the mayor and a fresh start before the many",
+    { timeout: 2 * LIMIT_MS },
+    async () => {
+      const mayor = world.start("", { role: "mayor", rig: null, bead: null, prompt: null, branch: null });
+      const many = Array.from({ length: 39 }, (_, i) => world.start(work(`many-${i}`)));
+      world.town.desired = [mayor, ...many];
+      const runner = await boot();
+      const fresh = world.start(work("fresh"));
+      const slowest = askOverAndOver(runner);
+      expect((await control.post("/agents/start", fresh)).status).toBe(202);
+      await prompted(fresh);
+      expect(many.filter((start) => prompts(start) > 0).length).toBeLessThan(20);
+      await runner.ready;
+      expect((await control.get("/ready")).body).toEqual({ phase: "ready", done: 40, total: 40 });
+      for (const start of many) await world.town.endOf(start.session_id, LIMIT_MS);
+      expect(many.map((start) => prompts(start))).toEqual(many.map(() => 1));
+      expect(await slowest()).toBeLessThan(ANSWER_MS);
+    },
+  );
 
   /** Asks for its health, one request after the other; the answer is the longest of them (ms). */
   function askOverAndOver(runner: Runner): () => Promise<number> {

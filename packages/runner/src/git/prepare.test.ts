@@ -78,7 +78,7 @@ test("reuse resets tracked files and removes untracked ones, nested repositories
   git(join(dir, "nested"), "init", "--quiet");
   const next = f.personPushes("main", { "new.txt": "new" });
   const again = await f.workspace.prepareWorktree(prepareOptions(f, { branch: "gt/toast/2" }));
-  expect(again).toEqual({ dir, baseSha: next });
+  expect(again).toEqual({ dir, baseSha: next, kept: false });
   expect(readFileSync(join(dir, "README.md"), "utf8")).toContain("one");
   expect(existsSync(join(dir, "junk.txt"))).toBe(false);
   expect(existsSync(join(dir, "nested"))).toBe(false);
@@ -151,7 +151,7 @@ test("keep leaves everything as it is, and remembers where the session began", a
   writeFileSync(join(dir, "dirty.txt"), "dirty");
   f.personPushes("main", { "new.txt": "new" });
   const kept = await f.restart().prepareWorktree(prepareOptions(f, { keep: true }));
-  expect(kept).toEqual({ dir, baseSha });
+  expect(kept).toEqual({ dir, baseSha, kept: true });
   expect(git(dir, "rev-parse", "HEAD")).toBe(work);
   expect(existsSync(join(dir, "dirty.txt"))).toBe(true);
 });
