@@ -1,10 +1,11 @@
 /**
  * Every benchmark of `npm run bench`, in the order in which it runs. Those of spec/quality.md that
- * are not here (idle-towns, api) are not written yet.
+ * are not here (api) are not written yet.
  */
 import type { Benchmark } from "./lib/benchmark.ts";
 import { convoyScale } from "./convoy-scale/convoy-scale.ts";
 import { events } from "./events/events.ts";
+import { idleTowns } from "./idle-towns/idle-towns.ts";
 import { landing } from "./landing/landing.ts";
 import { mayorPrompt } from "./mayor-prompt/mayor-prompt.ts";
 import { memoryPerAgent } from "./memory-per-agent/memory-per-agent.ts";
@@ -14,6 +15,7 @@ import { tickScale } from "./tick-scale/tick-scale.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   tickScale,
+  idleTowns,
   readyToPrompt,
   landing,
   convoyScale,

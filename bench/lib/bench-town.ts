@@ -47,7 +47,7 @@ export class BenchTown {
 
   /** A host with one town and one rig whose clone is there. Without code review and without gates. */
   static async open(options: BenchTownOptions): Promise<BenchTown> {
-    const host = await benchHost(options.root, options.self ?? selfCommand());
+    const host = await benchHost(options.root, options.self);
     try {
       const { signal } = options;
       const hint = "The benchmark's own server has ended.";
@@ -91,7 +91,8 @@ export class BenchTown {
   }
 }
 
-function benchHost(root: string, self: SelfCommand): Promise<Host> {
+/** On a free port of loopback, its data in `<root>/data`, with the scripted agent. */
+export function benchHost(root: string, self: SelfCommand = selfCommand()): Promise<Host> {
   mkdirSync(root, { recursive: true });
   const log = join(root, "host.log");
   return startHost({
