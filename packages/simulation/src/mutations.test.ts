@@ -67,6 +67,30 @@ const MUTATIONS: Mutation[] = [
     ],
   },
   {
+    rule: "an effect whose answer is lost is sent again",
+    breaks: [10, 14],
+    seeds: 60,
+    sql: [
+      "where state in ('running', 'accepted') and deadline <= ?1",
+      "where state in ('running', 'accepted') and deadline <= ?1 - 9000000000",
+    ],
+  },
+  {
+    rule: "a session that nobody hears of is lost",
+    breaks: [10, 15],
+    seeds: 60,
+    town: (town) => ({
+      ...town,
+      post: (fact) => {
+        const isUnknown =
+          fact.type === "effect_answered" &&
+          fact.answer.type === "refused" &&
+          fact.answer.reason.code === "session_unknown";
+        return town.post(isUnknown ? { ...fact, answer: { type: "done" } } : fact);
+      },
+    }),
+  },
+  {
     rule: "a verdict counts for the head that was reviewed",
     breaks: [6],
     seeds: 60,

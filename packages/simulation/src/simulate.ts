@@ -6,6 +6,7 @@ import { Watcher } from "./checks/watcher.ts";
 import { Executor } from "./host/executor.ts";
 import { Fleet } from "./host/fleet.ts";
 import { Host } from "./host/host.ts";
+import { Stretches } from "./host/power.ts";
 import type { FaultKind } from "./kernel/faults.ts";
 import { Network } from "./kernel/network.ts";
 import { DAY, HOUR, SECOND } from "./kernel/timeline.ts";
@@ -59,12 +60,14 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
       count.steps++;
       watcher.look(town);
     },
-    onCrash: () => {
+    onCrash: (power) => {
       fleet.hostCrashed();
-      world.note(() => "the host is gone");
+      world.note(() => `the host is gone${power ? ", and the power" : ""}`);
+      if (power) fleet.powerLost();
       world.time.after(restart.skewed(SECOND, 2 * HOUR), () => host.boot(false));
     },
   });
+  const clock = new Stretches(world.time, sql, host.power, () => watcher.rewound());
   world.pushed = () => watcher.pushed();
   world.letThrough = (claims, how) => watcher.letThrough(claims, how);
   const people = new People({ world, host, fleet, scenario, onAsked: () => undefined });
@@ -73,13 +76,13 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
     host.request((town) => people.begin(town));
     people.start();
     troubleMachine(world, host);
-    runTo(world, scenario.days * DAY);
+    clock.runTo(scenario.days * DAY);
     world.faults.stop();
     people.settle();
     repairTargets(world, sql);
-    runTo(world, world.time.now + REST);
+    clock.runTo(world.time.now + REST);
     checkRest(sql);
-    checkQuiet(world, host);
+    checkQuiet(world, host, clock);
   });
   return {
     seed: scenario.seed,
@@ -107,15 +110,11 @@ function repairTargets(world: World, sql: Sql): void {
   }
 }
 
-function runTo(world: World, end: number): void {
-  while (world.time.step(end));
-}
-
 /** 11: with no outside events a town goes quiet. */
-function checkQuiet(world: World, host: Host): void {
+function checkQuiet(world: World, host: Host, clock: Stretches): void {
   const before = host.ticks;
   const hours = 6;
-  runTo(world, world.time.now + hours * HOUR);
+  clock.runTo(world.time.now + hours * HOUR);
   const ticks = host.ticks - before;
   if (ticks > hours * QUIET_TICKS)
     throw new ViolationFound(11, `at rest the town still ticked ${ticks} times in ${hours} hours`);

@@ -1,33 +1,8 @@
-/** Seeds that must pass, and that a seed is always the same run. */
+/** That a seed is always the same run, and what becomes of one that fails. */
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
-import { scenarioOf, shrink, simulate, traceText, type Result, type ScenarioChanges } from "./index.ts";
-
-/** In groups, so that a failure names few of them and the worker can report in between. */
-const GROUPS = 21;
-const PER_GROUP = 10;
-
-const run = (seed: number, changes: ScenarioChanges = {}, trace = false): Promise<Result> =>
-  withSql((sql) => simulate(scenarioOf(seed, changes), sql, { trace }));
-
-describe("seeds", () => {
-  it.each(Array.from({ length: GROUPS }, (_, group) => 1 + group * PER_GROUP))(
-    "from %i",
-    async (first) => {
-      for (let seed = first; seed < first + PER_GROUP; seed++) {
-        const { violation } = await run(seed);
-        expect(violation && (await explain(seed))).toBeNull();
-      }
-    },
-    120_000,
-  );
-});
-
-async function explain(seed: number): Promise<string> {
-  const traced = await run(seed, {}, true);
-  const { violation } = traced;
-  return `seed ${seed}: invariant ${violation?.invariant}: ${violation?.what}\n${traceText(traced)}\nnpm run sim -- --seed ${seed} makes it smaller`;
-}
+import { scenarioOf, shrink, type Result, type ScenarioChanges } from "./index.ts";
+import { run } from "./testing/prove-seeds.ts";
 
 describe("a seed", () => {
   it("is the same run every time, with or without a trace", async () => {

@@ -50,6 +50,11 @@ export class Watcher {
     this.#sql = sql;
   }
 
+  /** The database stands at an earlier point again: what is recorded from there on is new. */
+  rewound(): void {
+    this.#seen = this.#sql.get<{ seq: number | null }>("select max(seq) as seq from audit")?.seq ?? 0;
+  }
+
   /** After every transaction. Throws `ViolationFound`. */
   look(town: Town): void {
     const rows = this.#sql.all<AuditRow>("select * from audit where seq > ? order by seq", this.#seen);

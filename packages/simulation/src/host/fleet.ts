@@ -61,6 +61,13 @@ export class Fleet {
     this.#waiting = [];
   }
 
+  /** The machine of all of them went dark: nothing goes on, nothing was said, their disks remain. */
+  powerLost(): void {
+    for (const runner of this.alive()) runner.vanish();
+    this.#starting = null;
+    this.current = null;
+  }
+
   #start(): void {
     const number = this.all.length + 1;
     const runner = new Runner({

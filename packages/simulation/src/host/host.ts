@@ -7,6 +7,7 @@ import { GastownError } from "@gastown/protocol";
 import { openTown, type ClaimedEffect, type EffectAnswer, type Sql, type Town } from "@gastown/town";
 import { SECOND, type Timer } from "../kernel/timeline.ts";
 import type { Reply } from "../kernel/network.ts";
+import { Power } from "./power.ts";
 import type { TownLine } from "./town-line.ts";
 import type { World } from "../world/world.ts";
 import type { Random } from "../kernel/random.ts";
@@ -23,8 +24,8 @@ export interface HostOptions {
   wrap?: (town: Town) => Town;
   /** After every transaction. */
   onStep: (town: Town) => void;
-  /** The host process is gone; it comes back by itself. */
-  onCrash: () => void;
+  /** The host process is gone, with `power` everything else that ran as well; it comes back by itself. */
+  onCrash: (power: boolean) => void;
 }
 
 interface Waiter {
@@ -38,6 +39,7 @@ export class Host implements TownLine {
   ticks = 0;
   /** Wakes by its own timer at which nothing moved. */
   emptyWakes = 0;
+  readonly power = new Power();
   readonly #world: World;
   readonly #options: HostOptions;
   readonly #ids: Random;
@@ -117,7 +119,7 @@ export class Host implements TownLine {
     this.#waiters.push(waiter);
   }
 
-  crash(): void {
+  crash(power = false): void {
     if (!this.#town) return;
     this.#town = null;
     this.#life++;
@@ -126,7 +128,8 @@ export class Host implements TownLine {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.over(false);
-    this.#options.onCrash();
+    this.power.lost ||= power;
+    this.#options.onCrash(power);
   }
 
   /** The process hangs (a stalled disk, a stopped process): nothing is answered until then. */
@@ -144,8 +147,10 @@ export class Host implements TownLine {
     const town = this.#town;
     if (!town) return false;
     this.#options.onStep(town);
-    if (!this.#world.faults.hit("host_crash")) return true;
-    this.crash();
+    const { faults } = this.#world;
+    const power = faults.hit("power_loss");
+    if (!power && !faults.hit("host_crash")) return true;
+    this.crash(power);
     return false;
   }
 
@@ -170,6 +175,7 @@ export class Host implements TownLine {
     this.#world.note(() => `tick: ${applied} applied, ${ran} ran, ${effectsDue} effects due`);
     if (!this.#afterTransaction()) return;
     const claimed = effectsDue > 0 ? town.claimEffects() : [];
+    if (claimed.length > 0) this.power.flushed = true;
     if (effectsDue > 0 && !this.#afterTransaction()) return;
     for (const effect of claimed) this.#begin(effect);
     this.#tellWaiters(town);

@@ -12,8 +12,13 @@ const FAULTS = {
   heartbeat_lost: 0.1,
   // Processes and machines.
   host_crash: 0.004,
+  /** Host, runners and agents are gone at once, and what was committed since the last flush as well. */
+  power_loss: 0.001,
   runner_crash: 0.002,
   runner_unnoticed: 0.5,
+  /** A runner goes on without a session, or without a piece of work that it had taken, and says nothing. */
+  session_forgotten: 0.01,
+  work_forgotten: 0.03,
   two_runners: 0.15,
   disk_lost: 0.2,
   machine_asleep: 0.05,

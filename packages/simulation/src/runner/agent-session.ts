@@ -214,6 +214,12 @@ export class AgentSession {
     });
   }
 
+  /** It is not there any more, and nothing of it goes on. */
+  vanish(): void {
+    this.state = "gone";
+    this.#isOver();
+  }
+
   /** Its runner died: nothing is saved and nobody is told. An agent that was left over may go on for a while. */
   processGone(): void {
     if (this.state === "gone") return;

@@ -184,6 +184,10 @@ export class Landing {
   }
 
   #finish(body: { effect_id: string; attempt: number }, work: Work, result: EffectOutcome): void {
+    if (this.#runner.world.faults.hit("work_forgotten")) {
+      this.#work.delete(body.effect_id);
+      return;
+    }
     work.result = result;
     this.#tell(body.effect_id, body.attempt, result);
   }

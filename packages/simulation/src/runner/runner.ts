@@ -99,6 +99,13 @@ export class Runner {
     this.#end(false);
   }
 
+  /** With its machine: agents that were left over are gone as well. */
+  vanish(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    for (const session of this.sessions.values()) session.vanish();
+  }
+
   /** A newer instance took over: the work is saved and the process exits. */
   fenced(): void {
     if (!this.alive || this.leaving) return;
@@ -238,6 +245,8 @@ export class Runner {
 
   #beat(): void {
     if (this.world.faults.hit("heartbeat_lost")) return this.#deaf();
+    for (const session of this.sessions.values())
+      if (session.state !== "gone" && this.world.faults.hit("session_forgotten")) this.#forget(session);
     const request = {
       instance_id: this.id,
       draining: this.leaving,
@@ -259,6 +268,12 @@ export class Runner {
           if (verdict !== "ok") this.sessions.get(session_id)?.end("stopped", verdict);
       },
     });
+  }
+
+  /** As a bug would: nothing is saved, nobody is told. What it left on the disk is found later. */
+  #forget(session: AgentSession): void {
+    session.vanish();
+    this.sessions.delete(session.id);
   }
 
   /** So many heartbeats without an answer: nobody is there to work for. */

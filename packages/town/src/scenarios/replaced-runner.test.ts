@@ -41,3 +41,18 @@ describe("a mayor whose runner is replaced", () => {
       expect(tries.map(({ attempt }) => attempt)).toEqual([1, 2]);
     }));
 });
+
+describe("a session that ends when its runner is gone", () => {
+  // What ended wants no runner, so none is started for it, and nobody would ever answer.
+  it("is not asked to stop for ever", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.stop_session = () => ({ type: "retry", message: "The town has no runner now.", counted: false });
+      h.town.sling(h.rig, { title: "Add x" }, { held: false }, PERSON);
+      h.settle();
+      h.auto.heartbeat = false;
+      h.advance(11 * 60_000);
+      expect(h.statuses()).toEqual({ "Add x": "closed:merged" });
+      expect(h.town.nextWakeAt()).toBeNull();
+    }));
+});

@@ -15,7 +15,7 @@ import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { maybeLast } from "../runner/give-way.ts";
 import { move } from "../status.ts";
 import { requestsOfEnded } from "../triage/requests.ts";
-import type { SessionRow } from "./session-row.ts";
+import { STOP_DEADLINE, type SessionRow } from "./session-row.ts";
 
 export interface SessionEnd {
   outcome: SessionOutcome;
@@ -77,7 +77,10 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
   breakerSawEnd(ctx, session, end);
 }
 
-/** Asks the runner to let go of it: after its turn where it finished, at once where it did not. */
+/**
+ * Asks the runner to let go of it: after its turn where it finished, at once where it did not. Not for
+ * ever: the runner may be gone with it, and one that comes back is told by the answer to its heartbeat.
+ */
 function tidyUp(ctx: Ctx, session: SessionRow, outcome: SessionOutcome): void {
   const mode = FINISHED.includes(outcome) ? "graceful" : "now";
   enqueue(ctx, {
@@ -85,6 +88,7 @@ function tidyUp(ctx: Ctx, session: SessionRow, outcome: SessionOutcome): void {
     subject: session.id,
     key: `stop:${session.id}:${mode}`,
     payload: { mode },
+    giveUpAt: ctx.now + STOP_DEADLINE,
   });
 }
 

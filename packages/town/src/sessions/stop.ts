@@ -22,5 +22,6 @@ export function requestStop(ctx: Ctx, session: SessionRow, mode: "graceful" | "n
     subject: session.id,
     key: `stop:${session.id}:${mode}`,
     payload: { mode },
+    giveUpAt: deadline,
   });
 }

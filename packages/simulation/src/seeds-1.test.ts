@@ -1,0 +1,3 @@
+import { proveSeeds } from "./testing/prove-seeds.ts";
+
+proveSeeds(1, 15);
