@@ -10,14 +10,14 @@ import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
 import type { Step } from "./script.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
 
 /** Idle time of a polecat is two "minutes". */
 const timing = { minuteMs: 300 };
 
 /** The transcript of the attempt that claimed it. */
 async function claimedThenDone(claim: readonly Step[]): Promise<string> {
-  const town = await TownProcess.start({ timing });
+  const town = await startTown({ timing });
   const bead = await town.sling("Claim it", {
     attempts: {
       1: claim,

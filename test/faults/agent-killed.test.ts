@@ -9,11 +9,11 @@
 import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
 
 describe("an agent that dies in the middle of a turn", () => {
   it.each(["kill", "exit"])("(%s) is followed by one that begins with its work", async (how) => {
-    const town = await TownProcess.start();
+    const town = await startTown();
     const bead = await town.sling("Half and whole", {
       attempts: {
         1: [
@@ -34,7 +34,7 @@ describe("an agent that dies in the middle of a turn", () => {
   });
 
   it("takes a neighbour in the same process with it, and both are done in the end", async () => {
-    const town = await TownProcess.start();
+    const town = await startTown();
     const neighbour = await town.sling("Neighbour", {
       attempts: {
         1: [

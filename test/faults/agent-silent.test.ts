@@ -11,7 +11,8 @@ import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
 import type { Step } from "./script.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 /** Longer than a slow machine needs between two signs of life of an agent that works. */
 const timing = { quietMs: 5_000, cancelMs: 500 };
@@ -38,13 +39,13 @@ async function replacedAndLanded(town: TownProcess, bead: string): Promise<void>
 
 describe("an agent that never answers", () => {
   it("is replaced after the quiet time, and its work goes on", async () => {
-    const town = await TownProcess.start({ timing });
+    const town = await startTown({ timing });
     const bead = await slingSilence(town, ["hang"]);
     await replacedAndLanded(town, bead);
   });
 
   it("is replaced also when its whole process stands still and hears no signal but the last", async () => {
-    const town = await TownProcess.start({ timing });
+    const town = await startTown({ timing });
     const last = "These are my last words.";
     const bead = await slingSilence(town, [town.notePid("agent"), { say: last }, "hang"]);
     const [{ sessionId } = {}] = await town.working([bead]);

@@ -14,7 +14,8 @@ import { git } from "../../apps/node/src/demo/git.ts";
 import { isRunning, processStart } from "../../apps/node/src/host/process-identity.ts";
 import { everythingLanded } from "./proof.ts";
 import { ENDINGS, pushCutOff } from "./push-cut-off.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 const TASKS = [0, 1, 2, 3];
 
@@ -30,7 +31,7 @@ async function noted(town: TownProcess, name: string): Promise<Process> {
 
 describe("host and runner killed at once", () => {
   it("with four sessions live, are followed by ones that end what was left and land all of it", async () => {
-    const town = await TownProcess.start({ config: { limits: { max_polecats_per_rig: TASKS.length } } });
+    const town = await startTown({ config: { limits: { max_polecats_per_rig: TASKS.length } } });
     const go = join(town.world.root, "go");
     const beads = await Promise.all(
       TASKS.map((i) =>

@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 /** Red by content: a file that says so, or more lines in all parts than are allowed. */
 const GATE = 'test "$(cat value.txt)" = good && test "$(cat part-*.txt | wc -l)" -le 3';
@@ -32,7 +33,7 @@ async function neverRed(town: TownProcess): Promise<void> {
 }
 
 it("a red head goes back before anybody reviews it, and lands when it is green", async () => {
-  const town = await TownProcess.start({ files, config });
+  const town = await startTown({ files, config });
   const bead = await town.sling("Break it first", {
     steps: [{ write: { path: "value.txt", content: "broken\n" } }, ...town.commit("Break the value")],
     rework: [
@@ -54,7 +55,7 @@ it("a red head goes back before anybody reviews it, and lands when it is green",
 });
 
 it("two heads that are red only together land one after the other, the second reworked", async () => {
-  const town = await TownProcess.start({ files, config });
+  const town = await startTown({ files, config });
   const go = join(town.world.root, "go");
   const beads = await Promise.all(
     ["one", "two"].map((name) =>

@@ -14,7 +14,8 @@ import { describe, expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
 import type { Script } from "./script.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 const TASKS = [0, 1, 2, 3];
 const config = { limits: { max_polecats_per_rig: TASKS.length }, review: { parallel_reviews: 2 } };
@@ -35,7 +36,7 @@ function task(town: TownProcess, i: number, how: "append" | "write", held: boole
 const goFile = (town: TownProcess): string => join(town.world.root, "go");
 
 async function fourAtWork(how: "append" | "write"): Promise<{ town: TownProcess; beads: string[] }> {
-  const town = await TownProcess.start({ config });
+  const town = await startTown({ config });
   const beads = await Promise.all(TASKS.map((i) => town.sling(`Task ${i}`, task(town, i, how, true))));
   await town.working(beads);
   return { town, beads };
@@ -74,7 +75,7 @@ describe("a host that is killed", () => {
   });
 
   it("at each stage of the work, one after the other, still lands everything once", async () => {
-    const town = await TownProcess.start({ config });
+    const town = await startTown({ config });
     const beads = await town.slingConvoy(
       "Four at once",
       Object.fromEntries(TASKS.map((i) => [`Task ${i}`, task(town, i, "append", false)])),

@@ -8,7 +8,8 @@ import { serveHttp } from "../../packages/runner/src/git/testing/http-remote.ts"
 import { HeldPush } from "./held-push.ts";
 import { everythingLanded } from "./proof.ts";
 import type { Script } from "./script.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 export const ENDINGS = [
   "dies with its runner",
@@ -27,7 +28,7 @@ export async function pushCutOff(
   { withHost = false }: { withHost?: boolean } = {},
 ): Promise<TownProcess> {
   const holding = Promise.withResolvers<HeldPush>();
-  const town = await TownProcess.start({
+  const town = await startTown({
     serve: async (path) => {
       holding.resolve(new HeldPush(path, refPattern));
       // On the same disk the remote's side belongs to the runner's processes and ends with them.

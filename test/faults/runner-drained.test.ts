@@ -13,11 +13,11 @@ import { join } from "node:path";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { isRunning } from "../../apps/node/src/host/process-identity.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
 
 describe("a runner that is ended with SIGTERM, and again", () => {
   it("lets one finish, evicts the other with its work saved, and the next runner goes on with that", async () => {
-    const town = await TownProcess.start({ timing: { cancelMs: 60_000 } });
+    const town = await startTown({ timing: { cancelMs: 60_000 } });
     const go = join(town.world.root, "go");
     const finishing = await town.sling("Finish in time", {
       steps: [

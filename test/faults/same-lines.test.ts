@@ -11,12 +11,12 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
 
 const NAMES = ["first", "second"];
 
 it("two agents that change the same lines end with both sides' lines", async () => {
-  const town = await TownProcess.start({ files: { "list.txt": "above\nplaceholder\nbelow\n" } });
+  const town = await startTown({ files: { "list.txt": "above\nplaceholder\nbelow\n" } });
   const go = join(town.world.root, "go");
   const beads = await Promise.all(
     NAMES.map((name) =>

@@ -9,21 +9,21 @@ import {
   beadDetail,
   beadShape,
   convoyDetail,
-  feedEntry,
   GastownError,
   rigShape,
   sessionShape,
   townShape,
   type Bead,
   type BeadDetail,
+  type CreateRigBody,
   type FeedEntry,
+  type Rig,
   type Session,
   type TownConfig,
   type TownCredentials,
   type TranscriptItem,
 } from "@gastown/protocol";
 import type { RunnerFile } from "@gastown/runner";
-import { onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { ApiClient } from "../../apps/node/src/cli/client.ts";
 import { liveFrames, Topics } from "../../apps/node/src/cli/live.ts";
@@ -38,6 +38,7 @@ import { markedProcesses, type MarkedProcess } from "../../packages/runner/src/p
 import { directoryMarker } from "../../packages/runner/src/processes/reap.ts";
 import { fileExists } from "../../packages/runner/src/scripted/files.ts";
 import { bodyOf, type Script, type Step } from "./script.ts";
+import { LIMIT_MS, TownEvents } from "./town-events.ts";
 
 export interface TownOptions {
   /** Files of the repository's first commit. */
@@ -47,36 +48,33 @@ export interface TownOptions {
   /** Another way to the bare repository at this path, made before the town is. */
   readonly serve?: (path: string) => Promise<string>;
   /** A repository on a GitHub of the test's own: its bare directory and its address. */
-  readonly hosted?: { readonly dir: string; readonly cloneUrl: string };
+  readonly hosted?: {
+    readonly dir: string;
+    readonly cloneUrl: string;
+    readonly rig?: { defaultBranch: string };
+  };
+  /** How long one wait may last (ms). */
+  readonly limitMs?: number;
   /** What the host finds in its environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const eventsAnswer = listOf(feedEntry);
-const POLL_SECONDS = 25;
-/** Far beyond what anything here takes; a wait that ends so tells the town's story. */
-const LIMIT_MS = 120_000;
-vi.setConfig({ testTimeout: 300_000 });
-
-export class TownProcess {
+export class TownProcess extends TownEvents {
   readonly world: World = new World();
   readonly #options: TownOptions;
   #host: RunningHost | undefined;
   #townId = "";
   #rigId = "";
+  #ahead = 0;
   /** The bare repository on which everything lands. */
   remote = "";
 
-  private constructor(options: TownOptions) {
-    this.#options = options;
-  }
+  readonly limitMs: number;
 
-  /** A running host with one town and one rig that is ready, until the end of this test. */
-  static async start(options: TownOptions = {}): Promise<TownProcess> {
-    const town = new TownProcess(options);
-    onTestFinished(() => town.#end());
-    await town.#begin();
-    return town;
+  constructor(options: TownOptions = {}) {
+    super();
+    this.#options = options;
+    this.limitMs = options.limitMs ?? LIMIT_MS;
   }
 
   get host(): RunningHost {
@@ -93,7 +91,8 @@ export class TownProcess {
     return join(this.world.root, "commits");
   }
 
-  async #begin(): Promise<void> {
+  /** A running host with one town and one rig that is ready. */
+  async begin(): Promise<void> {
     const { hosted } = this.#options;
     this.remote = hosted?.dir ?? (await this.world.repository());
     await this.#commitFiles(this.#options.files ?? {});
@@ -106,12 +105,16 @@ export class TownProcess {
     await this.api().raw("PATCH", `${this.townPath}/config`, {
       body: { runtime: "scripted", ...this.#options.config },
     });
-    const rig = await this.api().post(rigShape, `${this.townPath}/rigs`, { name: "app", gitUrl });
-    this.#rigId = rig.id;
-    await this.until("the rig to be ready", async () => {
-      const { state, stateReason } = await this.api().get(rigShape, `${this.townPath}/rigs/${rig.id}`);
-      if (state === "broken") throw new Error(`The rig is broken: ${stateReason}`);
-      return state === "ready" ? true : undefined;
+    this.#rigId = (await this.addRig({ name: "app", gitUrl, ...hosted?.rig })).id;
+  }
+
+  /** One that is ready. */
+  async addRig(input: CreateRigBody): Promise<Rig> {
+    const rig = await this.api().post(rigShape, `${this.townPath}/rigs`, input);
+    return this.until("the rig to be ready", async () => {
+      const now = await this.api().get(rigShape, `${this.townPath}/rigs/${rig.id}`);
+      if (now.state === "broken") throw new Error(`The rig is broken: ${now.stateReason}`);
+      return now.state === "ready" ? now : undefined;
     });
   }
 
@@ -131,11 +134,26 @@ export class TownProcess {
   /** Starts the host, on the address that it had before unless another is given. */
   async up(listen = `127.0.0.1:${this.#host?.port ?? "0"}`): Promise<void> {
     const { timing, env: more } = this.#options;
-    const env = { GASTOWN_RUNNER_TIMING: JSON.stringify(timing ?? {}), ...more };
+    const env = {
+      GASTOWN_RUNNER_TIMING: JSON.stringify(timing ?? {}),
+      GASTOWN_CLOCK_AHEAD: String(this.#ahead),
+      ...more,
+    };
     const host = await this.world.up(listen, [], env);
     // Nobody reads its log line by line; a full pipe would stop it.
     host.child.stdout.resume();
     this.#host = host;
+  }
+
+  /** The town's own time (epoch ms). */
+  get now(): number {
+    return Date.now() + this.#ahead;
+  }
+
+  /** Moves the town's clock on; one that is started again goes on from there. */
+  advance(ms: number): void {
+    this.#ahead += ms;
+    this.host.child.stdin.write(`${ms}\n`);
   }
 
   async killHost(): Promise<void> {
@@ -175,7 +193,7 @@ export class TownProcess {
     return markedProcesses(directoryMarker(dataDir(this.world.dataDir).runner(this.#townId)));
   }
 
-  api(signal: AbortSignal = AbortSignal.timeout(LIMIT_MS)): ApiClient {
+  api(signal: AbortSignal = AbortSignal.timeout(this.limitMs)): ApiClient {
     const token = readLocalToken(dataDir(this.world.dataDir));
     return new ApiClient({ url: this.host.url, token, signal, hint: "The host of this test has ended." });
   }
@@ -205,7 +223,7 @@ export class TownProcess {
   /** The process that was noted, as soon as it is. */
   async pid(name: string): Promise<number> {
     const file = join(this.world.root, `${name}.pid`);
-    const signal = AbortSignal.timeout(LIMIT_MS);
+    const signal = AbortSignal.timeout(this.limitMs);
     await fileExists(this.world.root, file, signal);
     const pid = signal.aborted ? 0 : Number(readFileSync(file, "utf8"));
     // A signal to 0 or 1 would be one to this test or to everybody.
@@ -215,6 +233,10 @@ export class TownProcess {
 
   get townPath(): string {
     return `/api/towns/${this.#townId}`;
+  }
+
+  get rigId(): string {
+    return this.#rigId;
   }
 
   get rigPath(): string {
@@ -261,28 +283,6 @@ export class TownProcess {
     return JSON.stringify(body);
   }
 
-  /** The history from its beginning, page by page, then what is new, until the reader has enough. */
-  async *#news(api: ApiClient): AsyncGenerator<FeedEntry[], void, void> {
-    for (let after = 0; ;) {
-      const query = { after, limit: 200, wait: POLL_SECONDS };
-      const { items } = await api.get(eventsAnswer, `${this.townPath}/events`, query);
-      yield items;
-      after = items.at(-1)?.seq ?? after;
-    }
-  }
-
-  /** The first events like this, as soon as there are so many. */
-  async seen(what: string, isIt: (entry: FeedEntry) => boolean, times = 1): Promise<FeedEntry[]> {
-    const found: FeedEntry[] = [];
-    return this.#within(what, async (api) => {
-      for await (const items of this.#news(api)) {
-        found.push(...items.filter(isIt));
-        if (found.length >= times) break;
-      }
-      return found.slice(0, times);
-    });
-  }
-
   /** Resolves when an agent works on each of these beads. */
   working(ids: readonly string[]): Promise<FeedEntry[]> {
     const begun = ({ kind, beadId }: FeedEntry): boolean =>
@@ -294,50 +294,10 @@ export class TownProcess {
   async heard(sessionId: string, words: string): Promise<void> {
     const topics = new Topics();
     topics.add(`session:${sessionId}`, 0);
-    const signal = AbortSignal.timeout(LIMIT_MS);
+    const signal = AbortSignal.timeout(this.limitMs);
     const frames = liveFrames(this.api(signal), { townId: this.#townId, topics, signal });
     for await (const frame of frames)
       if (frame.type === "transcript" && saidBy(frame.item).includes(words)) return;
-  }
-
-  /** What `read` gives, asked now and after everything that happens. */
-  async until<T>(what: string, read: () => Promise<T | undefined>): Promise<T> {
-    return this.#within(what, async (api) => {
-      for await (const _items of this.#news(api)) {
-        const value = await read();
-        if (value !== undefined) return value;
-      }
-      throw new Error("unreachable");
-    });
-  }
-
-  async #within<T>(what: string, work: (api: ApiClient) => Promise<T>): Promise<T> {
-    try {
-      return await work(this.api(AbortSignal.timeout(LIMIT_MS)));
-    } catch (error) {
-      throw new Error(`Waiting for ${what}: ${String(error)}\n${await this.story()}`, { cause: error });
-    }
-  }
-
-  /** Every event so far. */
-  async events(): Promise<FeedEntry[]> {
-    const all: FeedEntry[] = [];
-    for (let after = 0; ;) {
-      const query = { after, limit: 200 };
-      const { items } = await this.api().get(eventsAnswer, `${this.townPath}/events`, query);
-      if (items.length === 0) return all;
-      all.push(...items);
-      after = items.at(-1)?.seq ?? after;
-    }
-  }
-
-  /** What happened, for a person who has to find out why a test failed. */
-  async story(): Promise<string> {
-    try {
-      return (await this.events()).map(({ at, kind, text }) => `${at} ${kind} ${text}`).join("\n");
-    } catch (error) {
-      return `(and its story cannot be read: ${String(error)})`;
-    }
   }
 
   /** Resolves when these beads are merged. A bead that rests after a failed attempt is woken. */
@@ -368,7 +328,7 @@ export class TownProcess {
   }
 
   /** Ends what this town started, by process id, and removes its folders. */
-  async #end(): Promise<void> {
+  async end(): Promise<void> {
     for (const runner of this.world.runners()) this.killRunner(runner);
     for (const { pid } of this.#townId === "" ? [] : this.workers()) endProcess(pid);
     await this.world.end();

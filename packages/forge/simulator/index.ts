@@ -121,6 +121,7 @@ export class ForgeSimulator {
       checks: new Map(),
       pulls: [],
       hooks: [],
+      program: null,
       serial: new Serial(),
       defaultBranch,
       methods: ["merge", "squash", ...(input.forge === "github" ? (["rebase"] as const) : [])],

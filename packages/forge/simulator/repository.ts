@@ -1,6 +1,7 @@
 /** What a test may do to one repository, as people, programs and rules would. */
 import { commitFiles, type Changes, refusePushes, resolveCommit } from "./git/bare.ts";
 import { mergePull } from "./model/merging.ts";
+import { listHeads } from "./git/refs.ts";
 import { syncPulls } from "./model/pulls.ts";
 import { addNote, addReview, addThread } from "./model/talk.ts";
 import type {
@@ -80,6 +81,11 @@ export class SimulatedRepository {
     return resolveCommit(this.dir, branch);
   }
 
+  /** Names of all branches. */
+  async branches(): Promise<string[]> {
+    return [...(await listHeads(this.dir)).keys()].toSorted();
+  }
+
   /** All pull requests, as they are now. */
   pulls(): Promise<readonly PullRequest[]> {
     return this.#repository.serial.run(async () => {
@@ -135,6 +141,11 @@ export class SimulatedRepository {
     this.#repository.hooks.push(hook);
   }
 
+  /** From now on a program reports this of every head of a pull request, as soon as there is one. */
+  checkEveryHead(input: CheckInput): void {
+    this.#repository.program = (headSha) => void this.check(headSha, input);
+  }
+
   /** Sets a check of a commit, in place of the one of that name. `completed` and `success` where not told. */
   check(sha: string, input: CheckInput): Check {
     const check: Check = {
@@ -182,10 +193,20 @@ export class SimulatedRepository {
   }
 
   /** A person closes it without merging. */
-  async close(number: number): Promise<void> {
+  close(number: number): Promise<void> {
+    return this.#change(number, "closed", "closed");
+  }
+
+  /** A person opens it again; its program sees its head anew. */
+  async reopen(number: number): Promise<void> {
+    this.#repository.program?.((await this.pull(number)).headSha);
+    await this.#change(number, "open", "reopened");
+  }
+
+  async #change(number: number, state: "open" | "closed", what: string): Promise<void> {
     const pull = await this.pull(number);
-    pull.state = "closed";
+    pull.state = state;
     pull.updatedAt = this.#world.clock.now();
-    this.#world.changed(this.#repository, pull, "closed");
+    this.#world.changed(this.#repository, pull, what);
   }
 }

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { GastownError, isErrorCode } from "@gastown/protocol";
 import { z } from "zod";
 import type { OptionValues, Run } from "../cli/commands.ts";
@@ -8,6 +9,7 @@ import type { Context } from "../cli/context.ts";
 import { CommandError, errorBody, EXIT, exitCodeOf, shown, type ExitCode } from "../cli/failure.ts";
 import { textOption } from "../cli/values.ts";
 import { COMMIT } from "../cli/version.ts";
+import { machineClock, MovableClock, type HostClock } from "../host/clock.ts";
 import { dataDirPath, prepareDataDir } from "../host/data-dir.ts";
 import { startHost, type Host } from "../host/host.ts";
 import { chooseRuntime, listRuntimes } from "../host/runtimes.ts";
@@ -66,6 +68,7 @@ async function start(context: Context, options: OptionValues): Promise<Host> {
     self: selfCommand(),
     insecureListen: options["insecureListen"] === true,
     runnerTiming: timingOf(env),
+    clock: clockOf(env),
     listRuntimes: () => listRuntimes(env),
     chooseRuntime: (wanted) => chooseRuntime(wanted, env),
   });
@@ -75,6 +78,18 @@ async function start(context: Context, options: OptionValues): Promise<Host> {
 function timingOf(env: NodeJS.ProcessEnv): RunnerTiming | undefined {
   const text = env["GASTOWN_RUNNER_TIMING"];
   return text === undefined ? undefined : runnerTiming.parse(JSON.parse(text));
+}
+
+/** Nor for grace periods: a clock so many ms ahead, moved on by each line of standard input. Not in the help either. */
+function clockOf(env: NodeJS.ProcessEnv): HostClock | undefined {
+  const ahead = env["GASTOWN_CLOCK_AHEAD"];
+  if (ahead === undefined) return undefined;
+  const clock = new MovableClock(machineClock, z.coerce.number().parse(ahead));
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", (line) => clock.advance(z.coerce.number().nonnegative().parse(line)));
+  // It keeps nobody from ending.
+  process.stdin.unref();
+  return clock;
 }
 
 function flagsOf(options: OptionValues): SettingFlags {

@@ -18,6 +18,7 @@ import {
   localTokenHash,
   readLocalToken,
 } from "./credentials.ts";
+import { machineClock, type HostClock } from "./clock.ts";
 import { dataDir, prepareDataDir, type DataDir } from "./data-dir.ts";
 import { findRunner, noteReportsTo } from "./find-runner.ts";
 import type { RunnerTiming } from "../runner/runner-input.ts";
@@ -28,7 +29,7 @@ import { processStart } from "./process-identity.ts";
 import { Runners } from "./runners.ts";
 import { isLoopback, loadSettings, type HostSettings, type SettingFlags } from "./settings.ts";
 import { createSink } from "./sink.ts";
-import type { SelfCommand, SetTimer } from "./runner-process.ts";
+import type { SelfCommand } from "./runner-process.ts";
 import { Towns } from "./towns.ts";
 
 export interface HostOptions {
@@ -48,6 +49,8 @@ export interface HostOptions {
   readonly fetch?: typeof fetch | undefined;
   /** Left out: the runner's own times. */
   readonly runnerTiming?: RunnerTiming | undefined;
+  /** Left out: the machine's. */
+  readonly clock?: HostClock | undefined;
   readonly listRuntimes: () => Promise<RuntimeInfo[]>;
   /** Which runtime towns get that name none, once it is known which are there. */
   readonly chooseRuntime: (wanted: string | undefined) => HostRuntime;
@@ -124,27 +127,23 @@ interface Parts extends HostOptions {
   readonly runtime: HostRuntime;
 }
 
-const setTimer: SetTimer = (delayMs, fn) => {
-  const timer = setTimeout(fn, delayMs).unref();
-  return () => clearTimeout(timer);
-};
-
 function run(parts: Parts): Host {
   const { dir, settings, database, http, version } = parts;
-  const startedAt = Date.now();
+  const { now, setTimer } = parts.clock ?? machineClock;
+  const clock = { now, setTimer };
+  const startedAt = now();
   const sink = createSink({
     level: settings.logLevel,
     format: settings.logFormat,
     write: parts.writeLog,
-    now: Date.now,
+    now,
   });
   ensureLocalToken(dir);
-  const clock = { now: Date.now, setTimer };
   const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
-  const makeId = idMaker(Date.now, () => bytes(16));
+  const makeId = idMaker(now, () => bytes(16));
   const { signing: keys, sealing: sealingKeys } = ensureKeys(dir);
   const publicUrl = settings.publicUrl ?? reachable(http.url);
-  const bootSecrets = new BootSecretStore(Date.now);
+  const bootSecrets = new BootSecretStore(now);
   const runners = new Runners({
     dir,
     self: parts.self,

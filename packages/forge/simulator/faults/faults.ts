@@ -15,7 +15,9 @@ export type Fault =
   /** It happened, and the answer says something else: values that nobody knows, fields that are gone. */
   | { kind: "rewrite"; change: (body: unknown) => unknown }
   /** Is served when `until` is there; where the client leaves first, nothing happens. */
-  | { kind: "slow"; until: Promise<void> };
+  | { kind: "slow"; until: Promise<void> }
+  /** The connection is cut after `then`: before it happens (`asked`), or when it has (`done`). */
+  | { kind: "interrupt"; moment: "asked" | "done"; then: () => Promise<void> };
 
 export interface FaultRule {
   readonly method?: string;
@@ -49,6 +51,8 @@ const OF_A_SHARE: readonly Fault[] = [
 
 export class FaultPlan {
   readonly #rules: { rule: FaultRule; pass: number; left: number }[] = [];
+  /** How many requests were spoiled so far. */
+  spoiled = 0;
   #share: { fraction: number; random: () => number } | null = null;
 
   add(rule: FaultRule): void {
@@ -67,6 +71,12 @@ export class FaultPlan {
 
   /** What becomes of this request. */
   next(method: string, path: string): Fault | null {
+    const fault = this.#draw(method, path);
+    if (fault !== null) this.spoiled += 1;
+    return fault;
+  }
+
+  #draw(method: string, path: string): Fault | null {
     const found = this.#rules.find(
       ({ rule, left }) => left > 0 && (rule.method ?? method) === method && (rule.path?.test(path) ?? true),
     );

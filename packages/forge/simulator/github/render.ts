@@ -58,7 +58,7 @@ export function listedJson(
     number: pull.number,
     html_url: `${origin}/${repository.path}/pull/${pull.number}`,
     state: pull.state === "open" ? "open" : "closed",
-    merged_at: pull.state === "merged" ? iso(pull.updatedAt) : null,
+    merged_at: pull.mergedAt === null ? null : iso(pull.mergedAt),
     draft: pull.draft,
     title: pull.title,
     body: pull.body,

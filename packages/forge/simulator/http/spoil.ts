@@ -39,6 +39,10 @@ export async function spoil(
     case "lose_answer":
       await serve();
       return cut(outgoing);
+    case "interrupt":
+      if (fault.moment === "done") await serve();
+      await fault.then();
+      return cut(outgoing);
     case "truncate": {
       const response = await serve("whole");
       const text = await response.text();

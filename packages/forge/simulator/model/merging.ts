@@ -20,7 +20,8 @@ export async function mergePull(
   pull.state = "merged";
   pull.mergeCommit = commit;
   pull.mergedBy = how.by;
-  pull.updatedAt = world.clock.now();
+  pull.mergedAt = world.clock.now();
+  pull.updatedAt = pull.mergedAt;
   world.changed(repository, pull, "closed");
   return true;
 }

@@ -17,6 +17,7 @@ function pushed(world: World, repository: Repository, pull: PullRequest, head: s
   for (const thread of pull.threads) if (thread.line !== null) thread.outdated = true;
   if (repository.protection.get(pull.base)?.dismissStale === true)
     for (const review of pull.reviews) if (review.state === "APPROVED") review.state = "DISMISSED";
+  repository.program?.(head);
   world.changed(repository, pull, "synchronize");
 }
 
@@ -42,6 +43,7 @@ export async function syncPulls(world: World, repository: Repository): Promise<v
     if (from.repository === repository && (await containsCommit(repository.dir, base, head))) {
       pull.state = "merged";
       pull.mergeCommit = base;
+      pull.mergedAt = world.clock.now();
       world.changed(repository, pull, "closed");
     }
   }
@@ -116,6 +118,7 @@ export function openPull(
     state: "open",
     mergeCommit: null,
     mergedBy: null,
+    mergedAt: null,
     createdAt: now,
     updatedAt: now,
     reviews: [],
@@ -124,6 +127,7 @@ export function openPull(
     saysMergeable: null,
   };
   repository.pulls.push(pull);
+  repository.program?.(input.headSha);
   world.changed(repository, pull, "opened");
   return pull;
 }

@@ -81,6 +81,7 @@ export interface PullRequest {
   headSha: string;
   mergeCommit: string | null;
   mergedBy: User | null;
+  mergedAt: number | null;
   readonly createdAt: number;
   updatedAt: number;
   readonly reviews: Review[];
@@ -107,6 +108,8 @@ export interface Repository {
   readonly checks: Map<string, Check[]>;
   readonly pulls: PullRequest[];
   readonly hooks: Hook[];
+  /** What a program reports of every head that a pull request gets, at once; null: there is none. */
+  program: ((headSha: string) => void) | null;
   readonly serial: Serial;
   defaultBranch: string;
   methods: readonly Method[];
