@@ -11,6 +11,7 @@ export type Condition =
   | { readonly kind: "killed"; readonly seed: number };
 
 const SHARE = 0.2;
+const KILLS = 3;
 /** Every story makes more requests than this. */
 const SURE_REQUESTS = 12;
 
@@ -43,23 +44,33 @@ export class Killer {
     ];
     for (const { what, ...point } of points) {
       const moment = random() < 0.5 ? "asked" : "done";
-      const then = (): Promise<void> => {
+      const meanwhile = (): Promise<void> => {
         const after = point.after === undefined ? "" : `, request ${point.after + 1}`;
         console.log(`  the host is killed: ${what}${after}, ${moment}`);
         return this.#kill();
       };
-      faults.add({ ...point, fault: { kind: "interrupt", moment, then } });
+      faults.add({ ...point, fault: { kind: "interrupt", moment, meanwhile } });
     }
   }
 
   #kill(): Promise<void> {
     this.count += 1;
-    this.#under = this.#under.then(async () => {
-      await this.#town.killHost();
-      await this.#town.up();
-    });
+    this.#under = this.#killAfter(this.#under);
     return this.#under;
   }
+
+  /** Requests of the dead host may be answered after its end: one kill after another. */
+  async #killAfter(earlier: Promise<void>): Promise<void> {
+    await earlier;
+    await this.#town.killHost();
+    await this.#town.up();
+  }
+}
+
+/** Whether the story was told under that condition at all. */
+export function wasApplied(condition: Condition, simulator: ForgeSimulator, killer: Killer): boolean {
+  if (condition.kind === "healthy") return simulator.faults.spoiled === 0;
+  return condition.kind === "failing" ? simulator.faults.spoiled > 0 : killer.count === KILLS;
 }
 
 export function apply(condition: Condition, simulator: ForgeSimulator, killer: Killer): void {

@@ -59,9 +59,9 @@ async function holdsTheWork(
 /** Each merge request of the town has one of its own, and none but the merged ones is left. */
 async function onePullRequestEach({ town, repositories }: Stage): Promise<void> {
   const list = listOf(mergeRequestShape);
-  const urlsOf = async (query: { state?: "merged" | "failed" }): Promise<(string | undefined)[]> =>
+  const urlsOf = async (query: { state?: "merged" | "failed" }): Promise<string[]> =>
     (await town.api().get(list, `${town.townPath}/merges`, query)).items.map(
-      ({ pullRequest }) => pullRequest?.url,
+      ({ pullRequest }) => pullRequest?.url ?? "none",
     );
   const shown: string[] = [];
   for (const repository of repositories.values())

@@ -7,6 +7,7 @@ function standing(): { base: HostClock; run(): void } {
   return {
     base: {
       now: () => 1_000,
+      monotonic: () => 7,
       setTimer: (delayMs, fn) => {
         const timer = { at: delayMs, fn };
         timers.add(timer);

@@ -4,11 +4,14 @@ import type { SetTimer } from "./runner-process.ts";
 export interface HostClock {
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: () => number;
   readonly setTimer: SetTimer;
 }
 
 export const machineClock: HostClock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimer: (delayMs, fn) => {
     const timer = setTimeout(fn, delayMs).unref();
     return () => clearTimeout(timer);
@@ -36,6 +39,9 @@ export class MovableClock implements HostClock {
   }
 
   readonly now = (): number => this.#base.now() + this.#ahead;
+
+  /** That much time has gone by: nobody set the clock. */
+  readonly monotonic = (): number => this.#base.monotonic() + this.#ahead;
 
   readonly setTimer: SetTimer = (delayMs, fn) => {
     const timer: Timer = { at: this.now() + delayMs, fn, cancel: () => undefined };

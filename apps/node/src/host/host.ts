@@ -129,7 +129,7 @@ interface Parts extends HostOptions {
 
 function run(parts: Parts): Host {
   const { dir, settings, database, http, version } = parts;
-  const { now, setTimer } = parts.clock ?? machineClock;
+  const { now, monotonic, setTimer } = parts.clock ?? machineClock;
   const clock = { now, setTimer };
   const startedAt = now();
   const sink = createSink({
@@ -170,7 +170,7 @@ function run(parts: Parts): Host {
     database,
     sink,
     version,
-    monotonic: () => performance.now(),
+    monotonic,
     randomBytes: bytes,
     fallbackRuntime: parts.runtime.id,
     newTownId: () => makeId("town"),

@@ -16,8 +16,8 @@ export type Fault =
   | { kind: "rewrite"; change: (body: unknown) => unknown }
   /** Is served when `until` is there; where the client leaves first, nothing happens. */
   | { kind: "slow"; until: Promise<void> }
-  /** The connection is cut after `then`: before it happens (`asked`), or when it has (`done`). */
-  | { kind: "interrupt"; moment: "asked" | "done"; then: () => Promise<void> };
+  /** The connection is cut after `meanwhile`: before it happens (`asked`), or when it has (`done`). */
+  | { kind: "interrupt"; moment: "asked" | "done"; meanwhile: () => Promise<void> };
 
 export interface FaultRule {
   readonly method?: string;

@@ -41,7 +41,7 @@ export async function spoil(
       return cut(outgoing);
     case "interrupt":
       if (fault.moment === "done") await serve();
-      await fault.then();
+      await fault.meanwhile();
       return cut(outgoing);
     case "truncate": {
       const response = await serve("whole");

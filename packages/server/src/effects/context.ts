@@ -3,7 +3,7 @@ import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
 import type { RunnerClient } from "../runner/client.ts";
 import type { RunnerAddress, RunnerWish } from "../runner/port.ts";
 import type { ClockPorts, RunnerPort, SigningKey } from "../ports.ts";
-import type { ForgeFor } from "./forge.ts";
+import type { ForgeFor, NotUnderstood } from "./forge.ts";
 
 export interface EffectPorts extends Pick<ClockPorts, "now"> {
   runners: RunnerPort;
@@ -22,6 +22,7 @@ export interface EffectContext extends EffectPorts {
   client: RunnerClient;
   townId: string;
   effect: ClaimedEffect;
+  notUnderstood: NotUnderstood;
   signal: AbortSignal;
 }
 

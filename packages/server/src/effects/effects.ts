@@ -6,6 +6,7 @@ import { branch } from "./branch.ts";
 import { changeModel } from "./change-model.ts";
 import { checkSession } from "./check-session.ts";
 import type { EffectContext, EffectPorts, RequestOf } from "./context.ts";
+import { NotUnderstood } from "./forge.ts";
 import { interruptSession } from "./interrupt-session.ts";
 import { merge, withdrawMerge } from "./merge.ts";
 import { mergePullRequest } from "./merge-pull-request.ts";
@@ -53,13 +54,17 @@ const EXECUTORS: Executors = {
 /** What carries a town's effects out; one for all towns of a host. */
 export function createEffects(ports: EffectPorts): PerformEffect {
   const client = createRunnerClient(ports.fetch);
-  return (townId, effect, signal) => {
+  const notUnderstood = new NotUnderstood();
+  return async (townId, effect, signal) => {
     const { request } = effect;
     // The table gives each kind's own executor, which no type can say of a union.
     const execute = EXECUTORS[request.kind] as (
       context: EffectContext,
       request: EffectRequest,
     ) => Promise<EffectAnswer>;
-    return execute({ ...ports, client, townId, effect, signal }, request);
+    const context = { ...ports, client, townId, effect, notUnderstood, signal };
+    const answer = await execute(context, request);
+    if (answer.type !== "retry") notUnderstood.end(effect.id);
+    return answer;
   };
 }

@@ -71,7 +71,7 @@ interface Run {
 async function run(
   request: EffectRequest,
   methods: Partial<Forge> | null,
-  { signal = new AbortController().signal, attempt = 1 }: { signal?: AbortSignal; attempt?: number } = {},
+  { signal = new AbortController().signal }: { signal?: AbortSignal } = {},
 ): Promise<Run> {
   const ports = await testPorts();
   const calls: Run["calls"] = [];
@@ -87,7 +87,7 @@ async function run(
     },
   }) as Forge;
   const perform = createEffects(methods === null ? ports : { ...ports, forgeFor: () => forge });
-  const effect: ClaimedEffect = { id: EFFECT, attempt, deadline: ports.now() + 60_000, request };
+  const effect: ClaimedEffect = { id: EFFECT, attempt: 1, deadline: ports.now() + 60_000, request };
   return { answer: await perform(TOWN, effect, signal), calls };
 }
 
@@ -126,22 +126,23 @@ describe("open_pull_request", () => {
     });
   });
 
-  it("asks again what was not understood, and not for ever", async () => {
+  it("asks again what was not understood, but not five times in a row", async () => {
     const broken: ForgeError = {
       kind: "invalid_response",
       provider: "github",
       reason: "json_parse",
       sample_keys: [],
     };
-    const methods: Partial<Forge> = { openPullRequest: () => Promise.resolve(broken) };
-    expect((await run(request, methods, { attempt: 4 })).answer).toMatchObject({
-      type: "retry",
-      counted: true,
-    });
-    expect((await run(request, methods, { attempt: 5 })).answer).toEqual({
-      type: "forge",
-      answer: { of: "open", result: broken },
-    });
+    const answers = [...Array<ForgeError>(4).fill(broken), unavailable, ...Array<ForgeError>(5).fill(broken)];
+    const ports = await testPorts();
+    const forge = { openPullRequest: () => Promise.resolve(answers.shift()) } as unknown as Forge;
+    const perform = createEffects({ ...ports, forgeFor: () => forge });
+    const types: string[] = [];
+    for (let attempt = 1; answers.length > 0; attempt += 1) {
+      const effect: ClaimedEffect = { id: EFFECT, attempt, deadline: ports.now() + 60_000, request };
+      types.push((await perform(TOWN, effect, new AbortController().signal)).type);
+    }
+    expect(types).toEqual([...Array<string>(9).fill("retry"), "forge"]);
   });
 
   it("says that there are none where the host has no forges", async () => {

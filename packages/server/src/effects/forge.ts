@@ -23,13 +23,33 @@ export const NO_FORGE = {
 /** An answer that is not understood may be a proxy's page or one that broke off: asked again a few times. */
 const TRIES_NOT_UNDERSTOOD = 5;
 
+/** How often in a row each effect was not understood: other failures are no part of it (spec/review.md §4.1). */
+export class NotUnderstood {
+  readonly #inRow = new Map<string, number>();
+
+  /** With this one. */
+  again(effectId: string): number {
+    const count = (this.#inRow.get(effectId) ?? 0) + 1;
+    this.#inRow.set(effectId, count);
+    return count;
+  }
+
+  end(effectId: string): void {
+    this.#inRow.delete(effectId);
+  }
+}
+
 /** A failure that may be gone later is tried again; offline it does not count. Null: for good. */
-export function retried(error: ForgeError, attempt: number): EffectAnswer | null {
+export function retried(
+  error: ForgeError,
+  { effect, notUnderstood }: Pick<EffectContext, "effect" | "notUnderstood">,
+): EffectAnswer | null {
   if (error.kind === "invalid_response") {
-    return attempt < TRIES_NOT_UNDERSTOOD
+    return notUnderstood.again(effect.id) < TRIES_NOT_UNDERSTOOD
       ? { type: "retry", message: `The answer was not understood (${error.reason}).`, counted: true }
       : null;
   }
+  notUnderstood.end(effect.id);
   if (error.kind !== "http_error" || !error.transient) return null;
   return {
     type: "retry",

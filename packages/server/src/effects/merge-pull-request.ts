@@ -23,7 +23,7 @@ export async function mergePullRequest(context: EffectContext, request: Merge): 
   const { url, headSha, title, message } = request;
   const result = await forge.merge({ url, headSha, method, title, message }, context.signal);
   if (result.kind === "merged" || result.kind === "already") return readBack(context, forge, url);
-  const again = isError(result) ? retried(result, context.effect.attempt) : null;
+  const again = isError(result) ? retried(result, context) : null;
   return again ?? { type: "forge", answer: { of: "merge", result } };
 }
 
@@ -34,12 +34,12 @@ function isError(
   return result.kind === "http_error" || result.kind === "invalid_response";
 }
 
-async function detected({ effect, signal }: EffectContext, forge: Forge): Promise<Method | EffectAnswer> {
-  const repository = await forge.repository(signal);
+async function detected(context: EffectContext, forge: Forge): Promise<Method | EffectAnswer> {
+  const repository = await forge.repository(context.signal);
   if (repository.kind === "ok") {
     return PREFERRED.find((method) => repository.value.mergeMethods.includes(method)) ?? "merge";
   }
-  const again = repository.kind === "unsupported" ? null : retried(repository, effect.attempt);
+  const again = repository.kind === "unsupported" ? null : retried(repository, context);
   return again ?? { type: "forge", answer: { of: "merge", result: repository } };
 }
 
@@ -49,27 +49,27 @@ async function withdraw(context: EffectContext, forge: Forge, url: string): Prom
   if ("kind" in reading) return { type: "forge", answer: { of: "merge", result: reading } };
   const { outcome } = reading;
   if (outcome.kind === "ok" && outcome.pr.state === "merged") return readBack(context, forge, url);
-  const again = outcome.kind === "ok" ? null : retried(outcome, context.effect.attempt);
+  const again = outcome.kind === "ok" ? null : retried(outcome, context);
   return again ?? { type: "forge", answer: { of: "merge", result: { kind: "withdrawn" } } };
 }
 
-async function readBack({ effect, signal }: EffectContext, forge: Forge, url: string): Promise<EffectAnswer> {
+async function readBack(context: EffectContext, forge: Forge, url: string): Promise<EffectAnswer> {
   const notYet: EffectAnswer = {
     type: "retry",
     message: "The forge merged it, but its target does not show that yet.",
     counted: true,
   };
-  const reading = await forge.read(url, signal);
+  const reading = await forge.read(url, context.signal);
   if ("kind" in reading) return { type: "forge", answer: { of: "merge", result: reading } };
   if (reading.outcome.kind !== "ok")
     return (
-      retried(reading.outcome, effect.attempt) ?? {
+      retried(reading.outcome, context) ?? {
         type: "forge",
         answer: { of: "merge", result: reading.outcome },
       }
     );
   const { pr } = reading.outcome;
   if (pr.state !== "merged" || pr.merge_commit === null) return notYet;
-  if ((await isContained(forge, pr, signal)) !== true) return notYet;
+  if ((await isContained(forge, pr, context.signal)) !== true) return notYet;
   return { type: "forge", answer: { of: "merge", result: { kind: "landed", pr, commit: pr.merge_commit } } };
 }

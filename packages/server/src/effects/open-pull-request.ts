@@ -13,6 +13,6 @@ export async function openPullRequest(
   const answer = await forge.openPullRequest({ branch, target, headSha, title, body }, context.signal);
   if (answer.kind === "ok")
     return { type: "forge", answer: { of: "open", result: { kind: "ok", pr: answer.value } } };
-  const again = answer.kind === "unsupported" ? null : retried(answer, context.effect.attempt);
+  const again = answer.kind === "unsupported" ? null : retried(answer, context);
   return again ?? { type: "forge", answer: { of: "open", result: answer } };
 }

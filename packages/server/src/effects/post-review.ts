@@ -18,5 +18,5 @@ export async function postReview(
   const answer = await forge.postReview({ url, headSha, marker, body, comments }, context.signal);
   if (answer.kind === "ok") return posted(null);
   if (answer.kind === "unsupported") return posted(answer.what);
-  return retried(answer, context.effect.attempt) ?? posted(answer.kind);
+  return retried(answer, context) ?? posted(answer.kind);
 }

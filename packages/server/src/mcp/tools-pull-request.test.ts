@@ -70,6 +70,21 @@ describe("an agent's tools for a pull request", () => {
       expect(pr.resolved).toContain("t1");
     }));
 
+  it("ask a forge again that failed in passing, and still answer once", () =>
+    withTown(async (host) => {
+      const pr = withThreads();
+      const agent = await reviewer(host, pr);
+      pr.losesAnswers = 2;
+      const armed = [host.ports.clock.armed(500), host.ports.clock.armed(1_000)] as const;
+      const said = agent.call("gt_pr_reply", { thread_id: "t1", body: "Renamed." });
+      await armed[0];
+      host.ports.clock.advance(500);
+      await armed[1];
+      host.ports.clock.advance(1_000);
+      expect((await said).data).toMatchObject({ posted: false });
+      expect(pr.replies).toHaveLength(1);
+    }));
+
   it("say so where there is no pull request", () =>
     withTown(async (host) => {
       const worker = await working(host, await host.readyRig());

@@ -12,6 +12,9 @@ import type { ToolCall } from "./handlers.ts";
 import type { ToolResult } from "./result.ts";
 
 const TIMEOUT_MS = 30_000;
+/** Pauses before a forge that failed in passing is asked again: an agent's turn need not end by it. */
+const PAUSES_MS = [500, 1_000, 2_000];
+const MOST_WAIT_MS = 1_000;
 
 type Call = Pick<ToolCall, "actor" | "ports" | "session">;
 
@@ -41,12 +44,16 @@ function headingOf({ id, path, line, resolved, outdated }: ReviewThread): string
 const textOf = ({ comments }: ReviewThread): string =>
   comments.map(({ author, body }) => `${author}: ${body}`).join("\n\n");
 
-/** The thread, the text and the session mark the reply: the same one said again is posted once. */
+/**
+ * The thread, the text and the bead mark the reply: the same one said again is posted once, also by the
+ * next attempt of the same work, whose forerunner may have posted it and never heard so.
+ */
 export async function pullRequestReply(
   call: Call,
   { thread_id: threadId, body, resolve = false }: ToolInput<"gt_pr_reply">,
 ): Promise<ToolResult> {
-  const marker = (await sha256Hex(`${call.session.sessionId} ${threadId} ${body}`)).slice(0, 32);
+  const work = call.session.beadId ?? call.session.sessionId;
+  const marker = (await sha256Hex(`${work} ${threadId} ${body}`)).slice(0, 32);
   const { posted } = await onForge(call, (forge, url, signal) =>
     forge.reply({ url, threadId, marker, body }, signal),
   );
@@ -69,13 +76,27 @@ async function onForge<T>(
   const cancel = ports.setTimer(TIMEOUT_MS, () => deadline.abort());
   try {
     const forge = await ports.forgeFor(actor.id, about);
-    return valueOf(await ask(forge, about.url, deadline.signal), about.forge);
+    let answer = await ask(forge, about.url, deadline.signal);
+    for (const pauseMs of PAUSES_MS) {
+      if (!mayPass(answer)) break;
+      await new Promise<void>((resolve) => {
+        ports.setTimer(pauseMs, resolve);
+      });
+      answer = await ask(forge, about.url, deadline.signal);
+    }
+    return valueOf(answer, about.forge);
   } catch (error) {
     if (!deadline.signal.aborted) throw error;
     throw new GastownError("timeout", "The forge did not answer in 30 s. Call again.");
   } finally {
     cancel();
   }
+}
+
+/** Each call looks before it acts, so that asking again is harmless. A forge that says when is not pressed. */
+function mayPass<T>(answer: Answer<T>): boolean {
+  if (answer.kind === "invalid_response") return true;
+  return answer.kind === "http_error" && answer.transient && (answer.retry_after_ms ?? 0) <= MOST_WAIT_MS;
 }
 
 function valueOf<T>(answer: Answer<T>, forge: ForgeKind): T {

@@ -10,7 +10,17 @@ export interface OnePullRequest {
   replies: { threadId: string; body: string; marker: string }[];
   resolved: string[];
   reads: number;
+  /** How its next calls fail in passing, after they were carried out. */
+  losesAnswers: number;
 }
+
+const LOST = {
+  kind: "http_error",
+  provider: "github",
+  status: null,
+  status_text: "ECONNRESET",
+  transient: true,
+} as const;
 
 export function onePullRequest(more: Partial<PullRequest> = {}): OnePullRequest {
   return {
@@ -34,6 +44,7 @@ export function onePullRequest(more: Partial<PullRequest> = {}): OnePullRequest 
     replies: [],
     resolved: [],
     reads: 0,
+    losesAnswers: 0,
   };
 }
 
@@ -61,6 +72,10 @@ export function forgeOfOne(state: OnePullRequest): Forge {
     reply: ({ threadId, body, marker }) => {
       const before = state.replies.some((one) => one.marker === marker);
       if (!before) state.replies.push({ threadId, body, marker });
+      if (state.losesAnswers > 0) {
+        state.losesAnswers -= 1;
+        return Promise.resolve(LOST);
+      }
       return Promise.resolve({ kind: "ok", value: { posted: !before } });
     },
     resolveThread: ({ threadId }) => {
