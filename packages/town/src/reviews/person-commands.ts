@@ -13,6 +13,7 @@ import { laneOpens } from "./lanes.ts";
 import { mootFix } from "./fix-beads.ts";
 import { findMerge, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
+import { pollUnderWay } from "./poll.ts";
 import { isWatched, readAnew } from "./pull-request.ts";
 import { storeApproval } from "./verdict-row.ts";
 
@@ -51,6 +52,10 @@ function setHeld(ctx: Ctx, merge: MergeRow, held: string | null, kind: string, t
 export function pollNow(ctx: Ctx, ref: string): string {
   const merge = findMerge(ctx, ref);
   if (!isWatched(merge)) return merge.bead_id;
+  if (pollUnderWay(ctx, merge.bead_id)) {
+    readAnew(ctx, merge);
+    return merge.bead_id;
+  }
   ctx.sql.run("update merge_requests set next_poll_at = ? where bead_id = ?", ctx.now, merge.bead_id);
   schedule(ctx, "merge", merge.bead_id);
   return merge.bead_id;

@@ -31,12 +31,17 @@ const STALE_HEAD_PAUSE = 15 * SECOND;
 
 const pollSubject = (mergeId: string): string => `poll:${mergeId}`;
 
+/** What happens now, one that is under way may have read too early to see. */
+export function pollUnderWay(ctx: Ctx, mergeId: string): boolean {
+  return underWay(ctx, "poll_pull_request", pollSubject(mergeId)) !== undefined;
+}
+
 /** Asks when it is time; returns when it is time next, or null while one is under way. */
 export function pollWhenDue(ctx: Ctx, mergeId: string): number | null {
   const merge = mergeRow(ctx, mergeId);
   if (!merge || !isWatched(merge)) return null;
   if (merge.next_poll_at > ctx.now) return merge.next_poll_at;
-  if (underWay(ctx, "poll_pull_request", pollSubject(mergeId))) return null;
+  if (pollUnderWay(ctx, mergeId)) return null;
   enqueue(ctx, {
     kind: "poll_pull_request",
     subject: pollSubject(mergeId),

@@ -151,6 +151,22 @@ describe("refresh", () => {
       ];
       for (const concern of others) expect(h.town.pollConcerned(h.rig, concern)).toBe(0);
     }));
+
+  it("reads once more when a webhook came while it was being read: that reading may be older", () =>
+    withSql((sql) => {
+      const { h, bead } = opened(sql);
+      const polls = h.forge.polls;
+      const poll = h.on.poll_pull_request;
+      h.on.poll_pull_request = (request, effect) => {
+        if (poll) h.on.poll_pull_request = poll;
+        const answer = poll?.(request, effect) ?? "lost";
+        h.town.pollConcerned(h.rig, { urls: [request.url], headSha: null, branch: null });
+        return answer;
+      };
+      h.town.pollNow(bead, PERSON);
+      h.settle();
+      expect(h.forge.polls).toBe(polls + 2);
+    }));
 });
 
 describe("dismiss", () => {
