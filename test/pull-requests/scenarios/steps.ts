@@ -1,8 +1,8 @@
 /** What agents of these stories do. */
 import type { Step } from "../../faults/script.ts";
 
-export const write = (path: string, content: string): Step => ({ write: { path, content } });
-export const commit = (message: string): Step => ({ commit: { message } });
+const write = (path: string, content: string): Step => ({ write: { path, content } });
+const commit = (message: string): Step => ({ commit: { message } });
 export const approve: Step = { approve: "Good." };
 export const wantsMore = (feedback: string): Step => ({ request_changes: { feedback } });
 

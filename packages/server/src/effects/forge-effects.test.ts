@@ -133,7 +133,9 @@ describe("open_pull_request", () => {
       reason: "json_parse",
       sample_keys: [],
     };
-    const answers = [...Array<ForgeError>(4).fill(broken), unavailable, ...Array<ForgeError>(5).fill(broken)];
+    const times = (count: number, error: ForgeError): ForgeError[] =>
+      Array.from({ length: count }, () => error);
+    const answers = [...times(4, broken), unavailable, ...times(5, broken)];
     const ports = await testPorts();
     const forge = { openPullRequest: () => Promise.resolve(answers.shift()) } as unknown as Forge;
     const perform = createEffects({ ...ports, forgeFor: () => forge });
