@@ -46,6 +46,8 @@ export const registerAnswer = z.strictObject({
   config_version: z.int().optional(),
   /** Sessions that should live here, the mayor first. */
   desired: z.array(startRequest),
+  /** All that the town has: what else is on the runner's disk may go. Absent: nothing is known of it. */
+  known: z.strictObject({ agents: z.array(z.string()), rigs: z.array(z.string()) }).optional(),
 });
 export type RegisterAnswer = z.infer<typeof registerAnswer>;
 

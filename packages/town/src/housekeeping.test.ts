@@ -40,6 +40,27 @@ describe("housekeeping", () => {
       expect(h.town.session(session).outcome).toBe("submitted");
     }));
 
+  it("forgets an agent that had no work for a day, but none with mail or at work", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      const names = ["a", "b", "c"].map((title) => {
+        const session = h.town.session(h.session(work(h, title)));
+        return { id: session.id, name: session.agentName };
+      });
+      const [idle, reader, busy] = names.map(({ name }) => name);
+      for (const { id } of names.slice(0, 2)) h.town.requestDone(id, { summary: "did it" });
+      h.settle();
+      h.town.sendMail({ to: reader ?? "", subject: "for later", body: "x" }, PERSON);
+      const there = (): string[] => h.town.agents().map(({ name }) => name);
+      h.advance(DAY - 60_000);
+      expect(there()).toContain(idle);
+      h.advance(2 * 3_600_000);
+      expect(there()).not.toContain(idle);
+      expect(there()).toEqual(expect.arrayContaining([reader, busy]));
+      expect(h.town.checkInvariants()).toEqual([]);
+    }));
+
   it("forgets delivered nudges and read mail, never what still waits", () =>
     withSql((sql) => {
       const h = harness(sql);

@@ -17,6 +17,7 @@ import { ResumePlaces } from "../sessions/resume-places.ts";
 import type { SlotRecord } from "../sessions/slot-record.ts";
 import { abandon, drain } from "./drain.ts";
 import type { DrainReason } from "./drain.ts";
+import { forgetUnknown, onDisk } from "./forget.ts";
 import { endOfLeftover, saveLeftover } from "./leftovers.ts";
 import { makeParts } from "./parts.ts";
 import { Patience } from "./patience.ts";
@@ -169,6 +170,7 @@ export class Runner {
       log("runner.booted", { instance_id: instanceId, url: this.url, reaped: reapEarlier(root, instanceId) });
       const control = { url: this.url, bearer };
       const request = { instance_id: instanceId, version, pid: process.pid, control };
+      const before = await onDisk(this.#parts);
       const answer = await register(town, request, this.#bootSecret, log, this.#ended.signal);
       this.#bootSecret = "";
       this.#epoch = answer.epoch;
@@ -177,6 +179,7 @@ export class Runner {
       await this.#resume(answer.desired);
       this.#progress = { ...this.#progress, phase: "ready" };
       this.#ready.resolve();
+      if (answer.known !== undefined) await forgetUnknown({ ...this.#parts, log }, before, answer.known);
     } catch (thrown) {
       // A drain cuts boot off; that is not another reason to go.
       if (this.isLeaving) return;

@@ -3,6 +3,7 @@
  * Nothing outside this folder starts a git process.
  */
 import type { GrantAccess } from "./git.ts";
+import type { Places } from "./forget.ts";
 import type { RunChild } from "./starter.ts";
 import type {
   BranchRequest,
@@ -106,6 +107,12 @@ export interface GitWorkspace {
   prepareWorktree(options: PrepareOptions): Promise<PreparedWorktree>;
   /** A branch's head on the remote now; null: there is no such branch. Throws `GitFailure`. */
   head(rig: RigRef, branch: string, signal: AbortSignal): Promise<string | null>;
+  /** Which slots and rigs have something on this disk. Never fails. */
+  places(): Promise<Places>;
+  /** Removes a slot's worktrees. The caller knows that their work is saved and that nobody works there. */
+  forgetSlot(slot: string): Promise<void>;
+  /** Removes a rig's clone, unless a worktree of it is still here. Whether it went. */
+  forgetMirror(rigId: string): Promise<boolean>;
   /** Commits, pushes, reads back. */
   settle(options: SettleOptions): Promise<SettleOutcome>;
   /**

@@ -3,6 +3,7 @@ import type { EffectOutcome, GatesRequest } from "@gastown/protocol";
 import { branch } from "./branches.ts";
 import { runChild } from "./child.ts";
 import { asGitFailure } from "./failure.ts";
+import { forgetMirror, forgetSlot, places } from "./forget.ts";
 import type { GitContext } from "./context.ts";
 import { runGateList } from "./gates.ts";
 import { createGit } from "./git.ts";
@@ -99,6 +100,9 @@ export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
         const of = await context.mirrors.of(rig);
         return (await context.remotes.heads(of, [ref], signal)).get(ref) ?? null;
       }),
+    places: () => places(context),
+    forgetSlot: (slot) => after(() => forgetSlot(context, slot)),
+    forgetMirror: (rigId) => after(() => forgetMirror(context, rigId)),
     settle: (o) => after(() => settle(context, o)),
     saveWork: (o) => after(() => saveWork(context, o)),
     branch: (request, signal) => after(() => branch(context, request, signal)),

@@ -2,7 +2,7 @@
  * What the last session of a directory left (spec/runner.md §2): which one it was, and whether its
  * work is saved. It is how a new instance knows what must be saved before a worktree is reused.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gitIdentity, rigRef } from "@gastown/protocol";
 import { z } from "zod";
@@ -48,6 +48,11 @@ export class SlotRecords {
     const next = join(dir, "session.json.next");
     writeFileSync(next, JSON.stringify(record), { mode: 0o600 });
     renameSync(next, join(dir, "session.json"));
+  }
+
+  /** The agent is no more, and neither is its directory. */
+  forget(agentId: string): void {
+    rmSync(join(this.#dir, agentId), { recursive: true, force: true });
   }
 
   /** What the slot's worktree was set up with; null: nothing yet. */

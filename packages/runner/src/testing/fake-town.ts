@@ -29,6 +29,7 @@ import type {
   HeartbeatAnswer,
   LaunchContext,
   PrimeContext,
+  RegisterAnswer,
   RegisterRequest,
   SessionEnded,
   SessionSaved,
@@ -96,6 +97,8 @@ export class FakeTown {
   readonly verdicts: Map<string, Verdict> = new Map();
   readonly primes: Map<string, PrimeContext> = new Map();
   desired: StartRequest[] = [];
+  /** All that it has; what it does not know it does not say. */
+  known: RegisterAnswer["known"] = undefined;
   /** Paths (their beginnings) that are answered with 503. */
   readonly down: Set<string> = new Set();
   /** Answers a tool call instead of the default. */
@@ -211,6 +214,7 @@ export class FakeTown {
         expires_at: new Date().toISOString(),
         heartbeat_seconds: 30,
         desired,
+        ...(this.known === undefined ? {} : { known: this.known }),
       });
     });
     town.post("/runner/heartbeat", async (c) => {

@@ -76,7 +76,7 @@ function registerRoute(on: Endpoints, ports: ServerPorts): void {
           "This boot secret is unknown, used or too old. The host must start the runner again.",
         );
       }
-      const { epoch, desired } = town.run((open) => open.registerRunner(body.instance_id));
+      const { epoch, desired, known } = town.run((open) => open.registerRunner(body.instance_id));
       const address = { url: body.control.url, bearer: body.control.bearer, instanceId: body.instance_id };
       ports.runners.registered(town.id, address);
       const now = ports.now();
@@ -92,6 +92,7 @@ function registerRoute(on: Endpoints, ports: ServerPorts): void {
         heartbeat_seconds: HEARTBEAT_SECONDS,
         config_version: town.read((open) => open.configVersion()),
         desired: await Promise.all(desired.map((plan) => startRequestOf(ports, town.id, plan, now))),
+        known,
       };
     },
   );

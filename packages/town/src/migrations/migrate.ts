@@ -20,6 +20,7 @@ import { lanes } from "./0016-lanes.ts";
 import { giveWay } from "./0017-give-way.ts";
 import { scale } from "./0018-scale.ts";
 import { settleHead } from "./0019-settle-head.ts";
+import { preferred } from "./0020-preferred.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -42,6 +43,7 @@ export const MIGRATIONS: readonly string[] = [
   giveWay,
   scale,
   settleHead,
+  preferred,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

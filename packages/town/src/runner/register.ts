@@ -17,12 +17,20 @@ import { townRow } from "../town-row.ts";
 import { nobodyWaits } from "./give-way.ts";
 import { roomAgain } from "./room.ts";
 
-export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; desired: LaunchPlan[] } {
+export interface Registered {
+  readonly epoch: number;
+  /** What should live there, the mayor first. */
+  readonly desired: LaunchPlan[];
+  /** Ids of all agents and rigs: what the runner has of others may go. */
+  readonly known: { readonly agents: string[]; readonly rigs: string[] };
+}
+
+export function registerRunner(ctx: Ctx, instanceId: string): Registered {
   const town = townRow(ctx);
   // The same instance again: its answer was lost. Nothing is fenced anew, it gets that answer.
   if (town.runner_instance === instanceId) {
     runnerSeen(ctx);
-    return { epoch: town.runner_epoch, desired: desired(ctx) };
+    return { epoch: town.runner_epoch, desired: desired(ctx), known: known(ctx) };
   }
   const epoch = nextEpoch(ctx);
   ctx.sql.run(
@@ -50,7 +58,13 @@ export function registerRunner(ctx: Ctx, instanceId: string): { epoch: number; d
     if (session.role === "mayor") mayorLostItsRunner(ctx, session);
   }
   wakeStarters(ctx);
-  return { epoch, desired: desired(ctx) };
+  return { epoch, desired: desired(ctx), known: known(ctx) };
+}
+
+function known(ctx: Ctx): Registered["known"] {
+  const ids = (table: "agents" | "rigs"): string[] =>
+    ctx.sql.all<{ id: string }>(`select id from ${table} order by id`).map(({ id }) => id);
+  return { agents: ids("agents"), rigs: ids("rigs") };
 }
 
 /** What should live in the runner, the mayor first. */

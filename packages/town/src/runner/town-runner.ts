@@ -7,11 +7,11 @@ import { sessionRow } from "../sessions/session-row.ts";
 import type { Actor } from "../town.ts";
 import { townRow } from "../town-row.ts";
 import { giveWay } from "./give-way.ts";
-import { appendTranscript, registerRunner, runnerHeartbeat } from "./register.ts";
+import { appendTranscript, registerRunner, runnerHeartbeat, type Registered } from "./register.ts";
 
 export interface TownRunner {
   /** A newer instance: raises the runner's epoch and every live session's. */
-  registerRunner(instanceId: string): { epoch: number; desired: LaunchPlan[] };
+  registerRunner(instanceId: string): Registered;
   runnerEpoch(): number;
   /** Renews leases. Throws `runner_fenced` for an older epoch. Token renewal is the server's. */
   heartbeat(epoch: number, request: HeartbeatRequest): HeartbeatAnswer;
