@@ -8,7 +8,7 @@ import { readWaiting, type Waiting } from "../beads/waiting.ts";
 
 import { settings } from "../config/store.ts";
 import { iso } from "../kernel/iso.ts";
-import { MINUTE, type Ctx } from "../kernel/context.ts";
+import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { blockedWait } from "../reviews/blockers-left.ts";
 import { conflictOrder } from "../reviews/conflict.ts";
@@ -148,7 +148,8 @@ function green(ctx: Ctx, merge: MergeRow, reading: Reading): number | null {
   const since = merge.green_since ?? ctx.now;
   if (merge.green_since === null)
     ctx.sql.run("update merge_requests set green_since = ? where bead_id = ?", since, merge.bead_id);
-  if (merge.merge_now_sha === merge.head_sha) return land(ctx, merge);
+  if (merge.merge_now_sha === merge.head_sha)
+    return landOrRead(ctx, merge, { code: "manual", message: READ_AGAIN });
   const { review } = settings(ctx, merge.rig_id);
   const delay = intoFeatureBranch(ctx, merge) ? 0 : review.auto_merge_delay_minutes;
   if (!review.auto_merge || delay === null) {
@@ -161,9 +162,21 @@ function green(ctx: Ctx, merge: MergeRow, reading: Reading): number | null {
     waitsAt(ctx, merge, { code: "grace", message: "is green and will be merged", until });
     return until;
   }
-  if (delay === 0 || reading.asked.at >= until) return land(ctx, merge);
+  const grace: Waiting = { code: "grace", message: READ_AGAIN, until };
+  if (delay === 0 || reading.asked.at >= until) return landOrRead(ctx, merge, grace);
   readAnew(ctx, merge);
-  return waitsAt(ctx, merge, { code: "grace", message: "is read once more before it is merged", until });
+  return waitsAt(ctx, merge, grace);
+}
+
+const READ_AGAIN = "is read once more before it is merged";
+/** What was read earlier than this may have changed: a hold, a pause or a blocker kept it from being merged then. */
+const FRESH = 10 * SECOND;
+
+/** Merges on what was read just now, and on nothing older. */
+function landOrRead(ctx: Ctx, merge: MergeRow, waiting: Waiting): number | null {
+  if (ctx.now - merge.pr_read_at <= FRESH) return land(ctx, merge);
+  readAnew(ctx, merge);
+  return waitsAt(ctx, merge, waiting);
 }
 
 function land(ctx: Ctx, merge: MergeRow): null {

@@ -98,7 +98,7 @@ export function laneWaits(ctx: Ctx, lane: Lane): Waiting | null {
   const row = laneRow(ctx, lane);
   if (row?.paused_by) {
     const message = `landing into ${lane.target} is paused by ${row.paused_by}`;
-    return { code: "held", message, limit: "lane" };
+    return { code: "held", message };
   }
   if (!row?.blocked_until || row.blocked_until <= ctx.now) return null;
   const message = `${row.reason ?? `${lane.target} is red`}; tried again at ${iso(row.blocked_until)}`;

@@ -2,7 +2,7 @@
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
 import { harness, outcome, PERSON, type Harness } from "./harness.ts";
-import { forgeHarness } from "./memory-forge.ts";
+import { forgeHarness, thread, threadsOf } from "./memory-forge.ts";
 
 const MINUTE = 60_000;
 const RED = [{ name: "t", exit_code: 1, duration_ms: 1, required: true, log_tail: "" }];
@@ -151,6 +151,23 @@ describe("a lane", () => {
       h.town.resumeLane(h.rig, "main", PERSON);
       h.advance(MINUTE);
       expect([byPr, direct].map((id) => h.town.bead(id).reason)).toEqual(["merged", "merged"]);
+    }));
+
+  it("that is resumed merges on a new reading, and not on what was green before the pause", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { poll_seconds: 3_600 });
+      h.town.pauseLane(h.rig, "main", PERSON);
+      const bead = h.town.sling(h.rig, { title: "Add x" }, { held: false }, PERSON).id;
+      h.advance(30 * MINUTE);
+      threadsOf(h.forge.pull("Add x"), [thread("t", "wait")]);
+      h.town.resumeLane(h.rig, "main", PERSON);
+      h.settle();
+      expect(h.forge.merges).toEqual([]);
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", waitingOn: { code: "threads" } });
+      threadsOf(h.forge.pull("Add x"), []);
+      h.town.pollNow(bead, PERSON);
+      h.settle();
+      expect(h.town.merge(bead).state).toBe("merged");
     }));
 
   it("that is paused withdraws what is being merged", () =>

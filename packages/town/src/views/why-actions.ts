@@ -12,7 +12,12 @@ const onForge: Actions = (_bead, id) => [
 
 const ACTIONS: Partial<Record<WaitingOn["code"], Actions>> = {
   held: (bead, id) => [
-    ...(bead.status === "open" ? [{ command: `gastown bead start ${id}`, does: "let it start" }] : []),
+    ...(bead.type === "issue" && bead.status === "open"
+      ? [{ command: `gastown bead start ${id}`, does: "let it start" }]
+      : [
+          { command: `gastown merge release ${id}`, does: "let it land" },
+          { command: "gastown lanes", does: "see whether landing there is paused" },
+        ]),
     { command: `gastown bead close ${id}`, does: "drop it" },
   ],
   staged: (bead, id) => [

@@ -51,6 +51,19 @@ describe("why a pull request is not merged", () => {
   );
 });
 
+it("tells how a held landing is released, and where a paused branch is seen", () =>
+  withSql((sql) => {
+    const h = forgeHarness(sql, { auto_merge: false });
+    const id = sling(h, "a");
+    h.settle();
+    h.town.pauseLane(h.rig, "main", PERSON);
+    h.settle();
+    expect(h.town.why(id).waitingOn).toMatchObject({ code: "held" });
+    expect(commands(h, id)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^gastown merge release bead_/), "gastown lanes"]),
+    );
+  }));
+
 describe("why", () => {
   it("tells a held bead's hold and how to end it", () =>
     withSql((sql) => {
