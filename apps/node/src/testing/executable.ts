@@ -3,7 +3,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { text as readAll } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,11 @@ import { isAlive, readRunnerFile, type RunnerFile } from "@gastown/runner";
 import { z } from "zod";
 import { git } from "../demo/git.ts";
 
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+/** The sources, or the packaged file that `GASTOWN_EXECUTABLE` names. */
+const MAIN =
+  process.env["GASTOWN_EXECUTABLE"] === undefined
+    ? fileURLToPath(new URL("../main.ts", import.meta.url))
+    : resolve(process.env["GASTOWN_EXECUTABLE"]);
 
 export interface Finished {
   readonly code: number | null;
