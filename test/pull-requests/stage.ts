@@ -55,6 +55,8 @@ export class Stage implements Story {
     const token = simulator.token("town");
     const town = await startTown({
       hosted: repository,
+      // One wait may be for four pull requests, on a machine with much else to do.
+      limitMs: 900_000,
       // A lease is never ended by time that a test let go on.
       timing: { heartbeatMs: 500 },
       env: forge === "github" ? { GASTOWN_GITHUB_URL: simulator.url } : {},

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { startForgeSimulator } from "../../../packages/forge/simulator/index.ts";
 
 // It runs in a process of its own: only its end ends this test.
-vi.setConfig({ testTimeout: 600_000 });
+vi.setConfig({ testTimeout: 1_200_000 });
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 const exec = promisify(execFile);
 
