@@ -256,6 +256,7 @@ export type MergeRequestBody = z.infer<typeof mergeRequest>;
 
 /** `POST /refresh-token`: the runner's own credential towards its town. Restarts nothing. */
 export const refreshTokenRequest = z.strictObject({ token: text(1, 8_000) });
+export type RefreshTokenRequest = z.infer<typeof refreshTokenRequest>;
 
 /**
  * `POST /git/update` (spec/review.md §4.4). Merges the target into the branch, by compare-and-swap from

@@ -9,4 +9,5 @@ export type { EffectPorts } from "./effects/context.ts";
 export { createEffects } from "./effects/effects.ts";
 export { createForgeFor } from "./effects/forge-for.ts";
 export { sqlServerStore } from "./store/sql-store.ts";
+export { refreshRunnerToken } from "./runner/refresh-token.ts";
 export { createServer, type GastownServer } from "./server.ts";

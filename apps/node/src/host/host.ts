@@ -7,7 +7,9 @@ import {
   createEffects,
   createForgeFor,
   createServer,
+  refreshRunnerToken,
   sqlServerStore,
+  type RunnerAddress,
   type RuntimeInfo,
   type ServerPorts,
 } from "@gastown/server";
@@ -160,6 +162,7 @@ function run(parts: Parts): Host {
     onLost: (townId, reason) => void reportLost(townId, reason),
     maxInstances: settings.maxInstances,
     onRoom: (townId) => void reportRoom(townId),
+    onFound: (townId, address) => void refreshFound(townId, address),
     askToGiveWay: (townId) => askToGiveWay(townId),
   });
   const forges = forgesOf(settings);
@@ -203,6 +206,15 @@ function run(parts: Parts): Host {
     } catch (error) {
       // It asks again by itself.
       sink.log("error", "A town could not be told that there is room for its runner.", { townId, error });
+    }
+  };
+  const refreshFound = async (townId: string, address: RunnerAddress): Promise<void> => {
+    try {
+      const actor = await towns.get(townId);
+      if (actor !== undefined) await refreshRunnerToken({ keys, now: Date.now }, actor, address);
+    } catch (error) {
+      // Its next heartbeat renews it, as long as its key is known here.
+      sink.log("warn", "A runner that was found got no new credential.", { townId, error });
     }
   };
   const askToGiveWay = async (townId: string): Promise<boolean> => {

@@ -61,6 +61,8 @@ export interface RunnersOptions {
   onRoom(townId: string): void;
   /** Others wait: whether that town lets its runner go now. */
   askToGiveWay(townId: string): Promise<boolean>;
+  /** The runner of an earlier host lives and is taken over. */
+  onFound(townId: string, address: RunnerAddress): void;
   /** Keeps where a runner was told to report, for the next host. */
   noteReportsTo(root: string, apiUrl: string): void;
   /** A runner that was registered is gone without having been asked to. */
@@ -148,6 +150,7 @@ export class Runners implements RunnerPort {
     if (health !== undefined && ours && !health.draining) {
       this.#options.sink.log("info", "Found the runner of an earlier host.", { townId, pid: found.pid });
       this.#keep(townId, found);
+      this.#options.onFound(townId, found.address);
     } else void this.#replaceLater(townId, found, ours);
   }
 

@@ -140,6 +140,7 @@ export class Runner {
       refreshToken: (token) => {
         redactor.add(token);
         town.useToken(token);
+        this.#options.log("credential.renewed", {});
       },
       drain: ({ reason, wait_ms }) => this.drain(reason, wait_ms),
     });

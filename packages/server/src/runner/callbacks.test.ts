@@ -173,6 +173,21 @@ describe("the heartbeat", () => {
       expect(codeOf(await beat(host))).toBe("token_expired");
     }));
 
+  it("renews a session's token at once where keys were rotated and an earlier host had signed it", () =>
+    withTown(async (host) => {
+      const worker = await working(host, await host.readyRig());
+      const tokenNow = async (): Promise<unknown> =>
+        heartbeatAnswer.parse((await beat(host, worker)).body).sessions[0]?.token;
+      host.ports.startedAt = host.ports.now() + 1;
+      expect(await tokenNow()).toBeUndefined();
+      const fresh = { kid: "rotated", secret: new Uint8Array(32).fill(7) };
+      host.ports.keys = [fresh, ...host.ports.keys];
+      const token = await tokenNow();
+      const { claims } = await verifySessionToken([fresh], String(token), host.ports.now());
+      expect(claims).toMatchObject({ sessionId: worker.sessionId, epoch: worker.epoch });
+      expect(await tokenNow()).toBeUndefined();
+    }));
+
   it("renews a session's token once at half of its life", () =>
     withTown(async (host) => {
       const worker = await working(host, await host.readyRig());

@@ -38,14 +38,22 @@ type SessionAnswer = HeartbeatAnswer["sessions"][number];
 async function withToken(ports: ServerPorts, town: TownActor, item: SessionAnswer): Promise<SessionAnswer> {
   if (item.verdict !== "ok") return item;
   const due = town.read((open) => {
-    const { startedAt } = open.session(item.session_id);
-    const signedAt = renewals.get(town)?.get(item.session_id) ?? Date.parse(startedAt);
+    const startedAt = Date.parse(open.session(item.session_id).startedAt);
+    const signedAt = renewals.get(town)?.get(item.session_id) ?? firstSigned(ports, startedAt);
     return ports.now() - signedAt >= SESSION_TOKEN_MS / 2 ? open.launchPlan(item.session_id) : null;
   });
   if (due === null) return item;
   const known = renewals.get(town) ?? new Map<string, number>();
   renewals.set(town, known.set(item.session_id, ports.now()));
   return { ...item, token: await signSessionToken(ports.keys, tokenOf(town.id, due), ports.now()) };
+}
+
+/**
+ * When its token was signed that nobody here has renewed. Where keys have been rotated, one of an
+ * earlier host may be of a key that the next rotation forgets: that one is renewed at once.
+ */
+function firstSigned({ keys, startedAt: hostBegan }: ServerPorts, sessionBegan: number): number {
+  return keys.length > 1 && sessionBegan < hostBegan ? -Infinity : sessionBegan;
 }
 
 const tokenOf = (townId: string, plan: LaunchPlan) => ({

@@ -13,6 +13,8 @@ export interface TownRunner {
   /** A newer instance: raises the runner's epoch and every live session's. */
   registerRunner(instanceId: string): Registered;
   runnerEpoch(): number;
+  /** Its epoch where that instance is the newest; else null. */
+  epochOf(instanceId: string): number | null;
   /** Renews leases. Throws `runner_fenced` for an older epoch. Token renewal is the server's. */
   heartbeat(epoch: number, request: HeartbeatRequest): HeartbeatAnswer;
   appendTranscript(epoch: number, request: EventsRequest): EventsAnswer;
@@ -30,6 +32,11 @@ export function runnerMethods({ read, write }: Access): TownRunner {
   return {
     registerRunner: (instanceId) => write(TOWN_ACTOR, (ctx) => registerRunner(ctx, instanceId)),
     runnerEpoch: () => read((ctx) => townRow(ctx).runner_epoch),
+    epochOf: (instanceId) =>
+      read((ctx) => {
+        const { runner_instance, runner_epoch } = townRow(ctx);
+        return runner_instance === instanceId ? runner_epoch : null;
+      }),
     heartbeat: (epoch, request) => write(TOWN_ACTOR, (ctx) => runnerHeartbeat(ctx, epoch, request)),
     appendTranscript: (epoch, request) => write(TOWN_ACTOR, (ctx) => appendTranscript(ctx, epoch, request)),
     launchPlan: (sessionId) =>
