@@ -19,6 +19,10 @@ export class Conversations {
     this.#dir = dir;
   }
 
+  get areKept(): boolean {
+    return this.#dir !== undefined;
+  }
+
   /** Null: not known here. */
   read(id: string): Remembered | null {
     if (this.#dir === undefined) return { turns: 0, model: DEFAULT_MODEL };

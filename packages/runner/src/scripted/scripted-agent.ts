@@ -119,6 +119,8 @@ class ScriptedAgent {
       model: this.#fixedModel ?? remembered.model,
       running: null,
     };
+    // Another process may have gone on with it meanwhile: as with real agents, what is stored counts.
+    if (known?.running === null && this.#conversations.areKept) Object.assign(known, remembered);
     if (server !== null) session.mcp?.use(server);
     this.#sessions.set(session.id, session);
     try {
