@@ -10,7 +10,8 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { dataDir } from "../../apps/node/src/host/data-dir.ts";
 import { everythingLanded } from "./proof.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 function rotateKey(town: TownProcess): void {
   const file = dataDir(town.world.dataDir).keys;
@@ -28,7 +29,7 @@ function logged(town: TownProcess, event: string): number {
 
 describe("a host that comes back with another key", () => {
   it("gives the runner that it finds a new credential, and restarts neither it nor its agents", async () => {
-    const town = await TownProcess.start();
+    const town = await startTown();
     const go = join(town.world.root, "go");
     const bead = await town.sling("Work for long", {
       steps: [

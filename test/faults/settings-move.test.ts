@@ -13,7 +13,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { dataDir } from "../../apps/node/src/host/data-dir.ts";
 import { everythingLanded } from "./proof.ts";
 import { bodyOf } from "./script.ts";
-import { TownProcess } from "./town-process.ts";
+import { startTown } from "./start-town.ts";
+import type { TownProcess } from "./town-process.ts";
 
 /** Pids in the runner's log of agent processes that did this, in order. */
 function processes(town: TownProcess, event: "agent.process_started" | "agent.process_ended"): number[] {
@@ -28,13 +29,13 @@ describe("settings that change while a mayor waits and an agent works", () => {
   it("move the one with its conversation, leave the other to its turn, and are taken away again", async () => {
     const store = mkdtempSync(join(tmpdir(), "gastown-conversations-"));
     onTestFinished(() => rmSync(store, { recursive: true, force: true }));
-    const town = await TownProcess.start({ env: { SCRIPTED_STORE: store } });
+    const town = await startTown({ env: { SCRIPTED_STORE: store } });
     const seen = join(town.world.root, "seen");
     const look = bodyOf({
       steps: [{ run: `echo "turn $SCRIPTED_TURN color \${COLOR:-none}" >> '${seen}'` }],
     });
     const ask = async (): Promise<string | undefined> => {
-      await town.world.must(["mayor", look, "--timeout", "100"]);
+      await town.world.must(["mayor", look, "--timeout", "250"]);
       return readFileSync(seen, "utf8").trim().split("\n").at(-1);
     };
     expect(await ask()).toBe("turn 1 color none");

@@ -21,6 +21,8 @@ export interface Context {
   readonly cwd: string;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Calls `fn` at the next Ctrl-C instead; returns what takes that back. */
+  firstInterrupt(fn: () => void): () => void;
   /** Whether a person can be asked. */
   readonly interactive: boolean;
   readonly version: string;

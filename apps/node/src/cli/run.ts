@@ -1,6 +1,6 @@
 import { createContext } from "./context.ts";
 import { EXIT, exitCodeOf, shown } from "./failure.ts";
-import { interruption } from "./interrupt.ts";
+import { Interrupts, interruption } from "./interrupt.ts";
 import { Output } from "./output.ts";
 import { parseCommandLine, type Invocation } from "./program.ts";
 import { VERSION } from "./version.ts";
@@ -13,7 +13,7 @@ export interface Terminal {
   readonly stdinIsTerminal: boolean;
   stdout(text: string): void;
   stderr(text: string): void;
-  /** Calls `stop` at the first Ctrl-C; returns what takes that back. */
+  /** Calls `stop` at the next Ctrl-C; returns what takes that back. */
   onInterrupt(stop: () => void): () => void;
 }
 
@@ -37,7 +37,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
 async function execute({ spec, args, options, globals }: Invocation, terminal: Terminal): Promise<number> {
   const out = createOutput(terminal, { json: globals.json === true, quiet: globals.quiet === true });
   const stopped = new AbortController();
-  const release = terminal.onInterrupt(() => stopped.abort(interruption()));
+  const listen = (fn: () => void): (() => void) => terminal.onInterrupt(fn);
+  const interrupts = new Interrupts(listen, () => stopped.abort(interruption()));
   try {
     const context = createContext({
       out,
@@ -45,6 +46,7 @@ async function execute({ spec, args, options, globals }: Invocation, terminal: T
       env: terminal.env,
       cwd: terminal.cwd,
       signal: stopped.signal,
+      firstInterrupt: (fn) => interrupts.first(fn),
       interactive: terminal.stdinIsTerminal && out.terminal && globals.yes !== true,
       version: VERSION,
     });
@@ -55,7 +57,7 @@ async function execute({ spec, args, options, globals }: Invocation, terminal: T
     const reason: unknown = stopped.signal.aborted ? stopped.signal.reason : error;
     return exitCodeOf(out.failure(shown(reason).defect === undefined ? reason : error));
   } finally {
-    release();
+    interrupts.end();
   }
 }
 

@@ -163,17 +163,30 @@ async function finalAnswer(api: ApiClient, townId: string, messageId: string): P
     .trim();
 }
 
+/** What waits behind the turn goes on; a second Ctrl-C ends the command. */
+async function endTurn({ out }: Context, api: ApiClient, townId: string): Promise<void> {
+  try {
+    await api.post(mayorShape.pick({}), `/api/towns/${townId}/mayor/interrupt`);
+    out.note("  The turn ends. Ctrl-C again ends the conversation.");
+  } catch (error) {
+    out.note(
+      `  ${error instanceof Error ? error.message : String(error)} Ctrl-C again ends the conversation.`,
+    );
+  }
+}
+
 /** Messages one after the other, until the person has no more. */
 async function converse(context: Context, api: ApiClient, townId: string): Promise<number> {
   if (!context.interactive)
     throw usageError('Without a terminal a message is needed: `gastown mayor "<what you want>"`.');
   const { intro, isCancel, outro, text } = await import("@clack/prompts");
-  intro("The mayor listens. Ctrl-C ends the conversation.");
+  intro("The mayor listens. Ctrl-C ends its turn, and here the conversation.");
   for (;;) {
     const message = await text({ message: "You", placeholder: "what you want" });
     if (isCancel(message)) break;
     if (message === undefined || message.trim() === "") continue;
-    await ask(context, api, townId, { message }, undefined);
+    const over = context.firstInterrupt(() => void endTurn(context, api, townId));
+    await ask(context, api, townId, { message }, undefined).finally(over);
     context.out.piece("\n");
   }
   outro("The town goes on without you; `gastown watch` shows it.");
