@@ -58,7 +58,8 @@ import { readTranscript } from "./transcript.ts";
 import { toBeadDetail } from "./views/bead-detail.ts";
 import { toBead } from "./views/beads.ts";
 import { why } from "./views/why.ts";
-import { listBeads, toTown, townStatus } from "./views/status.ts";
+import { listBeads } from "./views/bead-list.ts";
+import { toTown, townStatus } from "./views/status.ts";
 import { toConvoy, toConvoyDetail, toMergeRequest, toSession } from "./views/work.ts";
 
 /**

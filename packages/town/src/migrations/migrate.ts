@@ -21,6 +21,7 @@ import { giveWay } from "./0017-give-way.ts";
 import { scale } from "./0018-scale.ts";
 import { settleHead } from "./0019-settle-head.ts";
 import { preferred } from "./0020-preferred.ts";
+import { lists } from "./0021-lists.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -44,6 +45,7 @@ export const MIGRATIONS: readonly string[] = [
   scale,
   settleHead,
   preferred,
+  lists,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -1,5 +1,5 @@
 /** The whole town on one screen (spec/api.md §5.2, snapshot). Counts by index, never by a walk. */
-import type { AgentStatus, BeadFilter, TownShape, TownStatus } from "@gastown/protocol";
+import type { AgentStatus, TownShape, TownStatus } from "@gastown/protocol";
 import { newestSeq, readFeed } from "../audit/audit.ts";
 import { toAgent, type AgentRow } from "../agents/agents.ts";
 import type { BeadRow } from "../beads/bead-row.ts";
@@ -11,12 +11,8 @@ import { iso, isoOrNull } from "../kernel/iso.ts";
 import { mayorStatus } from "../mayor/commands.ts";
 import { nextWakeAt } from "../tick.ts";
 import { townRow } from "../town-row.ts";
-import { toBead } from "./beads.ts";
 import { budgetStates } from "./usage.ts";
 import { waitingOf } from "./waiting.ts";
-import type { Bead } from "@gastown/protocol";
-import { GastownError } from "@gastown/protocol";
-import type { Page, PageQuery } from "../town.ts";
 
 const LISTED = 20;
 
@@ -35,10 +31,28 @@ export function townStatus(ctx: Ctx): TownStatus {
   const town = townRow(ctx);
   const beads = counts(
     ctx,
-    "select status as key, count(*) as n from beads where type = 'issue' and status <> 'closed' group by status",
+    `select status as key, count(*) as n from beads
+     where type = 'issue' and status in ('open', 'in_progress', 'in_review', 'failed') group by status`,
   );
-  const convoys = counts(ctx, "select state as key, count(*) as n from convoys group by state");
-  const merges = counts(ctx, "select state as key, count(*) as n from merge_requests group by state");
+  const waits = counts(
+    ctx,
+    `select json_extract(waiting, '$.code') as key, count(*) as n from beads indexed by beads_waiting
+     where type = 'issue' and status = 'open' and waiting is not null group by json_extract(waiting, '$.code')`,
+  );
+  const held = counts(
+    ctx,
+    `select status as key, count(*) as n from beads indexed by beads_held
+     where type = 'issue' and held is not null group by status`,
+  );
+  const convoys = counts(
+    ctx,
+    "select state as key, count(*) as n from convoys where state in ('staged', 'active', 'landing') group by state",
+  );
+  const merges = counts(
+    ctx,
+    `select state as key, count(*) as n from merge_requests
+     where state in ('queued', 'reviewing', 'landing') group by state`,
+  );
   const inbox = counts(
     ctx,
     "select state as key, count(*) as n from inbox where state <> 'applied' group by state",
@@ -51,7 +65,8 @@ export function townStatus(ctx: Ctx): TownStatus {
     .all<AgentRow>("select * from agents order by created_at")
     .map((row) => toAgent(ctx, row));
   const open = ctx.sql.all<BeadRow>(
-    "select * from beads where type = 'issue' and status = 'open' order by updated_at limit 200",
+    "select * from beads where type = 'issue' and status = 'open' order by updated_at limit ?",
+    LISTED,
   );
   const needsYou = ctx.sql.all<EscalationRow>(
     "select * from escalations where open = 1 order by created_at limit 50",
@@ -66,8 +81,8 @@ export function townStatus(ctx: Ctx): TownStatus {
       inProgress: beads.in_progress ?? 0,
       inReview: beads.in_review ?? 0,
       failed: beads.failed ?? 0,
-      held: open.filter((bead) => bead.held !== null).length,
-      blocked: open.filter((bead) => bead.waiting?.includes('"code":"blocked') ?? false).length,
+      held: held.open ?? 0,
+      blocked: (waits.blocked ?? 0) + (waits.blocked_by_failed ?? 0),
     },
     convoys: { staged: convoys.staged ?? 0, active: convoys.active ?? 0, landing: convoys.landing ?? 0 },
     merges: { queued: merges.queued ?? 0, reviewing: merges.reviewing ?? 0, landing: merges.landing ?? 0 },
@@ -110,7 +125,7 @@ export function townStatus(ctx: Ctx): TownStatus {
 }
 
 function waitingList(ctx: Ctx, open: BeadRow[]): TownStatus["waiting"] {
-  return open.slice(0, LISTED).flatMap((bead) => {
+  return open.flatMap((bead) => {
     const waitingOn = waitingOf(ctx, bead);
     return waitingOn ? [{ beadId: bead.id, title: bead.title, waitingOn }] : [];
   });
@@ -136,47 +151,4 @@ function agentCounts(states: AgentStatus[]): Record<AgentStatus, number> {
   };
   for (const state of states) result[state]++;
   return result;
-}
-
-/** Beads by filter, newest first; the cursor is the last row's place in that order. */
-export function listBeads(ctx: Ctx, filter: BeadFilter, page: PageQuery): Page<Bead> {
-  const limit = Math.min(Math.max(page.limit ?? 50, 1), 200);
-  const from = page.cursor === undefined ? null : readCursor(page.cursor);
-  const rows = ctx.sql.all<BeadRow>(
-    `select * from beads where (?1 is null or (created_at, id) < (?1, ?2))
-       and (?3 is null or status in (select value from json_each(?3)))
-       and (?4 is null or type in (select value from json_each(?4)))
-       and (?5 is null or kind in (select value from json_each(?5)))
-       and (?6 is null or rig_id = ?6) and (?7 is null or convoy_id = ?7)
-       and (?8 is null or (held is not null) = ?8)
-       and (?9 is null or title like '%' || ?9 || '%') and (?10 is null or ending like '%' || ?10)
-     order by created_at desc, id desc limit ?11`,
-    from?.at ?? null,
-    from?.id ?? null,
-    JSON.stringify(filter.status ?? ["open", "in_progress", "in_review", "failed"]),
-    filter.type ? JSON.stringify(filter.type) : null,
-    filter.kind ? JSON.stringify(filter.kind) : null,
-    filter.rigId ?? null,
-    filter.convoyId ?? null,
-    filter.held === undefined ? null : filter.held ? 1 : 0,
-    filter.q?.slice(0, 40) ?? null,
-    filter.idEnding?.replace(/^[a-z]+_/, "").toLowerCase() ?? null,
-    limit + 1,
-  );
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  return {
-    items: items.map((row) => toBead(ctx, row)),
-    nextCursor: rows.length > limit && last ? `${last.created_at}.${last.id}` : null,
-  };
-}
-
-function readCursor(cursor: string): { at: number; id: string } {
-  const match = /^(\d{1,16})\.([a-z]+_[0-9A-Z]{26})$/.exec(cursor);
-  if (!match)
-    throw new GastownError(
-      "invalid_cursor",
-      "This cursor is not one of ours. Read the list again from its beginning.",
-    );
-  return { at: Number(match[1]), id: match[2] ?? "" };
 }
