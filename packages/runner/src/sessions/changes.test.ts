@@ -166,7 +166,7 @@ describe("a new version of the settings", () => {
   });
 
   it("ends a session that cannot be moved with the reason, and disturbs no other", async () => {
-    await boot({ toolsMs: 1_000, initializeMs: 1_500 });
+    await boot({ toolsMs: 10_000, initializeMs: 6_000 });
     const [first, second] = [await mayor(), await mayor()];
     await sync([first, withEnv(first, { SCRIPTED_MISBEHAVIOR: "silent" })], [second, withEnv(second, {})]);
     expect(await world.town.endOf(first.session_id)).toMatchObject({
