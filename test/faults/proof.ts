@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { openTown } from "@gastown/town";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { git } from "../../apps/node/src/demo/git.ts";
 import { nodeSql, sqlOptions } from "../../apps/node/src/storage/node-sql.ts";
 import type { TownProcess } from "./town-process.ts";
@@ -23,7 +23,8 @@ export async function everythingLanded(
   await noCommitLost(town);
   expect(await town.down()).toBe(0);
   expect(town.world.runners()).toEqual([]);
-  expect(town.workers()).toEqual([]);
+  // What starts the runner's gits ends when it hears that the runner has: nobody hears of that.
+  await vi.waitFor(() => expect(town.workers()).toEqual([]), { timeout: 20_000, interval: 20 });
   expect(violations(town)).toEqual([]);
 }
 

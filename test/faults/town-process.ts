@@ -56,7 +56,7 @@ export interface TownOptions {
   /** How long one wait may last (ms). */
   readonly limitMs?: number;
   /** What the host finds in its environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | ((world: World) => Readonly<Record<string, string>>);
 }
 
 export class TownProcess extends TownEvents {
@@ -134,10 +134,11 @@ export class TownProcess extends TownEvents {
   /** Starts the host, on the address that it had before unless another is given. */
   async up(listen = `127.0.0.1:${this.#host?.port ?? "0"}`): Promise<void> {
     const { timing, env: more } = this.#options;
+    const own = typeof more === "function" ? more(this.world) : more;
     const env = {
       GASTOWN_RUNNER_TIMING: JSON.stringify(timing ?? {}),
       GASTOWN_CLOCK_AHEAD: String(this.#ahead),
-      ...more,
+      ...own,
     };
     const host = await this.world.up(listen, [], env);
     // Nobody reads its log line by line; a full pipe would stop it.

@@ -5,6 +5,7 @@ export type { TurnToGive } from "./mayor/give.ts";
 export type { MayorTurn } from "./mayor/turns.ts";
 export { exportLines } from "./history/export.ts";
 export type { ExportHeader } from "./history/format.ts";
+export { faultyRows, type FaultyRow } from "./history/faulty-rows.ts";
 export { importTown, type TownImport } from "./history/import.ts";
 export { openTown } from "./open-town.ts";
 export { forgeMessage } from "./reviews/poll-messages.ts";

@@ -1,10 +1,14 @@
 import { GastownError } from "@gastown/protocol";
+import { faultyRows, type FaultyRow } from "@gastown/town";
 import { townFiles } from "../backup/take.ts";
 import type { Context } from "../cli/context.ts";
 import { dataDir, dataDirPath } from "../host/data-dir.ts";
 import { openHostDatabase } from "../host/host-database.ts";
+import { storageError } from "../storage/storage-error.ts";
 import { withTownCopy, withTownFile } from "../storage/town-file.ts";
 import type { Check } from "./doctor-checks.ts";
+
+const SHOWN_ROWS = 5;
 
 type Found = { id: number; title: string; subjects: string[] };
 
@@ -36,9 +40,12 @@ async function checkOne(path: string): Promise<Check> {
           message: `its file is damaged: ${damage?.quick_check ?? "unreadable"}`,
           action: "restore a backup with `gastown restore`",
         };
+      const faulty = faultyRows(sql, SHOWN_ROWS);
+      if (faulty.length > 0) return faultyTown(name, faulty);
       return judged(name, town.checkInvariants(), town.repair(false).length);
     });
-  } catch (error) {
+  } catch (thrown) {
+    const error = storageError(thrown);
     const message = error instanceof Error ? error.message : "it cannot be opened";
     return {
       name: `town ${path}`,
@@ -47,6 +54,15 @@ async function checkOne(path: string): Promise<Check> {
       action: "restore a backup with `gastown restore`",
     };
   }
+}
+
+function faultyTown(name: string, faulty: readonly FaultyRow[]): Check {
+  return {
+    name,
+    state: "failed",
+    message: faulty.map(({ table, key, problem }) => `${table} ${key}: ${problem}`).join("; "),
+    action: "keep a backup of this town and report it; what reads these rows leaves them out",
+  };
 }
 
 function judged(name: string, found: readonly Found[], repairable: number): Check {

@@ -1,7 +1,8 @@
 /** The Node host's towns, with a clock that is moved by hand and no runner. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { idMaker } from "@gastown/town";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDataDir, type DataDir } from "./data-dir.ts";
@@ -19,6 +20,7 @@ let now: number;
 let passed: number;
 let timers: Set<{ at: number; fn: () => void }>;
 let adopted: string[];
+let logged: string[];
 let retired: string[];
 let open: Towns[];
 
@@ -29,6 +31,7 @@ beforeEach(() => {
   passed = 0;
   timers = new Set();
   adopted = [];
+  logged = [];
   retired = [];
   open = [];
 });
@@ -55,7 +58,7 @@ function host(): Towns {
       timers.add(timer);
       return () => timers.delete(timer);
     },
-    sink: { event: () => {}, log: () => {} },
+    sink: { event: () => {}, log: (_level, message) => void logged.push(message) },
     perform: async () => ({ type: "retry", message: "nobody is there", counted: false }),
     fallbackRuntime: "scripted",
     version: "test",
@@ -240,6 +243,37 @@ describe("the towns of a host", () => {
     await advance(MINUTE);
     await settled();
     expect(second.openTowns().map((actor) => actor.id)).toEqual([id]);
+  });
+
+  it("that cannot be opened are told why, and keep no other from being served", async () => {
+    const first = host();
+    const ids = [];
+    for (const name of ["well", "damaged", "newer"]) ids.push((await first.create(name)).id);
+    const [well = "", damaged = "", newer = ""] = ids;
+    await settled();
+    await first.close();
+    const bytes = readFileSync(dir.town(damaged));
+    writeFileSync(dir.town(damaged), bytes.fill(0x5a, 4096));
+    const db = new DatabaseSync(dir.town(newer));
+    db.exec("update schema_version set version = 9999");
+    db.close();
+    const before = readFileSync(dir.town(newer));
+    for (const id of ids) database.setWake(id, now, now, false);
+    logged = [];
+    const second = host();
+    second.start();
+    await advance(1);
+    await settled();
+    expect(second.openTowns().map((actor) => actor.id)).toEqual([well]);
+    expect(logged.toSorted()).toMatchObject([
+      expect.stringMatching(/could not be opened: The town's file is damaged.*gastown doctor.*restore/),
+      expect.stringMatching(/could not be opened: .*schema version 9999.*Use the newer gastown/),
+    ]);
+    await expect(second.get(damaged)).rejects.toMatchObject({ code: "not_ready" });
+    await expect(second.get(newer)).rejects.toMatchObject({ code: "not_ready" });
+    expect(readFileSync(dir.town(newer)).equals(before)).toBe(true);
+    (await second.get(well))?.run((town) => town.pause("it goes on", PERSON));
+    await settled();
   });
 
   it("take no more work once the host stops", async () => {

@@ -12,6 +12,7 @@ import {
   type TownEntry,
 } from "@gastown/server";
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
+import { storageError } from "../storage/storage-error.ts";
 import type { DataDir } from "./data-dir.ts";
 import { flushed, type HostDatabase, type TownRow } from "./host-database.ts";
 import { TownCopies } from "./town-copies.ts";
@@ -47,6 +48,7 @@ export interface TownsOptions extends ClockPorts {
 interface OpenTown {
   readonly actor: TownActor;
   readonly db: DatabaseSync;
+  /** On the clock that nobody sets, in ms. */
   usedAt: number;
 }
 
@@ -106,7 +108,7 @@ export class Towns implements TownDirectory {
   async get(townId: string): Promise<TownActor | undefined> {
     const open = this.#open.get(townId);
     if (open !== undefined) {
-      open.usedAt = this.#options.now();
+      open.usedAt = this.#options.monotonic();
       return open.actor;
     }
     if (this.#closed || this.#removing.has(townId) || this.#options.database.town(townId) === undefined)
@@ -190,11 +192,11 @@ export class Towns implements TownDirectory {
       const town = this.#openTown(db, create);
       if (first) this.#begin(town);
       const actor = this.#actor(id, db, town);
-      this.#open.set(id, { actor, db, usedAt: this.#options.now() });
+      this.#open.set(id, { actor, db, usedAt: this.#options.monotonic() });
       return actor;
     } catch (error) {
       db.close();
-      throw error;
+      throw storageError(error);
     }
   }
 
@@ -235,10 +237,22 @@ export class Towns implements TownDirectory {
 
   #wake(id: string): void {
     if (quiet.is(id)) return this.#closeIfQuiet(quiet.townOf(id));
-    if (rest.is(id)) return this.#marks.rested(rest.townOf(id));
+    if (rest.is(id)) return this.#rested(rest.townOf(id));
     const open = this.#open.get(id);
     if (open !== undefined) return open.actor.wake();
     return void this.#wakeClosed(id);
+  }
+
+  /** Not stored (a full disk, of which the town's own ticks tell): the mark stays, and is looked at again. */
+  #rested(id: string): void {
+    try {
+      this.#marks.rested(id);
+    } catch (error) {
+      this.#options.sink.log("debug", `The wake of a town could not be stored: ${reasonOf(error)}`, {
+        townId: id,
+      });
+      this.#clock.set(rest.id(id), this.#options.now() + QUIET_MS);
+    }
   }
 
   async #wakeClosed(id: string): Promise<void> {
@@ -246,7 +260,10 @@ export class Towns implements TownDirectory {
       const actor = await this.get(id);
       actor?.wake();
     } catch (error) {
-      this.#options.sink.log("error", "A town could not be opened.", { townId: id, error });
+      this.#options.sink.log("error", `A town could not be opened: ${reasonOf(error)}`, {
+        townId: id,
+        error,
+      });
       // A disk that is full now may not be in a minute.
       this.#clock.set(id, this.#options.now() + QUIET_MS);
     }
@@ -255,9 +272,9 @@ export class Towns implements TownDirectory {
   #closeIfQuiet(id: string): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
-    const quietAt = open.usedAt + QUIET_MS;
-    if (open.actor.idle() && quietAt <= this.#options.now()) void this.#close(id);
-    else if (open.actor.idle()) this.#clock.set(quiet.id(id), quietAt);
+    const left = open.usedAt + QUIET_MS - this.#options.monotonic();
+    if (open.actor.idle() && left <= 0) void this.#close(id);
+    else if (open.actor.idle()) this.#clock.set(quiet.id(id), this.#options.now() + left);
     // Otherwise somebody uses it, and the tick that follows sets this anew.
   }
 
@@ -283,6 +300,8 @@ export class Towns implements TownDirectory {
     });
   }
 }
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown error");
 
 function entry(row: TownRow): TownEntry {
   return { id: row.id, name: row.name, createdAt: new Date(row.createdAt).toISOString() };

@@ -8,6 +8,7 @@ import {
   type Sql,
   type SqlValue,
 } from "@gastown/town";
+import { storageError } from "./storage-error.ts";
 
 const MAX_STATEMENTS = 500;
 
@@ -26,6 +27,24 @@ type Prepared = { readonly statement: StatementSync; readonly parameters: number
 export function nodeSql(db: DatabaseSync): Sql {
   const statements = new Map<string, Prepared>();
   let depth = 0;
+  /** Why the transaction is over although its function still runs. */
+  let lost: unknown;
+
+  /**
+   * SQLite ends a transaction by itself after some errors (a full disk, for example). Whoever catches such
+   * an error inside would go on outside of any transaction, and what it writes then would stay: so nothing
+   * is let through any more until the outermost one is over.
+   */
+  const guarded = <T>(work: () => T): T => {
+    if (lost !== undefined) throw lost;
+    try {
+      return work();
+    } catch (error) {
+      const told = storageError(error);
+      if (depth > 0 && !db.isTransaction) lost = told;
+      throw told;
+    }
+  };
 
   /** Reusing a statement is worth 2.5 times; the bound keeps generated texts from piling up. */
   const prepare = (text: string): Prepared => {
@@ -63,32 +82,33 @@ export function nodeSql(db: DatabaseSync): Sql {
   };
   const transaction = <T>(fn: () => T): T => {
     const { begin, commit, rollback } = frameOf(depth);
-    begin.run();
+    guarded(() => begin.run());
     depth += 1;
     try {
       const result = fn();
       checkSynchronous(result);
-      commit.run();
+      guarded(() => commit.run());
       return result;
     } catch (error) {
-      // SQLite ends a transaction by itself after some errors (disk full, for example).
       if (db.isTransaction) db.exec(rollback);
       throw error;
     } finally {
       depth -= 1;
+      if (depth === 0) lost = undefined;
     }
   };
 
   return {
     exec: (script) => {
       checkScript(script);
-      db.exec(script);
+      guarded(() => db.exec(script));
     },
-    all: <T extends Row>(text: string, ...values: SqlValue[]) => bound(text, values).all(...values) as T[],
+    all: <T extends Row>(text: string, ...values: SqlValue[]) =>
+      guarded(() => bound(text, values).all(...values)) as T[],
     get: <T extends Row>(text: string, ...values: SqlValue[]) =>
-      bound(text, values).get(...values) as T | undefined,
+      guarded(() => bound(text, values).get(...values)) as T | undefined,
     run: (text, ...values) => {
-      bound(text, values).run(...values);
+      guarded(() => bound(text, values).run(...values));
     },
     transaction,
   };

@@ -75,9 +75,9 @@ export class Sender {
   /** Resolves when everything is delivered, or with false after `timeoutMs`. */
   async flush(timeoutMs: number): Promise<boolean> {
     this.wake();
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     while (!this.#outbox.empty) {
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0 || this.#stopped) return false;
       await this.#change(left);
     }

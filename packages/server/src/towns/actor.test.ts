@@ -50,7 +50,11 @@ interface Opened {
   wakes: (number | null)[];
 }
 
-async function open(perform: PerformEffect, prepare?: (script: Scripted) => void): Promise<Opened> {
+async function open(
+  perform: PerformEffect,
+  prepare?: (script: Scripted) => void,
+  beforeWrite: () => void = () => {},
+): Promise<Opened> {
   const ports = await testPorts();
   const script = scripted();
   prepare?.(script);
@@ -59,7 +63,10 @@ async function open(perform: PerformEffect, prepare?: (script: Scripted) => void
     ...ports,
     town: script.town,
     perform,
-    onBeforeWrite: () => void script.log.push("mark"),
+    onBeforeWrite: () => {
+      beforeWrite();
+      script.log.push("mark");
+    },
     onNextWake: (at) => void wakes.push(at),
     durably(fn) {
       script.log.push("durably");
@@ -113,11 +120,34 @@ describe("commands", () => {
   it("survive a tick that fails", async () => {
     const { actor, script, ports, wakes } = await open(never, (made) => void (made.fail = true));
     await settle();
-    expect(ports.logged).toMatchObject([{ level: "error", message: "a tick failed" }]);
+    expect(ports.logged).toMatchObject([{ level: "error", message: "a tick failed: broken tick" }]);
     script.fail = false;
     actor.wake();
     await settle();
     expect(wakes).toHaveLength(2);
+  });
+
+  it("that cannot be stored are tried again after longer and longer pauses, told once, and go on", async () => {
+    let full = true;
+    const { actor, script, ports, wakes } = await open(never, undefined, () => {
+      if (full) throw new Error("The disk is full");
+    });
+    await settle();
+    for (let i = 0; i < 6; i++) {
+      actor.wake();
+      await settle();
+    }
+    const seconds = wakes.map((at) => ((at ?? 0) - ports.now()) / 1_000);
+    expect(seconds).toEqual([1, 2, 4, 8, 16, 30, 30]);
+    expect(() => actor.run(() => 1)).toThrow("The disk is full");
+    await settle();
+    expect(ports.logged).toMatchObject([{ message: "a tick failed: The disk is full" }]);
+    expect(script.log).toEqual([]);
+    full = false;
+    expect(actor.run(() => 1)).toBe(1);
+    await settle();
+    expect(script.log).toEqual(["mark", "tick"]);
+    expect(ports.logged.at(-1)).toMatchObject({ message: "The town goes on." });
   });
 });
 

@@ -14,6 +14,8 @@ import { createEffectRuns } from "./effect-runs.ts";
 import { createWaiters } from "./waiters.ts";
 
 const STUCK_PAUSE_MS = 1_000;
+/** A storage that takes nothing is asked again after 1 s, doubling to this: a full disk may be cleaned up. */
+const LONGEST_TROUBLE_MS = 30_000;
 
 /**
  * Takes over an open town and runs a first tick at once. Call `town.hostStarted()` before it where
@@ -25,6 +27,8 @@ export function openTownActor(options: TownActorOptions): TownActor {
   const feed = createFeed({ town, now: options.now, setTimer: options.setTimer, version: options.version });
   const waiters = createWaiters(town, options.setTimer);
   let marked = false;
+  /** Ticks in a row that failed. */
+  let troubles = 0;
   let tickScheduled = false;
   let closing = false;
   let closed = false;
@@ -69,28 +73,38 @@ export function openTownActor(options: TownActorOptions): TownActor {
     return claimed.length;
   };
 
-  /** Returns whether anything moved. */
-  const tick = (): boolean => {
-    try {
-      const { applied, ran, effectsDue } = town.tick();
-      feed.changed();
-      waiters.changed();
-      const started = effectsDue > 0 ? startEffects() : 0;
-      return applied + ran + started > 0;
-    } catch (error) {
-      options.sink.log("error", "a tick failed", { townId: town.id, error });
-      return false;
-    }
-  };
-
-  const turn = (): void => {
+  /** When the next tick is wanted. */
+  const tick = (): number | null => {
     markWake();
-    const moved = tick();
+    const { applied, ran, effectsDue } = town.tick();
+    feed.changed();
+    waiters.changed();
+    const started = effectsDue > 0 ? startEffects() : 0;
     marked = false;
     const next = town.nextWakeAt();
     // What is due and cannot move (an effect whose subject is busy) moves with an answer, which
     // brings its own tick: without this pause the wake would be at once, again and again.
-    options.onNextWake(next === null || moved ? next : Math.max(next, options.now() + STUCK_PAUSE_MS));
+    const moved = applied + ran + started > 0;
+    return next === null || moved ? next : Math.max(next, options.now() + STUCK_PAUSE_MS);
+  };
+
+  /**
+   * One that fails (a full disk, a damaged file) is tried again, and takes nobody else with it. The mark in
+   * the wake index stays as it was: a host that ends now wakes this town first.
+   */
+  const turn = (): void => {
+    try {
+      const next = tick();
+      if (troubles > 0) options.sink.log("info", "The town goes on.", { townId: town.id });
+      troubles = 0;
+      options.onNextWake(next);
+    } catch (error) {
+      if (troubles === 0)
+        options.sink.log("error", `a tick failed: ${reasonOf(error)}`, { townId: town.id, error });
+      const pause = Math.min(STUCK_PAUSE_MS * 2 ** troubles, LONGEST_TROUBLE_MS);
+      troubles += 1;
+      options.onNextWake(options.now() + pause);
+    }
   };
 
   scheduleTick();
@@ -120,6 +134,8 @@ export function openTownActor(options: TownActorOptions): TownActor {
     },
   };
 }
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown error");
 
 function assertOpen(town: Town, closed: boolean): Town {
   if (closed)

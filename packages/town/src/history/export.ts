@@ -49,7 +49,7 @@ function header(sql: Sql, about: { program: string; now: number }): ExportHeader
 }
 
 /** Everything of a table in the order of its key. */
-function* rowsOf(sql: Sql, { name, columns, key }: Table): Generator<Row, void, void> {
+export function* rowsOf(sql: Sql, { name, columns, key }: Table): Generator<Row, void, void> {
   const wanted = columns.map(quoted).join(", ");
   const order = key.map(quoted).join(", ");
   const after = `(${order}) > (${key.map(() => "?").join(", ")})`;

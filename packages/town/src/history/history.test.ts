@@ -8,6 +8,7 @@ import { PERSON } from "../scenarios/harness.ts";
 import { richTown } from "../scenarios/rich-town.ts";
 import type { Town } from "../town.ts";
 import { exportLines } from "./export.ts";
+import { faultyRows } from "./faulty-rows.ts";
 import { importTown, type TownImport } from "./import.ts";
 import { exportedTables } from "./tables.ts";
 
@@ -204,6 +205,26 @@ async function columnsOf(version: number): Promise<Map<string, readonly string[]
   });
   return found;
 }
+
+describe("a row that is not what it should be", () => {
+  it("is named with its table, its key and its column, and keeps nobody else from being read", () =>
+    withSql((sql) => {
+      const { town } = richTown(sql);
+      expect(faultyRows(sql, 10)).toEqual([]);
+      const [first, second] = town.beads({ status: ["closed"], type: ["issue"] }, { limit: 2 }).items;
+      sql.run("update beads set labels = '{hunter2' where id = ?", first?.id ?? "");
+      sql.run("update beads set status = 'gone' where id = ?", second?.id ?? "");
+      const faults = faultyRows(sql, 10).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+      const keys = [first?.id, second?.id].toSorted();
+      expect(faults.map(({ table, key }) => [table, key])).toEqual(keys.map((key) => ["beads", key]));
+      expect(faults.map(({ problem }) => problem).join()).toMatch(/labels: not JSON/);
+      expect(JSON.stringify(faults)).not.toContain("hunter2");
+      expect(faultyRows(sql, 1)).toHaveLength(1);
+      const shown = town.beads({ type: ["issue"], status: ["closed", "open"] }, { limit: 200 }).items;
+      expect(shown.length).toBeGreaterThan(8);
+      town.tick();
+    }));
+});
 
 describe("what is no export, or not a whole one", () => {
   const refused = async (change: (lines: string[]) => string[]): Promise<string> => {

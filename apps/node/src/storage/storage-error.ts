@@ -1,0 +1,40 @@
+/** What SQLite's own failures mean for people: what happened, and what to do (spec/api.md §1.3). */
+// cspell:ignore errcode
+import { GastownError } from "@gastown/protocol";
+
+/** SQLite's primary result codes; an extended one has more above its lowest byte. */
+const READONLY = 8;
+const FAILED = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_OPENED = 14;
+const NO_DATABASE = 26;
+
+const MEANINGS: Readonly<Record<number, () => GastownError>> = {
+  [FULL]: () => busy("The disk is full", "Free some space"),
+  [FAILED]: () => busy("The disk could not be read or written", "See whether it is full or failing"),
+  [READONLY]: () => busy("The data directory cannot be written to", "Make it writable"),
+  [NOT_OPENED]: () =>
+    busy("A file of the data directory cannot be opened", "See to its rights, and to open files"),
+  [CORRUPT]: damaged,
+  [NO_DATABASE]: damaged,
+};
+
+const busy = (what: string, action: string): GastownError =>
+  new GastownError("storage_busy", `${what}, so nothing was changed. ${action}; it goes on by itself then.`);
+
+function damaged(): GastownError {
+  return new GastownError(
+    "not_ready",
+    "The town's file is damaged. `gastown doctor` says where; put a backup in its place with `gastown restore --replace`.",
+  );
+}
+
+/** The same failure as something to tell; anything that is not the storage's fault is left as it is. */
+export function storageError(error: unknown): unknown {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
+  const meaning = MEANINGS[error.errcode & 0xff]?.();
+  if (meaning === undefined) return error;
+  meaning.cause = error;
+  return meaning;
+}
