@@ -115,11 +115,14 @@ export class CrashedTown {
       const file = `${this.#town.databasePath}${suffix}`;
       if (existsSync(file)) cpSync(file, join(folder, `town.sqlite${suffix}`));
     }
-    expect(withTownFile(join(folder, "town.sqlite"), (town) => town.checkInvariants())).toEqual([]);
+    same(
+      withTownFile(join(folder, "town.sqlite"), (town) => town.checkInvariants()),
+      [],
+    );
   }
 
   async #copyIsSound(): Promise<void> {
-    expect(await withTownCopy(this.#town.databasePath, (town) => town.checkInvariants())).toEqual([]);
+    same(await withTownCopy(this.#town.databasePath, (town) => town.checkInvariants()), []);
   }
 
   /** Everything has landed once and nothing is left. Ends the host. */
@@ -127,7 +130,7 @@ export class CrashedTown {
     const town = this.#town;
     await everythingLanded(town, this.#beads, { convoys: 1 });
     for (const name of ["bead-0", "member-0"])
-      expect(await git(["show", `main:${name}.txt`], { cwd: town.remote })).toBe(name);
+      same(await git(["show", `main:${name}.txt`], { cwd: town.remote }), name);
     await nothingCheckedOut(town);
     await doctorIsContent(town);
   }
@@ -150,4 +153,8 @@ async function doctorIsContent(town: TownProcess): Promise<void> {
   const { checks } = (await town.world.run(["doctor", "--json"])).json(doctorAnswer);
   const stored = checks.filter(({ name }) => name.startsWith("invariants of") || name.startsWith("town "));
   expect(stored).toMatchObject([{ state: "ok" }]);
+}
+
+function same<T>(found: T, wanted: T): void {
+  expect(found).toEqual(wanted);
 }

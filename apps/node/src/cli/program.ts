@@ -57,7 +57,11 @@ function sentence(error: CommanderError, argv: readonly string[], root: Command)
     const names = (group ?? root).commands.map((command) => command.name()).join(", ");
     return `"gastown${group === undefined ? "" : ` ${group.name()}`}" needs a command: ${names}.`;
   }
-  const text = error.message.replace(/^error: /, "").replace(/\.?$/, ".");
+  // A guess at what was meant stands on a line of its own there.
+  const text = error.message
+    .replace(/^error: /, "")
+    .replaceAll(/\s*\n\s*/g, " ")
+    .replace(/\.?$/, ".");
   return `${text.charAt(0).toUpperCase()}${text.slice(1)} \`gastown --help\` lists the commands.`;
 }
 
