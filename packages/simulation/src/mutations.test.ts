@@ -3,7 +3,7 @@
  * some seed shows it. `seeds` is how many are tried at most.
  */
 import { withSql } from "#host";
-import type { Sql, Town } from "@gastown/town";
+import type { Fact, Sql, Town } from "@gastown/town";
 import { describe, expect, it } from "vitest";
 import { scenarioOf, simulate, type Result, type ScenarioChanges } from "./index.ts";
 
@@ -70,6 +70,7 @@ const MUTATIONS: Mutation[] = [
     rule: "an effect whose answer is lost is sent again",
     breaks: [10, 14],
     seeds: 60,
+    changes: { faults: ["work_forgotten"] },
     sql: [
       "where state in ('running', 'accepted') and deadline <= ?1",
       "where state in ('running', 'accepted') and deadline <= ?1 - 9000000000",
@@ -79,6 +80,7 @@ const MUTATIONS: Mutation[] = [
     rule: "a session that nobody hears of is lost",
     breaks: [10, 15],
     seeds: 60,
+    changes: { faults: ["session_forgotten"] },
     town: (town) => ({
       ...town,
       post: (fact) => {
@@ -91,6 +93,13 @@ const MUTATIONS: Mutation[] = [
     }),
   },
   {
+    rule: "a pull request is merged only where its threads are resolved and its checks are green",
+    breaks: [6],
+    seeds: 60,
+    changes: { faults: ["forge_comment", "forge_check_red"] },
+    town: (town) => ({ ...town, post: (fact) => town.post(withoutTrouble(fact)) }),
+  },
+  {
     rule: "a verdict counts for the head that was reviewed",
     breaks: [6],
     seeds: 60,
@@ -101,6 +110,24 @@ const MUTATIONS: Mutation[] = [
     }),
   },
 ];
+
+/** A reading as an engine would see it that looks at neither threads nor checks. */
+function withoutTrouble(fact: Fact): Fact {
+  if (fact.type !== "effect_answered" || fact.answer.type !== "forge") return fact;
+  const { answer } = fact.answer;
+  if (answer.of !== "poll" || "kind" in answer.reading || !answer.reading.signals) return fact;
+  const { signals, outcome } = answer.reading;
+  const known = { threads: { state: "known", unresolved: [] } } as const;
+  const checks =
+    signals.checks.state === "known"
+      ? {
+          ...signals.checks,
+          items: signals.checks.items.map((item) => ({ ...item, state: "success" as const })),
+        }
+      : signals.checks;
+  const reading = { outcome, signals: { ...signals, ...known, checks } };
+  return { ...fact, answer: { ...fact.answer, answer: { ...answer, reading } } };
+}
 
 function mutated(sql: Sql, mutation: Mutation): Sql {
   const { sql: change } = mutation;

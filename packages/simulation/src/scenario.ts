@@ -78,7 +78,15 @@ function townConfigOf(random: Random): TownConfig {
 
 export function rigConfigOf(random: Random): RigConfig {
   return {
+    merge_strategy: random.pick(["direct", "direct", "direct", "pr"]),
     review: {
+      mode: random.pick(["rework", "rework", "comments"]),
+      auto_merge: random.chance(0.9),
+      auto_merge_delay_minutes: random.pick([0, 0, 5, 60, null]),
+      auto_resolve_feedback: random.chance(0.7),
+      require_checks: random.chance(0.2),
+      max_feedback_rounds: random.pick([1, 5]),
+      poll_seconds: random.pick([600, 1_800]),
       code_review: random.pick([true, true, false]),
       gates: random.chance(0.6) ? ["test"] : [],
       merge_method: random.pick(["merge", "merge", "squash", "rebase"]),

@@ -1,10 +1,12 @@
 /** One scenario from its beginning to its rest, in one thread. */
 import type { Row, Sql, Town } from "@gastown/town";
+import { checkPulls, watchedPulls } from "./checks/pulls.ts";
 import { checkRest } from "./checks/ending.ts";
 import { ViolationFound, type Violation } from "./checks/violation.ts";
 import { Watcher } from "./checks/watcher.ts";
 import { Executor } from "./host/executor.ts";
 import { Fleet } from "./host/fleet.ts";
+import { ForgeEffects } from "./host/forge-effects.ts";
 import { Host } from "./host/host.ts";
 import { Stretches } from "./host/power.ts";
 import type { FaultKind } from "./kernel/faults.ts";
@@ -41,6 +43,8 @@ export interface SimulateOptions {
 const REST = 2 * DAY;
 /** Then it must be quiet: this many ticks an hour at most. */
 const QUIET_TICKS = 4;
+/** And so many for each pull request that is watched: three for each of at most 6 polls. */
+const POLL_TICKS = 18;
 
 /** Runs a scenario on an empty database. */
 export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions = {}): Result {
@@ -49,7 +53,8 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
   const watcher = new Watcher(world, sql, options.trace === true);
   const network = new Network(world);
   const fleet: Fleet = new Fleet(world, network, () => host);
-  const executor = new Executor(network, fleet);
+  const forge = new ForgeEffects(network, world.forge, (url, head) => watcher.askedToMerge(url, head));
+  const executor = new Executor(network, fleet, forge);
   const restart = world.random.fork("restart");
   const count = { steps: 0 };
   const host: Host = new Host(world, {
@@ -79,10 +84,12 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
     clock.runTo(scenario.days * DAY);
     world.faults.stop();
     people.settle();
+    world.forge.settle();
     repairTargets(world, sql);
     clock.runTo(world.time.now + REST);
     checkRest(sql);
-    checkQuiet(world, host, clock);
+    checkPulls(world, sql);
+    checkQuiet(world, host, clock, sql);
   });
   return {
     seed: scenario.seed,
@@ -111,12 +118,12 @@ function repairTargets(world: World, sql: Sql): void {
 }
 
 /** 11: with no outside events a town goes quiet. */
-function checkQuiet(world: World, host: Host, clock: Stretches): void {
+function checkQuiet(world: World, host: Host, clock: Stretches, sql: Sql): void {
   const before = host.ticks;
   const hours = 6;
   clock.runTo(world.time.now + hours * HOUR);
   const ticks = host.ticks - before;
-  if (ticks > hours * QUIET_TICKS)
+  if (ticks > hours * (QUIET_TICKS + watchedPulls(sql) * POLL_TICKS))
     throw new ViolationFound(11, `at rest the town still ticked ${ticks} times in ${hours} hours`);
 }
 

@@ -36,10 +36,18 @@ export function workAsPolecat(session: AgentSession): void {
 function finishWork(session: AgentSession): void {
   const { faults } = session.runner.world;
   session.activeTools = [];
+  answerThreads(session);
   if (faults.hit("agent_no_change")) return callDone(session, true, 1);
   if (faults.hit("agent_lies")) return callDone(session, session.runner.random.chance(0.5), 1);
   commit(session);
   callDone(session, false, 1);
+}
+
+/** Who works on a pull request's branch answers what was asked there, and resolves it. */
+function answerThreads({ plan, runner }: AgentSession): void {
+  if (plan.rig === null || plan.branch === null) return;
+  for (const pull of runner.world.forge.ofBranch(plan.rig.id, plan.branch))
+    for (const thread of pull.threads) thread.resolved = true;
 }
 
 /** A turn that ends without an outcome: asked once, then its session is over. */

@@ -43,7 +43,9 @@ function give(session: AgentSession, kind: Kind, attempt: number): void {
 function verdict(town: Town, sessionId: string, kind: Kind): unknown {
   return town.giveVerdict(
     sessionId,
-    kind === "approve" ? { kind, summary: "good" } : { kind, feedback: "not yet", files: [] },
+    kind === "approve"
+      ? { kind, summary: "good" }
+      : { kind, feedback: "not yet", files: [{ path: "src/a.ts", line: 1, note: "why?" }] },
   );
 }
 

@@ -37,7 +37,7 @@ const AT_REST: readonly Rest[] = [
     invariant: 10,
     what: "a merge request waits, and nobody was asked",
     sql: `select m.bead_id as id, m.state || ' ' || coalesce(m.waiting, '') as detail from merge_requests m
-          where m.state not in ('merged', 'failed') and not ${ASKED} e.bead_id = m.question_id)
+          where m.state not in ('merged', 'failed') and not (m.strategy = 'pr' and m.state = 'approved') and not ${ASKED} e.bead_id = m.question_id)
             and not exists (select 1 from dependencies d join beads b on b.id = d.to_id where d.from_id in (m.bead_id, m.source_id)
                             and d.kind = 'blocks' and b.waived = 0 and b.status <> 'closed')`,
   },

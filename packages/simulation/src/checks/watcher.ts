@@ -4,6 +4,7 @@
  */
 import type { Row, Sql, Town } from "@gastown/town";
 import type { World } from "../world/world.ts";
+import { notGreen } from "./green.ts";
 import { ViolationFound } from "./violation.ts";
 
 type AuditRow = Row & {
@@ -26,6 +27,10 @@ type Merge = Row & {
   head_sha: string;
   reviewed_sha: string | null;
   state: string;
+  strategy: string;
+  pr_url: string | null;
+  merged_head: string | null;
+  merged_outside: number;
 };
 
 const DONE = "'merged', 'pushed', 'no_changes', 'done_elsewhere', 'moot', 'waived', 'landed', 'answered'";
@@ -72,6 +77,7 @@ export class Watcher {
   #judge(town: Town, row: AuditRow): void {
     switch (row.kind) {
       case "merge.landed":
+      case "pr.merged":
         return this.#landed(row.subject_id);
       case "review.approved":
       case "review.completed":
@@ -95,11 +101,31 @@ export class Watcher {
     const merge = this.#merge(id);
     if (!merge) return;
     this.merged++;
+    if (merge.strategy === "pr") return this.#pullLanded(merge);
     const remote = this.#world.remote(merge.rig_id);
     const target = remote.branch(merge.target);
     const head = merge.reviewed_sha;
     if (head === null || target === null || !remote.history.landed(head, target))
       throw new ViolationFound(5, `${id} is recorded as merged, but its reviewed head has not landed`);
+  }
+
+  /** The forge says so, at that head, and names a commit that is in the target. */
+  #pullLanded(merge: Merge): void {
+    const pull = this.#world.forge.at(merge.pr_url ?? "");
+    const target = this.#world.remote(merge.rig_id).branch(merge.target);
+    const contained =
+      pull.mergeCommit !== null && target !== null && this.#world.history.contains(target, pull.mergeCommit);
+    if (pull.state !== "merged" || pull.head !== merge.merged_head || !contained)
+      throw new ViolationFound(5, `${merge.bead_id} is recorded as merged, but its pull request is not`);
+    if (merge.merged_outside === 0 && merge.merged_head !== merge.reviewed_sha)
+      throw new ViolationFound(5, `${merge.bead_id} was merged by the town at a head that was not reviewed`);
+  }
+
+  /** 6: a merge is asked for only where the last reading that the town had was green at that head. */
+  askedToMerge(url: string, head: string): void {
+    const shown = this.#world.forge.shown.get(url);
+    const why = shown === undefined ? "it was never read" : notGreen(shown, head);
+    if (why !== null) throw new ViolationFound(6, `${url} was to be merged at ${head}, though ${why}`);
   }
 
   #approval(town: Town, row: AuditRow): void {
@@ -108,7 +134,8 @@ export class Watcher {
     const key = `${merge.bead_id} ${merge.head_sha}`;
     const byPerson = row.actor.includes('"kind":"person"');
     const reviewOff = !town.rigConfig(merge.rig_id).effective.review.code_review;
-    if (!byPerson && !reviewOff && !this.#world.approvals.has(key) && !this.#approved.has(key))
+    const target = this.#world.remote(merge.rig_id).branch(merge.target) ?? merge.head_sha;
+    if (!byPerson && !reviewOff && !this.#wasApproved(merge.bead_id, merge.head_sha, target))
       throw new ViolationFound(
         6,
         `${merge.bead_id} was approved at a head that nobody approved: ${row.text}`,
@@ -132,13 +159,13 @@ export class Watcher {
     }
   }
 
-  #mayLand(rigId: string, event: { head: string; target: string }): void {
+  #mayLand(rigId: string, event: { head: string; target: string; commit: string }): void {
     const merges = this.#sql.all<Merge>(
       "select * from merge_requests where rig_id = ? and target = ?",
       rigId,
       event.target,
     );
-    const merge = merges.find((one) => this.#approved.has(`${one.bead_id} ${event.head}`));
+    const merge = merges.find((one) => this.#wasApproved(one.bead_id, event.head, event.commit));
     if (!merge)
       throw new ViolationFound(
         6,
@@ -155,6 +182,19 @@ export class Watcher {
     );
     if (open && merge.state === "landing")
       throw new ViolationFound(6, `${merge.bead_id} was merged with an open blocker ${open.id}`);
+  }
+
+  /** Approved at that head, or at the one of which it is only the target's newer commits apart. */
+  #wasApproved(beadId: string, head: string, target: string): boolean {
+    const { history, approvals } = this.#world;
+    let at: string | undefined = head;
+    while (at !== undefined) {
+      const key = `${beadId} ${at}`;
+      if (this.#approved.has(key) || approvals.has(key)) return true;
+      const [first]: readonly string[] = history.get(at).parents;
+      at = first !== undefined && history.isOnlyUpdate(at, first, target) ? first : undefined;
+    }
+    return false;
   }
 
   /** 2: what comes from another life of a session, or from one that has ended, changes nothing. */

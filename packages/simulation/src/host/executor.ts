@@ -4,6 +4,7 @@ import type { Network, Outcome, Reply } from "../kernel/network.ts";
 import { SECOND } from "../kernel/timeline.ts";
 import type { Runner } from "../runner/runner.ts";
 import type { Fleet } from "./fleet.ts";
+import type { ForgeEffects } from "./forge-effects.ts";
 
 type Answer = (answer: EffectAnswer) => void;
 
@@ -14,14 +15,17 @@ const LATER = ["draining", "at_capacity"];
 export class Executor {
   readonly #network: Network;
   readonly #fleet: Fleet;
+  readonly #forge: ForgeEffects;
 
-  constructor(network: Network, fleet: Fleet) {
+  constructor(network: Network, fleet: Fleet, forge: ForgeEffects) {
     this.#network = network;
     this.#fleet = fleet;
+    this.#forge = forge;
   }
 
   perform(effect: ClaimedEffect, answer: Answer): void {
     const { request } = effect;
+    if (this.#forge.perform(effect, answer)) return undefined;
     switch (request.kind) {
       case "ensure_runner":
         return this.#fleet.ensure(
@@ -82,6 +86,8 @@ function deliver(runner: Runner, request: EffectRequest): Reply<unknown> {
       return runner.landing.gates(request.body);
     case "merge":
       return runner.landing.merge(request.body);
+    case "update_branch":
+      return runner.landing.update(request.body);
     default:
       return { type: "ok", value: null };
   }
@@ -90,7 +96,9 @@ function deliver(runner: Runner, request: EffectRequest): Reply<unknown> {
 function answerOf(request: EffectRequest, outcome: Outcome<unknown>): EffectAnswer {
   if (outcome.type === "lost") return { type: "retry", message: "no answer", counted: true };
   if (outcome.type === "down") return { type: "retry", message: "nobody listens", counted: false };
-  const work = ["settle_session", "setup_rig", "branch", "run_gates", "merge"].includes(request.kind);
+  const work = ["settle_session", "setup_rig", "branch", "run_gates", "merge", "update_branch"].includes(
+    request.kind,
+  );
   if (outcome.type === "ok") return work ? { type: "accepted" } : { type: "done" };
   return refused(request, outcome.code);
 }

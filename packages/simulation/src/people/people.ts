@@ -5,6 +5,7 @@ import type { Host } from "../host/host.ts";
 import type { FaultKind } from "../kernel/faults.ts";
 import type { Random } from "../kernel/random.ts";
 import { MINUTE } from "../kernel/timeline.ts";
+import { lookAtPulls } from "./forge-people.ts";
 import { rigConfigOf, type Scenario } from "../scenario.ts";
 import type { World } from "../world/world.ts";
 
@@ -34,7 +35,7 @@ export class People {
     const { scenario } = this.#options;
     town.setConfig(scenario.town, PERSON);
     for (let i = 0; i < scenario.rigs; i++) {
-      const rig = town.addRig({ name: `rig-${i}`, gitUrl: `/repo/${i}.git` }, PERSON);
+      const rig = town.addRig({ name: `rig-${i}`, gitUrl: `https://github.com/acme/rig-${i}.git` }, PERSON);
       town.setRigConfig(rig.id, scenario.rig, PERSON);
     }
     for (let i = 0; i < scenario.beads; i++) this.#sling(town);
@@ -78,6 +79,7 @@ export class People {
     if (this.#random.chance(0.15))
       host.request((town) => town.messageMayor({ message: "How is it going?" }, PERSON));
     this.#push();
+    lookAtPulls(world, this.#random);
   }
 
   /** People push as well: to targets, and to branches that the town works on. */

@@ -9,6 +9,7 @@ import type {
   GatesRequest,
   MergeRequestBody,
   SetupRigRequest,
+  UpdateBranchRequest,
 } from "@gastown/protocol";
 import type { Reply } from "../kernel/network.ts";
 import { MINUTE, SECOND } from "../kernel/timeline.ts";
@@ -63,6 +64,29 @@ export class Landing {
       const { world } = this.#runner;
       if (world.faults.hit("gate_broken")) return { outcome: "error", message: "the gates could not be run" };
       return { outcome: "gates_done", gates: gateResults(body, world.history.get(body.head_sha).red) };
+    });
+  }
+
+  /** The target merged into a branch, unless somebody has done that and nothing else (spec/review.md §4.4). */
+  update(body: UpdateBranchRequest): Reply<unknown> {
+    return this.#once(body.effect_id, body.attempt, MINUTE, () => {
+      const remote = this.#runner.world.remote(body.rig.id);
+      const { history } = remote;
+      const [head, target] = [remote.branch(body.branch), remote.branch(body.target)];
+      if (head === null) return missing(body.branch);
+      if (target === null) return missing(body.target);
+      if (head !== body.head_sha)
+        return history.isOnlyUpdate(head, body.head_sha, target)
+          ? { outcome: "branch_updated", head }
+          : { outcome: "head_moved", head };
+      if (body.check_head !== null || history.contains(head, target))
+        return { outcome: "branch_updated", head };
+      const files = history.conflicts(head, target);
+      if (files.length > 0) return { outcome: "conflict", files: files.map(String) };
+      const red = history.get(head).red || history.get(target).red;
+      const made = history.commit({ parents: [head, target], files: [], red, trailer: null, by: "town" });
+      remote.swap(`refs/heads/${body.branch}`, head, made);
+      return { outcome: "branch_updated", head: made };
     });
   }
 

@@ -62,6 +62,13 @@ export class History {
     return false;
   }
 
+  /** `head` is that other one with a part of the target merged in, and nothing else. */
+  isOnlyUpdate(head: string, from: string, target: string): boolean {
+    const { parents, files } = this.get(head);
+    const [first, second] = parents;
+    return first === from && second !== undefined && files.length === 0 && this.contains(target, second);
+  }
+
   /** Files that both sides changed since they parted. */
   conflicts(head: string, target: string): number[] {
     const ours = new Set(this.beyond(head, target).flatMap((commit) => commit.files));

@@ -1,4 +1,5 @@
 /** Everything of a simulation that is shared: time, chance, faults, repositories, the trace. */
+import { Forge } from "../forge/forge.ts";
 import { Faults, type FaultPlan } from "../kernel/faults.ts";
 import { Random } from "../kernel/random.ts";
 import { Timeline } from "../kernel/timeline.ts";
@@ -15,6 +16,7 @@ export class World {
   readonly random: Random;
   readonly faults: Faults;
   readonly history = new History();
+  readonly forge: Forge;
   readonly #remotes = new Map<string, Remote>();
   readonly trace: TraceEntry[] = [];
   /** Verdicts as they were given, as `merge request head`. */
@@ -36,6 +38,7 @@ export class World {
     this.faults = new Faults(plan, this.random.fork("faults"), (kind, occasion) =>
       this.note(() => `! ${kind} (fault ${occasion})`),
     );
+    this.forge = new Forge(this);
   }
 
   /** A line of the trace; it costs nothing while nobody reads it. */
