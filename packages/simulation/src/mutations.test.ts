@@ -117,7 +117,7 @@ function withoutTrouble(fact: Fact): Fact {
   const { answer } = fact.answer;
   if (answer.of !== "poll" || "kind" in answer.reading || !answer.reading.signals) return fact;
   const { signals, outcome } = answer.reading;
-  const known = { threads: { state: "known", unresolved: [] } } as const;
+  const threads = { state: "known" as const, unresolved: [] };
   const checks =
     signals.checks.state === "known"
       ? {
@@ -125,7 +125,7 @@ function withoutTrouble(fact: Fact): Fact {
           items: signals.checks.items.map((item) => ({ ...item, state: "success" as const })),
         }
       : signals.checks;
-  const reading = { outcome, signals: { ...signals, ...known, checks } };
+  const reading = { outcome, signals: { ...signals, threads, checks } };
   return { ...fact, answer: { ...fact.answer, answer: { ...answer, reading } } };
 }
 

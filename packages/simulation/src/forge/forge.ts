@@ -16,7 +16,7 @@ import { MINUTE, SECOND } from "../kernel/timeline.ts";
 import type { World } from "../world/world.ts";
 import { land, refresh, type Pull, type Rules } from "./pulls.ts";
 
-export const TOWN_USER = "gastown";
+const TOWN_USER = "gastown";
 type Checks = Extract<PullRequestSignals["checks"], { state: "known" }>["items"];
 
 export class Forge {

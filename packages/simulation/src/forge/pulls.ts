@@ -2,7 +2,7 @@
 import type { History } from "../world/history.ts";
 import type { Remote } from "../world/remote.ts";
 
-export interface Thread {
+interface Thread {
   readonly id: string;
   resolved: boolean;
 }
