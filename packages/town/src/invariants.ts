@@ -96,7 +96,8 @@ const CHECKS: readonly Check[] = [
             and not exists (select 1 from schedule s where s.kind = 'session' and s.id = x.id)
           union select c.bead_id from convoys c where c.state in ('active', 'landing')
             and not exists (select 1 from schedule s where s.kind = 'convoy' and s.id = c.bead_id)
-            and not exists (select 1 from escalations e where e.subject = c.bead_id and e.open = 1)
+            and not exists (select 1 from escalations e where e.open = 1 and (e.subject = c.bead_id or e.subject in
+                            (select l.bead_id from merge_requests l where l.source_id = c.bead_id)))
             and not exists (select 1 from merge_requests m where m.source_id = c.bead_id and m.state not in ('merged', 'failed'))
             and not exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue'
                             and (b.status in ('open', 'in_progress', 'in_review') or b.status = 'failed' and b.waived = 0))

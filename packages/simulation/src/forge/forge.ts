@@ -24,6 +24,8 @@ export class Forge {
   readonly #world: World;
   readonly #random: Random;
   readonly #rules = new Map<string, Rules>();
+  /** Everybody approves from now on. */
+  #settled = false;
   readonly #checks = new Map<string, { until: number; red: boolean }>();
   /** What the town was told last of each, by its address: it may merge only what was green there. */
   readonly shown = new Map<string, PullRequestReading>();
@@ -203,7 +205,7 @@ export class Forge {
 
   #approval(pull: Pull): ApprovalState {
     if (pull.changesRequested) return "changes_requested";
-    if (!this.rules(pull.rigId).needsApproval) return "none";
+    if (this.#settled || !this.rules(pull.rigId).needsApproval) return "none";
     return pull.approved ? "approved" : "review_required";
   }
 
@@ -237,7 +239,7 @@ export class Forge {
 
   /** People look through everything once more: approvals are given, drafts readied, checks run again. */
   settle(): void {
-    for (const rules of this.#rules.values()) rules.needsApproval = false;
+    this.#settled = true;
     for (const [sha, run] of this.#checks) run.red = this.#world.history.get(sha).red;
     for (const pull of this.pulls) {
       pull.draft = false;

@@ -38,7 +38,11 @@ function step(ctx: Ctx, merge: MergeRow): number | null {
     case "changes_requested":
       return changesRequested(ctx, merge);
     case "approved":
-      if (merge.strategy === "pr") return approvedPullRequest(ctx, merge);
+      if (merge.strategy === "pr") {
+        // Its branch may have moved while it was being opened, and come here by a person's word.
+        wantPullRequest(ctx, merge);
+        return approvedPullRequest(ctx, merge);
+      }
       mergeWaits(ctx, merge, blockedWait(ctx, merge) ?? laneWait(ctx, merge));
       schedule(ctx, "lane", laneId(merge.rig_id, merge.target));
       return null;
