@@ -95,6 +95,23 @@ describe("opening", () => {
       expect(h.town.merge(bead).state).toBe("merged");
     }));
 
+  it("is asked for again at approval where the wish for it went with the head that it named", () =>
+    withSql((sql) => {
+      const h = forgeHarness(sql, { code_review: true, auto_merge: false });
+      h.auto.verdict = false;
+      const open = h.on.open_pull_request;
+      h.on.open_pull_request = () => ({ type: "retry", message: "503", counted: true });
+      const bead = opened(h);
+      if (open) h.on.open_pull_request = open;
+      // As the claim of an effect does whose head is not the branch's any more: nothing is asked.
+      sql.run("update outbox set state = 'done' where kind = 'open_pull_request'");
+      const { headSha } = h.town.merge(bead);
+      h.town.giveMergeVerdict(bead, { headSha, verdict: "approve", summary: "ok" }, PERSON);
+      h.settle();
+      expect(h.town.merge(bead)).toMatchObject({ state: "approved", pullRequest: { state: "open" } });
+      expect(h.forge.pulls).toHaveLength(1);
+    }));
+
   it("lands directly where the town says pr but the rig has no forge", () =>
     withSql((sql) => {
       const h = forgeHarness(sql);
