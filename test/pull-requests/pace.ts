@@ -21,6 +21,9 @@ const EFFECTS = `select (select count(*) from sessions where state <> 'ended')
 const GRACE = `select min(json_extract(waiting, '$.until')) as value from merge_requests
   where state = 'approved' and json_extract(waiting, '$.code') = 'grace'`;
 
+/** A commit's frames are in the file, which is what is told, a moment before a reader sees them. */
+const VISIBLE_MS = 100;
+
 const number = z.object({ value: z.number().nullable() });
 
 export class Pace {
@@ -28,6 +31,7 @@ export class Pace {
   readonly #db: DatabaseSync;
   readonly #watcher: FSWatcher;
   readonly #waiting = new Set<() => void>();
+  #again: NodeJS.Timeout | null = null;
   #moving = false;
   /** Grace periods end only while this is true: before that a person is faster. */
   #graceEnds = false;
@@ -38,12 +42,13 @@ export class Pace {
     this.#db = new DatabaseSync(town.databasePath, { readOnly: true });
     const name = `${basename(town.databasePath)}-wal`;
     this.#watcher = watch(dirname(town.databasePath), (_event, file) => {
-      if (file === name) this.#look();
+      if (file === name) this.#changed();
     });
   }
 
   close(): void {
     this.#watcher.close();
+    if (this.#again !== null) clearTimeout(this.#again);
     this.#db.close();
   }
 
@@ -83,6 +88,13 @@ export class Pace {
   /** Rows of the town's database. */
   read<T>(row: z.ZodType<T>, sql: string): T[] {
     return z.array(row).parse(this.#db.prepare(sql).all());
+  }
+
+  /** Looked at now, and once more when the last change of several is surely seen. */
+  #changed(): void {
+    this.#look();
+    if (this.#again !== null) clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#look(), VISIBLE_MS);
   }
 
   #look(): void {

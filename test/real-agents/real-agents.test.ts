@@ -3,7 +3,7 @@
  * them, installed and logged in to a provider of their own (here a scripted model on loopback).
  */
 import { toolsOf } from "@gastown/protocol";
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi, type TestContext } from "vitest";
 import { installAgent, NotDelivered, type AgentId } from "./install.ts";
 import { MODEL_KEY } from "./login.ts";
 import type { ModelRequest } from "./model-server.ts";
@@ -166,18 +166,24 @@ describe.each(["kilo", "opencode"] as const)("%s", (id) => {
     },
   );
 
-  it("leaves no process behind when the host ends, and its use is counted", async (context) => {
+  it("has its use counted, and leaves no process behind when the host ends", async (context) => {
     const town = here(context);
+    const reviews = async (): Promise<readonly object[]> =>
+      (await town.sessions()).filter((session) => session.outcome === "approved");
+    // Four requests, each 1000 tokens in and 50 out at 1 and 2 dollars a million; tokens of the last.
+    const usage = { tokensIn: 1_000, tokensOut: 50, usdKnown: true, usd: expect.closeTo(0.0044, 6) };
+    const all = Array.from({ length: id === "kilo" ? 3 : 2 }, () => ({ usage }));
+    // What a turn has cost is known at its end, which may come after the verdict that was given in it.
+    await vi.waitFor(async () => expect(await reviews()).toMatchObject(all), {
+      timeout: 60_000,
+      interval: 250,
+    });
     const pid = town.processes().at(-1) ?? 0;
     expect(isGroup(pid)).toBe(true);
     expect(await town.stop()).toBe(0);
     expect(isGroup(pid)).toBe(false);
     await town.start();
-    const reviews = (await town.sessions()).filter((session) => session.outcome === "approved");
-    expect(reviews).toHaveLength(id === "kilo" ? 3 : 2);
-    // Four requests, each 1000 tokens in and 50 out at 1 and 2 dollars a million; tokens of the last.
-    const usage = { tokensIn: 1_000, tokensOut: 50, usdKnown: true, usd: expect.closeTo(0.0044, 6) };
-    for (const review of reviews) expect(review).toMatchObject({ usage });
+    expect(await reviews()).toMatchObject(all);
   });
 });
 
