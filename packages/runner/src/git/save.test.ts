@@ -1,5 +1,5 @@
 /** Unfinished work is saved before anything happens to its worktree (spec/runner.md §5). */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
@@ -53,6 +53,24 @@ test("commits and dirty files go to the session's ref; the worktree notices noth
   expect(git(f.remote, "show", `${WIP}:new.txt`)).toBe("new");
   expect(git(f.remote, "show", `${WIP}:staged.txt`)).toBe("staged");
   expect(git(f.remote, "log", "-1", "--format=%an", WIP)).toBe("Toast");
+});
+
+test("a change within the second of the last commit, of the same length, is saved too", async () => {
+  // Many gits compare times in whole seconds; here all of it happened in one, which is over.
+  const second = 1_700_000_000;
+  const inThatSecond = (...paths: string[]): void => {
+    for (const path of paths) utimesSync(path, second, second);
+  };
+  git(dir, "config", "core.trustctime", "false");
+  const file = join(dir, "a.txt");
+  writeFileSync(file, "old");
+  inThatSecond(file);
+  commitFiles(dir, {});
+  writeFileSync(file, "new");
+  inThatSecond(file, git(dir, "rev-parse", "--path-format=absolute", "--git-path", "index"));
+  writeFileSync(join(dir, "b.txt"), "more");
+  expect(await f.workspace.saveWork(saveOptions(f, dir))).toEqual({ workRef: WIP });
+  expect(git(f.remote, "show", `${WIP}:a.txt`)).toBe("new");
 });
 
 test("again after a lost answer: the same ref, the same commit", async () => {

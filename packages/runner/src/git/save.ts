@@ -3,7 +3,7 @@
  * happens to its worktree. The worktree stays as it is, its index too: the work is committed through a
  * copy of the index, so a session that goes on notices nothing.
  */
-import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
@@ -52,12 +52,23 @@ async function must(
   return result.stdout.trim();
 }
 
+/**
+ * A copy as old as the index is. Many gits compare times in whole seconds, and look into a file only where
+ * it is not older than the index: with a younger copy, a change of the same length in the second of the
+ * last commit would be taken for none. No index yet (a killed checkout): git starts an empty one.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const age = await stat(from).catch(() => null);
+  if (age === null) return;
+  await copyFile(from, to);
+  await utimes(to, age.atime, Math.floor(age.mtimeMs / 1_000));
+}
+
 /** The tree of everything in the worktree but ignored files. */
 async function snapshot(s: Saving): Promise<string> {
   const index = join(s.tree.admin, `index.gastown-${randomUUID()}`);
   try {
-    // No index yet (a killed checkout): git starts an empty one.
-    await copyFile(join(s.tree.admin, "index"), index).catch(() => undefined);
+    await copyIndex(join(s.tree.admin, "index"), index);
     await must(s, ["add", "--all"], { index });
     return await must(s, ["write-tree"], { index });
   } finally {
