@@ -1,5 +1,5 @@
 /** What the town no longer has: its directories go, but no work that is only here, and nothing that came since. */
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { StartRequest } from "@gastown/protocol";
@@ -93,5 +93,16 @@ describe("a runner that boots", () => {
     await said(third, "mirror.forgotten");
     expect(existsSync(slotOf(start))).toBe(false);
     expect(git(world.remote, "for-each-ref", "refs/gastown/wip")).toContain(start.session_id);
+  });
+
+  it("keeps what it cannot tell to be saved, because its record cannot be read", async () => {
+    const first = await spawnRunner();
+    const start = await worked("a");
+    await first.kill();
+    writeFileSync(join(world.root, "slots", start.agent.id, "session.json"), "{");
+    world.town.known = { agents: [], rigs: [] };
+    await said(await spawnRunner(), "disk.tidied");
+    expect(existsSync(slotOf(start))).toBe(true);
+    expect(existsSync(mirror())).toBe(true);
   });
 });

@@ -34,8 +34,9 @@ export async function forgetUnknown(
   known: NonNullable<RegisterAnswer["known"]>,
 ): Promise<void> {
   const [agents, rigs] = [new Set(known.agents), new Set(known.rigs)];
+  // A record that is missing or cannot be read says nothing of what is there: only a saved one lets it go.
   const isKept = (agent: string): boolean =>
-    deps.registry.uses(agent) || deps.slots.read(agent)?.saved === false;
+    deps.registry.uses(agent) || deps.slots.read(agent)?.saved !== true;
   try {
     for (const slot of before.slots) {
       const { agent, rig } = partsOf(slot);
