@@ -16,6 +16,8 @@ export interface ForgetDeps {
   readonly slots: SlotRecords;
   readonly registry: Registry;
   readonly log: Log;
+  /** Aborts when the runner ends: that waits for nothing here. */
+  readonly signal: AbortSignal;
 }
 
 /** What was on this disk before the town said what it has: an agent that it makes since is not among it. */
@@ -42,10 +44,13 @@ export async function forgetUnknown(
       const { agent, rig } = partsOf(slot);
       const isKnown = agents.has(agent) && (rig === null || rigs.has(rig));
       if (!isKnown && !isKept(agent)) await deps.git.forgetSlot(slot);
+      deps.signal.throwIfAborted();
     }
     for (const agent of before.agents) if (!agents.has(agent) && !isKept(agent)) forgetAgent(deps, agent);
-    for (const rig of before.rigs)
+    for (const rig of before.rigs) {
       if (!rigs.has(rig) && (await deps.git.forgetMirror(rig))) deps.log("mirror.forgotten", { rig });
+      deps.signal.throwIfAborted();
+    }
     deps.log("disk.tidied", {});
   } catch (thrown) {
     deps.log("leftover.not_forgotten", { message: String(thrown) });

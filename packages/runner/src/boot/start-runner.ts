@@ -180,7 +180,8 @@ export class Runner {
       await this.#resume(answer.desired);
       this.#progress = { ...this.#progress, phase: "ready" };
       this.#ready.resolve();
-      if (answer.known !== undefined) await forgetUnknown({ ...this.#parts, log }, before, answer.known);
+      const tidying = { ...this.#parts, log, signal: this.#ended.signal };
+      if (answer.known !== undefined) await forgetUnknown(tidying, before, answer.known);
     } catch (thrown) {
       // A drain cuts boot off; that is not another reason to go.
       if (this.isLeaving) return;
