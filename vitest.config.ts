@@ -33,7 +33,7 @@ export default defineConfig({
       },
       {
         resolve: onNode,
-        test: { name: "simulation", include: simulation, isolate: false },
+        test: { name: "simulation", include: simulation, isolate: false, ...patient },
       },
       {
         plugins: [workers],
