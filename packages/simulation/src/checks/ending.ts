@@ -47,7 +47,8 @@ const AT_REST: readonly Rest[] = [
     sql: `select c.bead_id as id, c.state as detail from convoys c where c.state in ('active', 'landing')
           and not exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue'
                           and (b.status <> 'closed' or b.waived = 0 and b.reason in ('cancelled', 'duplicate')))
-          and not exists (select 1 from merge_requests m where m.source_id = c.bead_id and m.state not in ('merged', 'failed'))`,
+          and not exists (select 1 from merge_requests m where m.source_id = c.bead_id and m.state not in ('merged', 'failed'))
+          and not ${ASKED} e.subject in (select m.bead_id from merge_requests m where m.source_id = c.bead_id))`,
   },
   {
     invariant: 14,
