@@ -20,21 +20,43 @@ const WARNING = 0.8;
 type Level = 0 | 1 | 2;
 type LevelRow = Row & { scope: Scope; id: string; rig_id: string | null; level: Level };
 
-/** A report of what a session has used. Of one that ended already, the difference is charged too. */
-export function recordUsage(ctx: Ctx, session: SessionRow, usage: Usage): void {
-  const tokens = usage.tokens_in + usage.tokens_out - session.tokens_in - session.tokens_out;
-  const usd = usage.usd - session.usd;
-  if (tokens === 0 && usd === 0 && usage.usd_known === (session.usd_known === 1)) return;
+/**
+ * A report of what a session has used in its present life: a running total that begins at nothing with
+ * each runner that takes the session up, and that a runner which only cleans up does not know. So it is
+ * added to what earlier lives used, and never takes anything back. Of a session that ended already, the
+ * difference is charged too.
+ */
+export function recordUsage(ctx: Ctx, session: SessionRow, report: { epoch: number; usage: Usage }): void {
+  const { usage } = report;
+  const before = beforeThisLife(session, report.epoch);
+  const tokensIn = Math.max(session.tokens_in, before.in + usage.tokens_in);
+  const tokensOut = Math.max(session.tokens_out, before.out + usage.tokens_out);
+  const usd = Math.max(session.usd, before.usd + usage.usd);
+  const usdKnown = usage.usd_known || session.usd_known === 1 ? 1 : 0;
+  const tokens = tokensIn + tokensOut - session.tokens_in - session.tokens_out;
+  const more = usd - session.usd;
+  if (tokens === 0 && more === 0 && usdKnown === session.usd_known) return;
   ctx.sql.run(
-    "update sessions set tokens_in = ?, tokens_out = ?, usd = ?, usd_known = ? where id = ?",
-    usage.tokens_in,
-    usage.tokens_out,
-    usage.usd,
-    usage.usd_known ? 1 : 0,
+    `update sessions set tokens_in = ?, tokens_out = ?, usd = ?, usd_known = ?,
+       usage_epoch = ?, before_in = ?, before_out = ?, before_usd = ? where id = ?`,
+    tokensIn,
+    tokensOut,
+    usd,
+    usdKnown,
+    report.epoch,
+    before.in,
+    before.out,
+    before.usd,
     session.id,
   );
-  if (session.state === "ended") charge(ctx, session, { tokens, usd });
+  if (session.state === "ended") charge(ctx, session, { tokens, usd: more });
   watchBudgets(ctx, session);
+}
+
+function beforeThisLife(session: SessionRow, epoch: number): { in: number; out: number; usd: number } {
+  return epoch > session.usage_epoch
+    ? { in: session.tokens_in, out: session.tokens_out, usd: session.usd }
+    : { in: session.before_in, out: session.before_out, usd: session.before_usd };
 }
 
 /** From now on its cost stands in the sums, and nothing is reserved for it. */

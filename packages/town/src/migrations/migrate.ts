@@ -22,6 +22,7 @@ import { scale } from "./0018-scale.ts";
 import { settleHead } from "./0019-settle-head.ts";
 import { preferred } from "./0020-preferred.ts";
 import { lists } from "./0021-lists.ts";
+import { usageLives } from "./0022-usage.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly string[] = [
   settleHead,
   preferred,
   lists,
+  usageLives,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

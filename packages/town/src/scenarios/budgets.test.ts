@@ -229,3 +229,71 @@ describe("costs", () => {
       ]);
     }));
 });
+
+describe("what a session has used", () => {
+  const ended = (h: Harness, session: string, epoch: number): void => {
+    h.town.post({
+      type: "session_ended",
+      sessionId: session,
+      ended: {
+        epoch,
+        outcome: "evicted",
+        reason: { code: "runner_restarted", message: "" },
+        work_ref: null,
+        usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
+      },
+    });
+    h.settle();
+  };
+
+  it("stays when a runner that only cleans up after another does not know it", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      slung(h, "a");
+      const session = sessionOf(h, "a");
+      h.cost(session, 700, 2);
+      ended(h, session, h.town.launchPlan(session)?.epoch ?? 0);
+      expect(h.town.session(session)).toMatchObject({
+        state: "ended",
+        usage: { tokensIn: 700, usd: 2, usdKnown: true },
+      });
+      expect(h.town.usage({}).items).toMatchObject([{ tokensIn: 700, usd: 2 }]);
+    }));
+
+  it("goes on where a new runner takes it up and begins to count anew", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.setRigConfig(h.rig, { budgets: { rig: { tokens: 1_000 } } }, PERSON);
+      slung(h, "a");
+      const session = sessionOf(h, "a");
+      h.cost(session, 700);
+      const { epoch, desired } = h.town.registerRunner("run_00000000000000000000000002");
+      const [plan] = desired;
+      const beat = (tokens: number): void => {
+        h.town.heartbeat(epoch, {
+          instance_id: "run_00000000000000000000000002",
+          draining: false,
+          sessions: [
+            {
+              session_id: session,
+              epoch: plan?.epoch ?? 0,
+              state: "busy",
+              last_event_at: null,
+              active_tools: [],
+              prompted: true,
+              usage: { tokens_in: tokens, tokens_out: 0, usd: 0, usd_known: false },
+            },
+          ],
+        });
+        h.town.tick();
+      };
+      beat(0);
+      expect(h.town.session(session)).toMatchObject({ usage: { tokensIn: 700 } });
+      beat(200);
+      beat(299);
+      expect(events(h, "budget.exhausted")).toEqual([]);
+      beat(300);
+      expect(h.town.session(session)).toMatchObject({ usage: { tokensIn: 1_000 } });
+      expect(events(h, "budget.exhausted")).toHaveLength(1);
+    }));
+});

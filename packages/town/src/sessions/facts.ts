@@ -47,7 +47,7 @@ export function sessionStatus(ctx: Ctx, fact: StatusFact): void {
 export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): void {
   const session = sessionRow(ctx, sessionId);
   if (!session || ended.epoch < session.epoch) return;
-  recordUsage(ctx, session, ended.usage);
+  recordUsage(ctx, session, ended);
   if (session.state === "ended") {
     sessionGone(ctx, session, ended.work_ref);
     return;

@@ -63,7 +63,7 @@ export function heartbeat(ctx: Ctx, session: SessionRow, beat: HeartbeatSession)
     Math.min(beat.last_event_at ?? 0, ctx.now),
     session.id,
   );
-  recordUsage(ctx, session, beat.usage);
+  recordUsage(ctx, session, beat);
   renewLease(ctx, session);
   const open =
     beat.prompted || (session.role === "mayor" && (beat.state === "idle" || beat.state === "busy"));

@@ -57,6 +57,11 @@ export type SessionRow = Row & {
   tokens_out: number;
   usd: number;
   usd_known: number;
+  /** The life (epoch) whose reports are added to what the lives before it had used. */
+  usage_epoch: number;
+  before_in: number;
+  before_out: number;
+  before_usd: number;
   /** The issue and the convoy whose budgets it is charged to; its rig and its day follow by themselves. */
   charged_bead: string | null;
   charged_convoy: string | null;
