@@ -1,5 +1,6 @@
 export * from "./config.ts";
 export * from "./credentials.ts";
+export * from "./diffs.ts";
 export * from "./errors.ts";
 export * from "./forge.ts";
 export * from "./formulas.ts";

@@ -12,6 +12,8 @@ export const gateShape = z.object({
   exitCode: z.int().nullable(),
   durationMs: z.int(),
   logTail: z.string(),
+  /** Its complete log; null: it was not kept. */
+  logId: z.string().nullable(),
 });
 
 export const mergeRequestShape = z.object({

@@ -198,6 +198,8 @@ export const gateResult = z.strictObject({
   duration_ms: z.int(),
   required: z.boolean(),
   log_tail: text(0, 32_000),
+  /** Its complete log on the runner's disk; absent: it could not be kept. */
+  log_ref: idSchema("log").optional(),
 });
 export type GateResult = z.infer<typeof gateResult>;
 

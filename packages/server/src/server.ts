@@ -17,6 +17,8 @@ import { mailRoutes } from "./mail/routes.ts";
 import { mayorRoutes } from "./mayor/routes.ts";
 import { mcpRoute } from "./mcp/route.ts";
 import { mergeRoutes } from "./merges/routes.ts";
+import { diffRoutes } from "./reading/diff-routes.ts";
+import { logRoutes } from "./reading/log-routes.ts";
 import { moleculeRoutes } from "./molecules/routes.ts";
 import { nudgeRoutes } from "./nudges/routes.ts";
 import { peopleRoutes } from "./people/routes.ts";
@@ -61,6 +63,8 @@ export function createServer(ports: ServerPorts): GastownServer {
   beadRoutes(on);
   convoyRoutes(on);
   mergeRoutes(on, ports);
+  diffRoutes(on, ports);
+  logRoutes(on, ports);
   agentRoutes(on);
   sessionRoutes(on);
   nudgeRoutes(on);

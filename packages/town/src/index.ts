@@ -11,4 +11,5 @@ export { openTown } from "./open-town.ts";
 export { forgeMessage } from "./reviews/poll-messages.ts";
 export type { TokenClaim } from "./credentials/issue.ts";
 export type { StoredSecret } from "./credentials/store.ts";
+export type { DiffOf } from "./views/reading.ts";
 export type * from "./town.ts";

@@ -7,6 +7,7 @@ import {
   beadDetail,
   beadShape,
   convoyDetail,
+  diffShape,
   escalationShape,
   feedEntry,
   mayorShape,
@@ -82,6 +83,29 @@ describe("work", () => {
     const { items } = await done(listOf(beadShape), "bead", "list", "--all", "--search", "Leave");
     expect(items.map((one) => one.id)).toContain(bead.id);
     expect((await done(listOf(beadShape), "bead", "list")).items).toEqual([]);
+  });
+
+  it("is shown as a difference, and its gates' logs whole", async () => {
+    await world.must(["config", "set", 'review.gates=["seq 1 5000"]', "--rig", "app"]);
+    const bead = await done(beadDetail, "sling", "Show it", "--body", "Any", "--wait");
+    await world.must(["config", "unset", "review.gates", "--rig", "app"]);
+    const { stdout } = await world.must(["merge", "diff", bead.shortId]);
+    expect(stdout).toMatch(/^diff --git /);
+    expect(stdout).toContain("\n+");
+    const files = await done(diffShape, "merge", "diff", bead.shortId);
+    expect(files.stat.files).toBe(files.items.length);
+    expect((await world.must(["merge", "diff", bead.shortId, "--stat"])).stdout).toContain(
+      files.items[0]?.path ?? "nothing",
+    );
+    const [session] = bead.sessions;
+    const own = await done(diffShape, "session", "diff", session?.id ?? "");
+    expect(own.items).toEqual(files.items);
+    const { gates } = await done(mergeRequestShape, "merge", "show", bead.shortId);
+    const log = gates[0]?.logId ?? "";
+    const whole = (await world.must(["log", log])).stdout;
+    expect(whole).toBe(Array.from({ length: 5_000 }, (_, i) => `${i + 1}\n`).join(""));
+    expect((await world.must(["log", log, "--tail", "2"])).stdout).toBe("4999\n5000\n");
+    expect((await world.run(["log", "log_1", "--json"])).json(errorAnswer).error.code).toBe("not_found");
   });
 
   it("that is held waits, is started, held again and closed", async () => {

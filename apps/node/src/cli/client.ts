@@ -20,6 +20,11 @@ export interface CallOptions {
   readonly key?: string;
 }
 
+interface TextAnswer {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly headers: Headers;
+}
+
 const TRIES = 5;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
@@ -83,9 +88,19 @@ export class ApiClient {
 
   /** An answer that is streamed. Not tried again. */
   async download(path: string): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#send(() => this.#request("GET", path, { key: "" }), false);
+    const { body } = await this.#stream(path, {});
+    return body;
+  }
+
+  /** The same as plain text, where the route has both forms. */
+  text(path: string, query: CallOptions["query"] = {}): Promise<TextAnswer> {
+    return this.#stream(path, { query, headers: { accept: "text/plain" } });
+  }
+
+  async #stream(path: string, options: CallOptions): Promise<TextAnswer> {
+    const response = await this.#send(() => this.#request("GET", path, { ...options, key: "" }), false);
     if (!response.ok || response.body === null) throw await failureOf(response);
-    return response.body;
+    return { body: response.body, headers: response.headers };
   }
 
   /** Sends what can be read only once; what fails in the middle is not tried again. */

@@ -1,5 +1,6 @@
 import type { Context } from "./context.ts";
 import { MERGE_COMMANDS } from "./merge-commands.ts";
+import { READING_COMMANDS } from "./reading-commands.ts";
 import { WORK_COMMANDS } from "./work-commands.ts";
 
 /** Values of a command's own options, as they were given. */
@@ -223,6 +224,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/watch.ts")).watch,
   },
   ...WORK_COMMANDS,
+  ...READING_COMMANDS,
   {
     usage: "session list",
     summary: "Sessions of agents",

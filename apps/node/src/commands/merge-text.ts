@@ -15,10 +15,11 @@ export function describeMerge(out: Output, merge: MergeRequest): string {
   const pr = merge.pullRequest;
   if (pr !== null) facts.push(...pullRequestFacts(pr));
   const lines = [out.style("bold", merge.title), table(["", ""], facts)];
-  for (const { name, exitCode } of merge.gates)
-    lines.push(
-      `  gate ${name}: ${exitCode === null ? "did not end" : exitCode === 0 ? "green" : `exit ${exitCode}`}`,
-    );
+  for (const { name, exitCode, logId } of merge.gates) {
+    const ended = exitCode === null ? "did not end" : exitCode === 0 ? "green" : `exit ${exitCode}`;
+    const log = logId === null || exitCode === 0 ? "" : `, its log: gastown log ${logId}`;
+    lines.push(`  gate ${name}: ${ended}${log}`);
+  }
   for (const check of pr?.checks ?? []) lines.push(`  check ${check.name}: ${check.state}`);
   for (const { kind, headSha, feedback } of merge.rounds)
     lines.push(`  asked for at ${headSha.slice(0, 8)} (${kind}): ${cut(feedback, 100)}`);

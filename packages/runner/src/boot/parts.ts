@@ -13,6 +13,7 @@ import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
 import { startThrough } from "../git/starter.ts";
 import { Semaphore } from "../git/waiting.ts";
 import { systemTimer, timingOf } from "../options.ts";
+import { LogStore } from "../logs/log-store.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
 import { MARKER } from "../processes/process-table.ts";
 import { directoryMarker } from "../processes/reap.ts";
@@ -32,6 +33,7 @@ export interface Parts {
   readonly slots: SlotRecords;
   readonly pool: Pool;
   readonly git: GitWorkspace;
+  readonly logs: LogStore;
   readonly heartbeats: Heartbeats;
   readonly registry: Registry;
   readonly effects: Effects;
@@ -64,12 +66,14 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   const marker = { [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
   const gitEnv = { ...options.gitEnv, ...marker };
   const access = makeAccess(options, { root, town, redactor });
+  const logs = new LogStore(join(root, "logs"));
   const git = makeGit({
     root: join(root, "git"),
     log,
     gitEnv,
     ...(access === null ? {} : { access: access.grant }),
     allowLocal: options.allowLocal,
+    logs,
     ...(options.starter === undefined
       ? {}
       : {
@@ -127,6 +131,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     slots,
     pool,
     git,
+    logs,
     heartbeats,
     registry,
     effects,

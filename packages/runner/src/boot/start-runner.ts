@@ -127,13 +127,16 @@ export class Runner {
   }
 
   async listen(): Promise<void> {
-    const { bearer, registry, effects, git, town, redactor, instanceId, root, access } = this.#parts;
+    const { bearer, registry, effects, git, logs, slots, town, redactor, instanceId, root, access } =
+      this.#parts;
     await access?.listen();
     const app = controlApp({
       bearer,
       registry,
       effects,
       git,
+      logs,
+      slots,
       log: this.#options.log,
       health: () => this.#health(),
       progress: () => (registry.draining ? { ...this.#progress, phase: "draining" } : this.#progress),

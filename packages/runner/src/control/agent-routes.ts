@@ -1,5 +1,4 @@
 import {
-  GastownError,
   interruptRequest,
   messageRequest,
   modelRequest,
@@ -13,7 +12,7 @@ import {
 } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { Registry } from "../sessions/registry.ts";
-import { jsonBody } from "./json-body.ts";
+import { jsonBody, query } from "./json-body.ts";
 
 const accepted = { accepted: true } as const;
 
@@ -66,9 +65,8 @@ export function agentRoutes(registry: Registry): Hono {
     return c.json({ ...session.view, agent, role, runtime });
   });
   app.get("/agents/:session/events", (c) => {
-    const query = sessionEventsQuery.safeParse(c.req.query());
-    if (!query.success) throw new GastownError("validation_failed", "`after` and `limit` are whole numbers.");
-    return c.json(registry.get(c.req.param("session")).events(query.data.after, query.data.limit));
+    const { after, limit } = query(c, sessionEventsQuery);
+    return c.json(registry.get(c.req.param("session")).events(after, limit));
   });
   app.get("/logs/stderr/:session", (c) => c.text(registry.get(c.req.param("session")).stderrTail));
   return app;

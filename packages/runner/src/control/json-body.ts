@@ -31,8 +31,16 @@ function parse(text: string): unknown {
  * while it is read. Issues never repeat the values that were sent.
  */
 export async function jsonBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
-  const parsed = schema.safeParse(parse(await readText(c.req.raw)));
+  return checked(schema.safeParse(parse(await readText(c.req.raw))), "body");
+}
+
+/** The query of a request by its schema. */
+export function query<T>(c: Context, schema: z.ZodType<T>): T {
+  return checked(schema.safeParse(c.req.query()), "query");
+}
+
+function checked<T>(parsed: z.ZodSafeParseResult<T>, part: "body" | "query"): T {
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.slice(0, 50).map(({ path, code, message }) => ({ path, code, message }));
-  throw new GastownError("validation_failed", "The body is not what this route takes.", { issues });
+  throw new GastownError("validation_failed", `The ${part} is not what this route takes.`, { issues });
 }

@@ -18,11 +18,14 @@ beforeEach(() => {
       throw new GastownError("not_found", "no such session");
     },
   } as unknown as Registry;
+  const none = { open: () => Promise.resolve(null), read: () => null };
   const git = { check: () => Promise.reject(new Error("secret detail")) } as unknown as GitWorkspace;
   app = controlApp({
     bearer: BEARER,
     registry,
     git,
+    logs: none,
+    slots: none,
     effects: new Effects({ effect: () => undefined }, () => undefined),
     health: () => ({
       status: "ok",
@@ -62,7 +65,10 @@ const ROUTES: [string, string][] = [
   ["POST", "/agents/sess_1/stop"],
   ["POST", "/agents/sess_1/message"],
   ["GET", "/agents/sess_1/status"],
+  ["GET", "/agents/sess_1/diff"],
   ["GET", "/logs/stderr/sess_1"],
+  ["GET", "/logs/log_1"],
+  ["GET", "/git/diff"],
   ["POST", "/repos/check"],
   ["POST", "/repos/setup"],
   ["POST", "/git/branch"],

@@ -13,6 +13,8 @@ import { requireBearer } from "./bearer.ts";
 import type { Effects } from "./effects.ts";
 import { gitRoutes } from "./git-routes.ts";
 import { jsonBody } from "./json-body.ts";
+import { readingRoutes } from "./reading-routes.ts";
+import type { ReadingParts } from "./reading-routes.ts";
 
 export interface Progress {
   readonly phase: "booting" | "resuming" | "ready" | "draining";
@@ -25,6 +27,8 @@ export interface ControlOptions {
   readonly registry: Registry;
   readonly effects: Effects;
   readonly git: GitWorkspace;
+  readonly logs: ReadingParts["logs"];
+  readonly slots: ReadingParts["slots"];
   readonly health: () => HealthAnswer;
   readonly progress: () => Progress;
   readonly drain: (request: z.infer<typeof drainRequest>) => void;
@@ -65,6 +69,7 @@ export function controlApp(options: ControlOptions): Hono {
   });
   app.route("/", agentRoutes(options.registry));
   app.route("/", gitRoutes(options.git, options.effects, options.registry));
+  app.route("/", readingRoutes(options));
   return app;
 }
 

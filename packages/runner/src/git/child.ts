@@ -15,6 +15,8 @@ export interface ChildOptions {
   readonly stderr: OutputLimit;
   /** Whether to end what the child left running in its group when it exited by itself. */
   readonly reapGroup: boolean;
+  /** Told of everything on its standard output as it comes. Only where this process starts the child. */
+  readonly onStdout?: (chunk: Buffer) => void;
 }
 
 /** `whole`: more than `bytes` ends the child as `overflow`. `tail`: only the last `bytes` are kept. */
@@ -42,7 +44,8 @@ const SIGNALS: Partial<Record<NodeJS.Signals, number>> = {
   SIGTERM: 15,
 };
 
-class Output {
+/** What is kept of a stream. */
+export class Output {
   readonly #limit: OutputLimit;
   #chunks: Buffer[] = [];
   #size = 0;
@@ -127,6 +130,7 @@ export async function runChild(options: ChildOptions): Promise<ChildResult> {
       if (output.overflown) end("overflow");
     };
     child.stdout?.on("data", collect(stdout));
+    if (options.onStdout !== undefined) child.stdout?.on("data", options.onStdout);
     child.stderr?.on("data", collect(stderr));
     child.stdin?.on("error", () => undefined).end(options.input);
     child.once("error", (error) => {

@@ -1,4 +1,5 @@
 /** What the parts of one workspace share. */
+import type { LogStore } from "../logs/log-store.ts";
 import type { Git } from "./git.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Remotes } from "./remotes.ts";
@@ -17,4 +18,6 @@ export interface GitContext {
   readonly branchesOnly: Set<string>;
   /** Gate runs, at most two at once (spec/runner.md §5). */
   readonly gateSlots: Semaphore;
+  /** Where complete logs of gates go; null: nowhere. */
+  readonly logs: LogStore | null;
 }

@@ -3,8 +3,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { GatesRequest } from "@gastown/protocol";
+import { LogStore } from "../logs/log-store.ts";
 import type { GateResult } from "./gates.ts";
 import { createGitWorkspace } from "./workspace.ts";
 import { gate, gatesRequest, makeFixture, NEVER } from "./testing/fixture.ts";
@@ -100,6 +102,24 @@ test("the marker of the runner is on them, its credentials are not", async () =>
   const log = outcome.outcome === "gates_done" ? (outcome.gates[0]?.log_tail ?? "") : "";
   expect(log).toContain("GASTOWN_MARKER=m1\n");
   expect(log).not.toContain("nowhere");
+});
+
+test("complete logs are kept beside their ends, without the secrets of the environment", async () => {
+  const logs = new LogStore(join(f.base, "logs"));
+  const own = createGitWorkspace({ root: f.root, log: () => undefined, gitEnv: {}, allowLocal: true, logs });
+  const gates = [gate("long", "echo $API_KEY; seq 1 20000; exit 3"), gate("short", "echo fine")];
+  const env = { API_KEY: "key-0123456789" };
+  const outcome = await own.runGates(gatesRequest(f, head, { gates, env }), NEVER);
+  if (outcome.outcome !== "gates_done") throw new Error(JSON.stringify(outcome));
+  const texts = await Promise.all(
+    outcome.gates.map(async ({ log_ref }) => {
+      const found = await logs.open(log_ref ?? "");
+      return found === null ? null : text(found.text);
+    }),
+  );
+  const numbers = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\n`).join("");
+  expect(texts).toEqual([`[secret]\n${numbers}`, "fine\n"]);
+  expect(outcome.gates[0]?.log_tail).toBe(numbers.slice(-16_000));
 });
 
 test("at most two runs at once", async () => {

@@ -1,5 +1,6 @@
 /** Running a repository's own checks (spec/review.md §2, §3). */
 import type { EffectOutcome, GateSpec, SetupSpec } from "@gastown/protocol";
+import { Redactor } from "../agents/redact.ts";
 import { runChild } from "./child.ts";
 import type { GitContext } from "./context.ts";
 
@@ -26,29 +27,47 @@ function gateEnv(extra: Readonly<Record<string, string>>): Record<string, string
   return { ...env, ...extra };
 }
 
+/** Takes the secrets of the gates' environment out of what they print. */
+function cleanerOf(run: GateRun): (text: string) => string {
+  const redactor = new Redactor();
+  redactor.addEnv(run.env);
+  return (text) => redactor.clean(text);
+}
+
 /** Both streams in one, in the order in which they were written; whole UTF-8 characters. */
 async function runOne(context: GitContext, run: GateRun, gate: GateSpec): Promise<GateResult> {
   const started = performance.now();
-  const result = await runChild({
-    command: "/bin/sh",
-    // The shell's own stderr joins stdout, so that the log reads as on a terminal.
-    args: ["-c", `exec 2>&1\n${gate.command}`],
-    cwd: run.dir,
-    env: { ...gateEnv(run.env), ...context.gateEnv },
-    timeoutMs: gate.timeout_seconds * 1_000,
-    signal: run.signal,
-    stdout: { keep: "tail", bytes: LOG_TAIL_BYTES },
-    stderr: { keep: "tail", bytes: LOG_TAIL_BYTES },
-    reapGroup: true,
-  });
-  const note = result.ended === "timeout" ? `\n(ended after ${gate.timeout_seconds} s, its limit)` : "";
-  return {
-    name: gate.name,
-    exit_code: result.code,
-    duration_ms: Math.round(performance.now() - started),
-    required: gate.required,
-    log_tail: `${result.stdout}${result.stderr}`.slice(-LOG_TAIL_BYTES + note.length) + note,
-  };
+  const clean = cleanerOf(run);
+  const log = context.logs?.begin(clean) ?? null;
+  try {
+    const result = await runChild({
+      command: "/bin/sh",
+      // The shell's own stderr joins stdout, so that the log reads as on a terminal.
+      args: ["-c", `exec 2>&1\n${gate.command}`],
+      cwd: run.dir,
+      env: { ...gateEnv(run.env), ...context.gateEnv },
+      timeoutMs: gate.timeout_seconds * 1_000,
+      signal: run.signal,
+      stdout: { keep: "tail", bytes: LOG_TAIL_BYTES },
+      stderr: { keep: "tail", bytes: LOG_TAIL_BYTES },
+      reapGroup: true,
+      onStdout: (chunk) => log?.write(chunk),
+    });
+    const note = result.ended === "timeout" ? `\n(ended after ${gate.timeout_seconds} s, its limit)` : "";
+    log?.write(Buffer.from(`${result.stderr}${note}`));
+    const ref = log?.end() ?? null;
+    return {
+      name: gate.name,
+      exit_code: result.code,
+      duration_ms: Math.round(performance.now() - started),
+      required: gate.required,
+      log_tail: clean(`${result.stdout}${result.stderr}`).slice(-LOG_TAIL_BYTES) + note,
+      ...(ref === null ? {} : { log_ref: ref }),
+    };
+  } catch (error) {
+    log?.drop();
+    throw error;
+  }
 }
 
 function setupGate(setup: SetupSpec): GateSpec {
@@ -82,9 +101,13 @@ async function runSetup(context: GitContext, run: GateRun): Promise<GateResult[]
  */
 export async function runGateList(context: GitContext, run: GateRun): Promise<GateResult[]> {
   return context.gateSlots.run(run.signal, async () => {
-    const results = await runSetup(context, run);
-    if (results.some(isRed)) return results;
-    for (const gate of run.gates) results.push(await runOne(context, run, gate));
-    return results;
+    try {
+      const results = await runSetup(context, run);
+      if (results.some(isRed)) return results;
+      for (const gate of run.gates) results.push(await runOne(context, run, gate));
+      return results;
+    } finally {
+      await context.logs?.prune();
+    }
   });
 }

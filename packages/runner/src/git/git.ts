@@ -37,6 +37,8 @@ interface GitCall {
   /** Settings for this call; they win over those of the repository. */
   readonly config?: readonly (readonly [string, string])[];
   readonly timeoutMs?: number;
+  /** More output than this ends the call as `overflow`, with what it had said. */
+  readonly stdoutBytes?: number;
   /** For calls that talk to a remote. */
   readonly remote?: RemoteUse;
 }
@@ -166,7 +168,7 @@ export function createGit(options: GitOptions): Git {
       input: call.input,
       timeoutMs: call.timeoutMs ?? LOCAL_DEADLINE_MS,
       signal: call.signal,
-      stdout: { keep: "whole", bytes: MAX_STDOUT },
+      stdout: { keep: "whole", bytes: call.stdoutBytes ?? MAX_STDOUT },
       stderr: { keep: "tail", bytes: MAX_STDERR },
       reapGroup: false,
     });

@@ -3,8 +3,7 @@
  * happens to its worktree. The worktree stays as it is, its index too: the work is committed through a
  * copy of the index, so a session that goes on notices nothing.
  */
-import { copyFile, mkdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { randomUUID } from "node:crypto";
+import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
@@ -13,6 +12,7 @@ import { push } from "./push.ts";
 import { trackingRef, wipBranchRef, wipRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
+import { snapshotTree } from "./snapshot.ts";
 import { readStatus } from "./status.ts";
 import type { SavedWork, SaveOptions } from "./types.ts";
 import { headHistory, inWorktree, noteSaved, readHead, readRecord } from "./worktrees.ts";
@@ -35,46 +35,23 @@ function saveFailure(code: "git_failed" | "network" | "auth", what: string): Git
   });
 }
 
-async function must(
-  s: Saving,
-  args: readonly string[],
-  more: { input?: string; index?: string } = {},
-): Promise<string> {
+async function must(s: Saving, args: readonly string[], more: { input?: string } = {}): Promise<string> {
   const result = await s.context.git({
     at: inWorktree(s.tree),
     args,
     signal: s.o.signal,
     identity: s.o.author,
     ...(more.input === undefined ? {} : { input: more.input }),
-    ...(more.index === undefined ? {} : { env: { GIT_INDEX_FILE: more.index } }),
   });
   if (!result.ok) throw saveFailure("git_failed", gitWords(result));
   return result.stdout.trim();
 }
 
-/**
- * A copy as old as the index is. Many gits compare times in whole seconds, and look into a file only where
- * it is not older than the index: with a younger copy, a change of the same length in the second of the
- * last commit would be taken for none. No index yet (a killed checkout): git starts an empty one.
- */
-async function copyIndex(from: string, to: string): Promise<void> {
-  const age = await stat(from).catch(() => null);
-  if (age === null) return;
-  await copyFile(from, to);
-  await utimes(to, age.atime, Math.floor(age.mtimeMs / 1_000));
-}
-
 /** The tree of everything in the worktree but ignored files. */
 async function snapshot(s: Saving): Promise<string> {
-  const index = join(s.tree.admin, `index.gastown-${randomUUID()}`);
-  try {
-    await copyIndex(join(s.tree.admin, "index"), index);
-    await must(s, ["add", "--all"], { index });
-    return await must(s, ["write-tree"], { index });
-  } finally {
-    await rm(index, { force: true });
-    await rm(`${index}.lock`, { force: true });
-  }
+  const tree = await snapshotTree(s.context, s.tree, s.o.signal);
+  if (typeof tree !== "string") throw saveFailure("git_failed", gitWords(tree));
+  return tree;
 }
 
 function bundledRef(name: string): string {

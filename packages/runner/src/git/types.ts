@@ -2,11 +2,14 @@
  * What the rest of the runner may ask of git (spec/runner.md §5, spec/review.md §1 and §3).
  * Nothing outside this folder starts a git process.
  */
+import type { LogStore } from "../logs/log-store.ts";
+import type { DiffAnswer, TreeDiffOptions } from "./diff.ts";
 import type { GrantAccess } from "./git.ts";
 import type { Places } from "./forget.ts";
 import type { RunChild } from "./starter.ts";
 import type {
   BranchRequest,
+  DiffQuery,
   EffectOutcome,
   GatesRequest,
   GitIdentity,
@@ -33,6 +36,8 @@ export interface GitWorkspaceOptions {
   readonly runChild?: RunChild;
   /** How git gets a credential at the moment of use; left out: as the host's git is configured. */
   readonly access?: GrantAccess;
+  /** Where the complete logs of gates are kept; left out: only their ends are. */
+  readonly logs?: LogStore;
 }
 
 export interface PrepareOptions {
@@ -96,7 +101,7 @@ export interface SavedWork {
 
 /**
  * Every call may be repeated after a crash or a lost answer. Aborting rejects with the signal's
- * reason. `prepareWorktree`, `head` and `saveWork` throw `GitFailure`; the others answer with an outcome.
+ * reason. `prepareWorktree`, `head`, the diffs and `saveWork` throw `GitFailure`; the others answer with an outcome.
  */
 export interface GitWorkspace {
   /** Can this url be used? Reads the remote, makes nothing. Without `branch`: its default branch. */
@@ -113,6 +118,13 @@ export interface GitWorkspace {
   forgetSlot(slot: string): Promise<void>;
   /** Removes a rig's clone, unless a worktree of it is still here. Whether it went. */
   forgetMirror(rigId: string): Promise<boolean>;
+  /**
+   * What changed between two revisions, for a person. Throws `GitFailure`, and `not_found` for commits
+   * and files that are not there.
+   */
+  diff(query: DiffQuery, signal: AbortSignal): Promise<DiffAnswer>;
+  /** The same for a worktree as it is now, which goes on meanwhile. */
+  treeDiff(options: TreeDiffOptions): Promise<DiffAnswer>;
   /** Commits, pushes, reads back. */
   settle(options: SettleOptions): Promise<SettleOutcome>;
   /**

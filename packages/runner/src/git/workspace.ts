@@ -3,6 +3,7 @@ import type { EffectOutcome, GatesRequest } from "@gastown/protocol";
 import { branch } from "./branches.ts";
 import { runChild } from "./child.ts";
 import { asGitFailure } from "./failure.ts";
+import { diff, treeDiff } from "./diff.ts";
 import { forgetMirror, forgetSlot, places } from "./forget.ts";
 import type { GitContext } from "./context.ts";
 import { runGateList } from "./gates.ts";
@@ -40,6 +41,7 @@ function createContext(options: GitWorkspaceOptions): GitContext {
     ),
     branchesOnly: new Set(),
     gateSlots: new Semaphore(GATE_RUNS_AT_ONCE),
+    logs: options.logs ?? null,
   };
 }
 
@@ -103,6 +105,8 @@ export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
     places: () => places(context),
     forgetSlot: (slot) => after(() => forgetSlot(context, slot)),
     forgetMirror: (rigId) => after(() => forgetMirror(context, rigId)),
+    diff: (query, signal) => after(() => diff(context, query, signal)),
+    treeDiff: (o) => after(() => treeDiff(context, o)),
     settle: (o) => after(() => settle(context, o)),
     saveWork: (o) => after(() => saveWork(context, o)),
     branch: (request, signal) => after(() => branch(context, request, signal)),

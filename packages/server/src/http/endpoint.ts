@@ -97,6 +97,11 @@ export interface Endpoints {
     spec: Spec<Path, Q, B, A>,
     handle: (town: Town, call: Call<Path, z.output<Q>, z.output<B>>) => z.input<A>,
   ): void;
+  /** Shows what is read elsewhere; the answer may be a stream of another form than the document's. */
+  view<Path extends string, A extends z.ZodType, Q extends z.ZodType = z.ZodType>(
+    spec: Spec<Path, Q, z.ZodType, A>,
+    handle: (call: TownCall<Path, z.output<Q>, undefined>) => Promise<z.input<A> | Response>,
+  ): void;
   /** Changes the town in one transaction, once per idempotency key. */
   command<
     Path extends string,
@@ -167,6 +172,14 @@ export function createEndpoints(app: App, ports: ServerPorts, registry: Registry
           handler(open, call as unknown as Parameters<typeof handler>[1]),
         );
         return { status: spec.status ?? 200, json: JSON.stringify(value), replayed: false };
+      }),
+    view: (spec, handler) =>
+      mount(spec, async (call, town) => {
+        const value = await handler({ ...call, town: needed(town) } as unknown as Parameters<
+          typeof handler
+        >[0]);
+        if (value instanceof Response) return value;
+        return { status: 200, json: JSON.stringify(value), replayed: false };
       }),
     command: (spec, handler) =>
       mount(spec, (call, town) =>

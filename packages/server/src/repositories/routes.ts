@@ -1,19 +1,11 @@
 /** Trying a repository before it becomes a rig (spec/api.md §3.1). */
-import {
-  checkRepositoryBody,
-  GastownError,
-  repoCheckAnswer,
-  RetryableError,
-  type RepoCheckAnswer,
-} from "@gastown/protocol";
+import { checkRepositoryBody, GastownError, repoCheckAnswer, type RepoCheckAnswer } from "@gastown/protocol";
 import { z } from "zod";
 import { cleanGitUrl } from "../credentials/git-url.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { ServerPorts } from "../ports.ts";
-import { createRunnerClient } from "../runner/client.ts";
+import { askRunner } from "../runner/ask.ts";
 import { forgeOf } from "./forge.ts";
-
-const CHECK_TIMEOUT_MS = 60_000;
 
 const checkAnswer = z.object({
   checks: z.array(
@@ -24,7 +16,6 @@ const checkAnswer = z.object({
 });
 
 export function repositoryRoutes(on: Endpoints, ports: ServerPorts): void {
-  const client = createRunnerClient(ports.fetch);
   on.plain(
     {
       method: "post",
@@ -37,24 +28,16 @@ export function repositoryRoutes(on: Endpoints, ports: ServerPorts): void {
     },
     async ({ body }) => {
       const { gitUrl } = cleanGitUrl(body.gitUrl);
-      const runner = await ports.runners.ensure(await townFor(ports, body.townId));
-      const deadline = new AbortController();
-      const cancel = ports.setTimer(CHECK_TIMEOUT_MS, () => deadline.abort());
-      const call = await client
-        .call(runner, {
-          method: "POST",
-          path: "/repos/check",
-          body: {
-            git_url: gitUrl,
-            ...(body.defaultBranch === undefined ? {} : { branch: body.defaultBranch }),
-          },
-          signal: deadline.signal,
-        })
-        .finally(cancel);
-      if (call.type === "error") throw new GastownError(call.code, call.message);
-      if (call.type === "absent") throw new RetryableError("runner_unavailable", call.message);
-      if (call.type === "unknown") throw new RetryableError("timeout", call.message);
-      const answer = repoCheckAnswer.safeParse(call.body);
+      const response = await askRunner(ports, {
+        townId: await townFor(ports, body.townId),
+        method: "POST",
+        path: "/repos/check",
+        body: {
+          git_url: gitUrl,
+          ...(body.defaultBranch === undefined ? {} : { branch: body.defaultBranch }),
+        },
+      });
+      const answer = repoCheckAnswer.safeParse(await response.json());
       if (!answer.success) throw new GastownError("runner_error", "The runner's answer was not understood.");
       return shown(gitUrl, answer.data);
     },

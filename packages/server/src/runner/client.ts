@@ -15,6 +15,8 @@ export type RunnerCall =
   /** No answer in time, or a broken one: what happened is not known. */
   | { type: "unknown"; message: string };
 
+export type RunnerFailure = Exclude<RunnerCall, { type: "ok" }>;
+
 interface RunnerRequest {
   method: "GET" | "POST" | "DELETE" | "PATCH";
   /** With a leading slash. */
@@ -25,6 +27,11 @@ interface RunnerRequest {
 
 export interface RunnerClient {
   call(address: RunnerAddress, request: RunnerRequest): Promise<RunnerCall>;
+  /** The same for an answer that is passed on as it comes: its body is not read here. */
+  open(
+    address: RunnerAddress,
+    request: RunnerRequest,
+  ): Promise<{ type: "ok"; response: Response } | RunnerFailure>;
 }
 
 const errorBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
@@ -32,17 +39,30 @@ const errorBody = z.object({ error: z.object({ code: z.string(), message: z.stri
 const NOBODY = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"]);
 
 export function createRunnerClient(fetcher: typeof fetch = globalThis.fetch.bind(globalThis)): RunnerClient {
+  const ask = async <T>(
+    address: RunnerAddress,
+    request: RunnerRequest,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T | RunnerFailure> => {
+    try {
+      const response = await fetcher(`${address.url}${request.path}`, initOf(address, request));
+      return await (response.ok ? read(response) : failureOf(response));
+    } catch (error) {
+      if (request.signal.aborted) return { type: "unknown", message: "The runner did not answer in time." };
+      return NOBODY.has(causeCode(error))
+        ? { type: "absent", message: "Nobody listens where the runner was." }
+        : { type: "unknown", message: "The connection to the runner broke." };
+    }
+  };
   return {
-    async call(address, request) {
-      try {
-        return await answerOf(await fetcher(`${address.url}${request.path}`, initOf(address, request)));
-      } catch (error) {
-        if (request.signal.aborted) return { type: "unknown", message: "The runner did not answer in time." };
-        return NOBODY.has(causeCode(error))
-          ? { type: "absent", message: "Nobody listens where the runner was." }
-          : { type: "unknown", message: "The connection to the runner broke." };
-      }
-    },
+    call: (address, request) =>
+      ask<RunnerCall>(address, request, async (response) => ({
+        type: "ok",
+        status: response.status,
+        body: parse(await response.text()),
+      })),
+    open: (address, request) =>
+      ask(address, request, (response) => Promise.resolve({ type: "ok" as const, response })),
   };
 }
 
@@ -58,11 +78,8 @@ function initOf(address: RunnerAddress, request: RunnerRequest): RequestInit {
   };
 }
 
-async function answerOf(response: Response): Promise<RunnerCall> {
-  const text = await response.text();
-  const body = parse(text);
-  if (response.ok) return { type: "ok", status: response.status, body };
-  const error = errorBody.safeParse(body).data?.error;
+async function failureOf(response: Response): Promise<RunnerFailure> {
+  const error = errorBody.safeParse(parse(await response.text())).data?.error;
   if (error === undefined || !isErrorCode(error.code)) {
     return {
       type: "unknown",

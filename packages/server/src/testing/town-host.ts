@@ -26,8 +26,10 @@ export interface TownHost {
   ports: TestPorts;
   actor: TownActor;
   server: GastownServer;
-  /** Every call to the runner, in order; it answers 202. */
+  /** Every call to the runner, in order; it answers 202 unless `answers` says otherwise. */
   calls: RunnerCallMade[];
+  /** What the runner answers by method and path, for example `GET /git/diff`. */
+  answers: Map<string, (query: URLSearchParams) => Response>;
   wakes: (number | null)[];
   /** A request as the local user, unless headers say otherwise. */
   ask<T = Record<string, unknown>>(
@@ -63,6 +65,7 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
   {
     const base = await testPorts();
     const calls: RunnerCallMade[] = [];
+    const answers: TownHost["answers"] = new Map();
     const wakes: (number | null)[] = [];
     const taken = new Set<RunnerCallMade>();
     const removed = new Set<string>();
@@ -70,8 +73,11 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
 
     const fetcher = (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
       const body = typeof init.body === "string" ? (JSON.parse(init.body) as Record<string, unknown>) : {};
-      calls.push({ path: new URL(new Request(input).url).pathname, body });
+      const { pathname, searchParams } = new URL(new Request(input).url);
+      calls.push({ path: pathname, body });
       for (const tell of onCall.splice(0)) tell();
+      const answer = answers.get(`${init.method ?? "GET"} ${pathname}`);
+      if (answer !== undefined) return Promise.resolve(answer(searchParams));
       return Promise.resolve(new Response('{"accepted":true}', { status: 202 }));
     };
 
@@ -114,6 +120,7 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
       actor,
       server,
       calls,
+      answers,
       wakes,
       runnerToken: "",
       async ask<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = USER) {

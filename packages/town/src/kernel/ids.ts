@@ -46,3 +46,9 @@ function encodeTime(time: number): string {
   }
   return out;
 }
+
+/** When an id was made, in epoch ms; the id must be one of ours. */
+export function timeOfId(id: string): number {
+  const time = id.slice(id.indexOf("_") + 1).slice(0, 10);
+  return Array.from(time).reduce((sum, letter) => sum * 32 + ALPHABET.indexOf(letter), 0);
+}

@@ -4,6 +4,7 @@ import { TOWN_ACTOR, type Access, type Ctx } from "../kernel/context.ts";
 import { findRig } from "../rigs/rigs.ts";
 import type { Actor } from "../town.ts";
 import { lanes, toLane } from "../views/lanes.ts";
+import { townReading } from "../views/reading.ts";
 import { toMergeRequest } from "../views/work.ts";
 import { adoptPullRequest } from "./adopt.ts";
 import { attention } from "./attention.ts";
@@ -25,6 +26,7 @@ export function mergeCommands({ read, write }: Access): TownMerges {
   const shown = (actor: Actor, command: (ctx: Ctx) => string): MergeRequest =>
     write(actor, (ctx) => toMergeRequest(ctx, findMerge(ctx, command(ctx))));
   return {
+    ...townReading({ read, write }),
     attention: () => read(attention),
     holdMerge: (ref, actor) => shown(actor, (ctx) => holdMerge(ctx, ref)),
     releaseMerge: (ref, actor) => shown(actor, (ctx) => releaseMerge(ctx, ref)),

@@ -4,9 +4,10 @@ import type { Actor } from "../town.ts";
 import type { Adoption } from "./adopt.ts";
 import type { ForgeRig } from "./forge-effects.ts";
 import type { DismissedSource } from "./commands.ts";
+import type { TownReading } from "../views/reading.ts";
 import type { Concern, PersonVerdict } from "./person-commands.ts";
 
-export interface TownMerges {
+export interface TownMerges extends TownReading {
   /** Merge requests that wait for a person, the latest first. */
   attention(): AttentionItem[];
   /** Keeps it from landing until it is released. */

@@ -123,6 +123,7 @@ export function toMergeRequest(ctx: Ctx, row: MergeRow): MergeRequest {
       exitCode: gate.exit_code,
       durationMs: gate.duration_ms,
       logTail: gate.log_tail,
+      logId: gate.log_ref ?? null,
     })),
     counters: { changeRounds: row.change_rounds, feedbackRounds: row.feedback_rounds },
     rounds: roundsOf(row).map(({ text, ...round }) => ({ ...round, feedback: text })),
