@@ -33,6 +33,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   "git.ai_coauthor": false,
   env: { A: "b" },
   setup: [{ command: "true" }],
+  notify: [{ kind: "slack", id: "0123abcd", url: "****" }],
   "review.code_review": false,
   "review.mode": "comments",
   "review.gates": ["true"],

@@ -6,6 +6,7 @@ export { createResponseCache, type ResponseCache } from "./transport/response-ca
 export { githubForge } from "./github/forge.ts";
 export { gitlabForge } from "./gitlab/forge.ts";
 export { plainForge } from "./plain/forge.ts";
+export { connectionFailure } from "./transport/network-error.ts";
 export { parsePullRequestUrl, type PullRequestUrl } from "./urls/pull-request-url.ts";
 export { parseRepositoryUrl, type RepositoryLocation, sameProject } from "./urls/repository-url.ts";
 export { redactUrl } from "./urls/redact.ts";

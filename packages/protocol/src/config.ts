@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { rigCredentials, townCredentials } from "./credentials.ts";
 import { effectiveReview, NEW_TOWN_REVIEW, reviewSettings, type EffectiveReview } from "./review-config.ts";
+import { notifiers, type Notifier } from "./notify.ts";
 import { convoyMode, mergeStrategy, type Role } from "./states.ts";
 import { text } from "./text.ts";
 
@@ -133,6 +134,7 @@ export const townConfig = z.strictObject({
       triage: permission.optional(),
     })
     .optional(),
+  notify: notifiers.optional(),
   runner: z
     .strictObject({
       idle_stop_minutes: z.int().min(1).max(120).optional(),
@@ -181,6 +183,8 @@ export interface EffectiveConfig {
   instructions: Record<Role, string>;
   permissions: Record<Role, Permission>;
   setup: SetupSpec[];
+  /** Their addresses are sealed elsewhere. */
+  notify: readonly Notifier[];
   runner: {
     idle_stop_minutes: number;
     sessions_per_process: number;
@@ -277,6 +281,7 @@ export function effectiveConfig(
       triage: town.permissions?.triage ?? "allow_in_worktree",
     },
     setup: rig.setup ?? [],
+    notify: town.notify ?? [],
     runner: {
       idle_stop_minutes: town.runner?.idle_stop_minutes ?? 5,
       sessions_per_process: town.runner?.sessions_per_process ?? 8,

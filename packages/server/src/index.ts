@@ -7,6 +7,7 @@ export type { BegunCall } from "./store/store.ts";
 export { openTownActor } from "./towns/open-actor.ts";
 export type { EffectPorts } from "./effects/context.ts";
 export { createEffects } from "./effects/effects.ts";
+export type { MailPort, MailResult, OutgoingMail } from "./notify/mail.ts";
 export { createForgeFor } from "./effects/forge-for.ts";
 export { sqlServerStore } from "./store/sql-store.ts";
 export { refreshRunnerToken } from "./runner/refresh-token.ts";

@@ -5,6 +5,7 @@
 import type { SealingKey } from "./credentials/seal.ts";
 import type { GitHubSite } from "@gastown/forge";
 import type { ForgeFor } from "./effects/forge.ts";
+import type { NotifyWays } from "./notify/send.ts";
 import type { RunnerAddress, RunnerPort, RunnerWish } from "./runner/port.ts";
 import type { ServerStore } from "./store/store.ts";
 import type { TownDirectory } from "./towns/directory.ts";
@@ -87,6 +88,8 @@ export interface ServerPorts extends ClockPorts {
   forges?: ForgePorts;
   /** A rig's hosting, by `createForgeFor` of the same ports. */
   forgeFor: ForgeFor;
+  /** How notifiers are reached; by the global `fetch`, and not by mail, where it is left out. */
+  notifiers?: NotifyWays;
   /** Lower-case hex SHA-256 of the local token (`gtl_…`); read at each use, so a rotation counts. */
   localTokenHash(): string;
   /** Names the cookie: cookies do not know ports. `[a-z0-9]{1,32}`. */

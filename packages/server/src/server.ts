@@ -4,6 +4,7 @@ import { agentRoutes } from "./agents/routes.ts";
 import { createLoginLink } from "./auth/users.ts";
 import { beadRoutes } from "./beads/routes.ts";
 import { configRoutes } from "./config/routes.ts";
+import { notifyRoutes } from "./notify/routes.ts";
 import { createForgeTokens } from "./credentials/tokens.ts";
 import { convoyRoutes } from "./convoys/routes.ts";
 import { escalationRoutes } from "./escalations/routes.ts";
@@ -60,6 +61,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   townRoutes(on, ports);
   rigRoutes(on, ports);
   configRoutes(on, ports);
+  notifyRoutes(on, ports);
   beadRoutes(on);
   convoyRoutes(on);
   mergeRoutes(on, ports);

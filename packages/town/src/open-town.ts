@@ -36,6 +36,7 @@ import { townMail } from "./mail/town-mail.ts";
 import { mayorMethods } from "./mayor/methods.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { townMolecules } from "./molecules/town-molecules.ts";
+import { townNotify } from "./notify/town-notify.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
 import { requeueRunning } from "./outbox/outbox.ts";
@@ -101,6 +102,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     id: row.town_id,
     ...agentTools({ read, write }),
     ...townNudges({ read, write }),
+    ...townNotify({ read, write }),
     ...townMail({ read, write }),
     ...townChanges({ read, write }),
     ...townMolecules({ read, write }),

@@ -117,9 +117,9 @@ export interface Move {
 
 /**
  * Moves one thing from one state to another. Throws `invalid_transition` when the table has no such
- * move or when the stored state is another than `from`; nothing is changed then.
+ * move or when the stored state is another than `from`; nothing is changed then. Returns where it stands in the audit.
  */
-export function move(ctx: Ctx, m: Move): void {
+export function move(ctx: Ctx, m: Move): number {
   const machine: Machine = MACHINES[m.machine];
   const allowed = machine.exits[m.from] ?? [];
   if (!allowed.includes(m.to)) throw refused(m, m.from, allowed);
@@ -136,6 +136,7 @@ export function move(ctx: Ctx, m: Move): void {
   const seq = audit(ctx, { ...m.event, from: m.from, to: m.to, reason: m.reason ?? null });
   stamp(ctx, m, mapped ?? m.to, seq);
   wakeDependents(ctx, m.machine, m.id, m.to);
+  return seq;
 }
 
 /** Keeps the columns that follow from a status: times, reason, version. */

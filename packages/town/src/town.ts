@@ -25,7 +25,6 @@ import type {
   PrimeContext,
   Rig,
   RigConfig,
-  Role,
   SecretChange,
   Session,
   SessionEnded,
@@ -58,7 +57,10 @@ import type { TownMail } from "./mail/town-mail.ts";
 import type { TownMolecules } from "./molecules/town-molecules.ts";
 import type { TownRunner } from "./runner/town-runner.ts";
 import type { TriageResult } from "./triage/resolve.ts";
+import type { NotifyRequest } from "./notify/request.ts";
+import type { TownNotify } from "./notify/town-notify.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
+import type { DoneRequest, SessionClaims, SessionContext, SettleState } from "./sessions/tool-types.ts";
 import type { ChangeState, LaunchPlan, ModelChoice, SessionLaunchPlan } from "./sessions/launch-types.ts";
 
 export interface TownPorts {
@@ -95,6 +97,7 @@ export interface TickResult {
 }
 
 export type * from "./sessions/launch-types.ts";
+export type * from "./sessions/tool-types.ts";
 
 /** What an executor has to do, complete with everything but credentials. */
 export type EffectRequest =
@@ -124,6 +127,7 @@ export type EffectRequest =
   | { kind: "withdraw_merge"; effectId: string }
   | { kind: "update_branch"; body: UpdateBranchRequest }
   | ForgeRequest
+  | NotifyRequest
   | { kind: "ensure_runner" }
   | { kind: "stop_runner" };
 
@@ -171,48 +175,6 @@ export type Fact =
   /** The host has room for this town's runner now. */
   | { type: "runner_room" };
 
-export interface SessionClaims {
-  sessionId: string;
-  epoch: number;
-  agentId: string;
-}
-
-/** The session behind a tool call, live or (for a repeated outcome call) ended. */
-export interface SessionContext {
-  sessionId: string;
-  epoch: number;
-  role: Role;
-  agent: { id: string; name: string };
-  rigId: string | null;
-  beadId: string | null;
-  live: boolean;
-}
-
-/** What `gt_done` may answer at once, or the settle that has to be awaited. */
-export type DoneRequest =
-  | { type: "settling"; settleId: string }
-  | { type: "recorded"; outcome: string; headSha: string | null; branch: string | null }
-  | { type: "verdict_recorded"; verdict: "approve" | "request_changes" };
-
-/** How a settle stands. `refused` leaves the agent working, with what to do in `message`. */
-export type SettleState =
-  | { type: "pending" }
-  | {
-      type: "submitted";
-      headSha: string;
-      branch: string;
-      commits: number;
-      additions: number;
-      deletions: number;
-    }
-  | { type: "no_changes" }
-  | {
-      type: "refused";
-      code: "nothing_to_submit" | "changes_present" | "push_failed" | "head_moved";
-      message: string;
-    }
-  | { type: "over"; message: string };
-
 export interface Page<T> {
   items: T[];
   nextCursor: string | null;
@@ -240,6 +202,7 @@ export interface Town
   extends
     TownMayor,
     TownNudges,
+    TownNotify,
     TownUsage,
     TownMail,
     TownChanges,

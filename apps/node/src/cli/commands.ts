@@ -1,6 +1,7 @@
 import type { Context } from "./context.ts";
 import { MERGE_COMMANDS } from "./merge-commands.ts";
 import { READING_COMMANDS } from "./reading-commands.ts";
+import { SETTINGS_COMMANDS } from "./settings-commands.ts";
 import { WORK_COMMANDS } from "./work-commands.ts";
 
 /** Values of a command's own options, as they were given. */
@@ -316,6 +317,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operations: ["config.update", "rigConfig.update"],
     load: async () => (await import("../commands/config.ts")).configUnset,
   },
+  ...SETTINGS_COMMANDS,
   {
     usage: "events",
     summary: "What happened, one line each",

@@ -30,6 +30,7 @@ import { listen, upgradeWebSocket, type HttpServer } from "./http-server.ts";
 import { processStart } from "./process-identity.ts";
 import { Runners } from "./runners.ts";
 import { isLoopback, loadSettings, type HostSettings, type SettingFlags } from "./settings.ts";
+import { mailPort } from "./mail.ts";
 import { createSink } from "./sink.ts";
 import type { SelfCommand } from "./runner-process.ts";
 import { Towns } from "./towns.ts";
@@ -183,6 +184,8 @@ function run(parts: Parts): Host {
       keys,
       publicUrl: reachable(http.url),
       forgeFor,
+      sealingKeys,
+      notifiers: { mail: mailPort },
       ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
     }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
@@ -234,6 +237,7 @@ function run(parts: Parts): Host {
     sealingKeys,
     ...forges,
     forgeFor,
+    notifiers: { mail: mailPort },
     localTokenHash: localTokenHash(dir),
     serverId: database.meta("server_id", () => randomBytes(6).toString("hex")),
     publicUrl,

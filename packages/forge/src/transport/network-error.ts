@@ -16,17 +16,23 @@ function codesOf(thrown: unknown, found: string[] = []): string[] {
 }
 
 /**
- * A failure of the network as a transient error. `offline` where every address failed because this
- * machine has no route or no name lookup.
+ * What a request died of; nothing of it names an address. `offline` where every address failed because
+ * this machine has no route or no name lookup.
  */
-export function networkError(provider: ForgeKind, thrown: unknown): ForgeError {
+export function connectionFailure(thrown: unknown): { code: string; offline: boolean } {
   const codes = codesOf(thrown);
   const offline = codes.length > 0 && codes.every((code) => OFFLINE.has(code));
+  return { code: codes[0] ?? "network failure", offline };
+}
+
+/** A failure of the network as a transient error. */
+export function networkError(provider: ForgeKind, thrown: unknown): ForgeError {
+  const { code, offline } = connectionFailure(thrown);
   return {
     kind: "http_error",
     provider,
     status: null,
-    status_text: codes[0] ?? "network failure",
+    status_text: code,
     transient: true,
     ...(offline ? { offline } : {}),
   };

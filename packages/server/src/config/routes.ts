@@ -2,6 +2,7 @@
 import { GastownError, rigConfig, townConfig } from "@gastown/protocol";
 import { changesToStore, sealPatch } from "../credentials/patch.ts";
 import { secretsShown } from "../credentials/shown.ts";
+import { keptNotifiers } from "../notify/settings.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { AppContext } from "../http/env.ts";
@@ -57,10 +58,16 @@ export function configRoutes(on: Endpoints, ports: ServerPorts): void {
     (town, { actor, c }, prepared) => {
       const { version, config } = town.config();
       checkVersion(c, version);
-      const next = patchConfig(townConfig, config, prepared.rest);
+      const { notifiers, rest } = prepared;
+      const notify = notifiers && { notify: keptNotifiers(notifiers, config.notify) };
+      const next = patchConfig(townConfig, config, { ...rest, ...notify });
       const secrets = changesToStore(prepared, town.secrets(null));
-      const changed = [...changedKeys(config, next), ...secrets.map(({ key }) => `credentials.${key}`)];
+      const addresses = notifiers?.addresses ?? [];
+      // An address may change where its mask does not.
+      const keys = new Set([...changedKeys(config, next), ...(addresses.length > 0 ? ["notify"] : [])]);
+      const changed = [...keys, ...secrets.map(({ key }) => `credentials.${key}`)];
       if (changed.length > 0) town.setConfig(next, actor, secrets);
+      if (keys.has("notify")) town.storeNotifierAddresses(addresses, actor);
       return { version: town.config().version, changed, effects: [] };
     },
   );

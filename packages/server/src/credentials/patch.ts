@@ -18,6 +18,7 @@ import { flatten, isObject, type JsonObject } from "../config/json-object.ts";
 import { isMasked, mask } from "../config/masking.ts";
 import { parseConfig, type ConfigPatch } from "../config/merge.ts";
 import type { ServerPorts } from "../ports.ts";
+import { sealNotifiers, type SealedNotifiers } from "../notify/settings.ts";
 import { seal } from "./seal.ts";
 
 export type Level = "town" | "rig";
@@ -39,6 +40,8 @@ export interface SealedPatch {
   changes: SecretChange[];
   /** Masked values that were sent back: the stored ones stay. */
   kept: CredentialKey[];
+  /** Of the town. */
+  notifiers?: SealedNotifiers | undefined;
 }
 
 /** Throws `unknown_setting`, `validation_failed`; never repeats a value. */
@@ -46,8 +49,12 @@ export async function sealPatch(
   ports: Pick<ServerPorts, "sealingKeys" | "randomBytes">,
   townId: string,
   level: Level,
-  { credentials = {}, $unset = [], ...rest }: ConfigPatch,
+  { credentials = {}, $unset = [], ...others }: ConfigPatch,
 ): Promise<SealedPatch> {
+  const { notify, ...rest } = others;
+  // A rig has none: there it stays an unknown setting.
+  const notifiers = level === "town" ? await sealNotifiers(ports, townId, notify) : undefined;
+  const unknown = level === "rig" && notify !== undefined ? { notify } : {};
   const [own, other] = partition($unset, (key) => `${key}.`.startsWith(PREFIX));
   const sent = isObject(credentials) ? flatten(credentials, NOTHING_WHOLE) : {};
   const isKept = (key: string): key is CredentialKey => isMasked(sent[key]) && isKey(level, key);
@@ -57,7 +64,8 @@ export async function sealPatch(
   const sealed = set.map(([key, value]) => sealOne(ports, townId, asKey(level, key), String(value)));
   const removed = own.flatMap((name) => keysBelow(level, name));
   return {
-    rest: { ...rest, ...(other.length === 0 ? {} : { $unset: other }) },
+    notifiers,
+    rest: { ...rest, ...unknown, ...(other.length === 0 ? {} : { $unset: other }) },
     changes: [...removed.map((key) => ({ key, sealed: null, masked: "" })), ...(await Promise.all(sealed))],
     kept: Object.keys(sent).filter(isKept),
   };

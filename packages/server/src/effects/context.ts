@@ -3,6 +3,8 @@ import type { ClaimedEffect, EffectAnswer, EffectRequest } from "@gastown/town";
 import type { RunnerClient } from "../runner/client.ts";
 import type { RunnerAddress, RunnerWish } from "../runner/port.ts";
 import type { ClockPorts, RunnerPort, SigningKey } from "../ports.ts";
+import type { SealingKey } from "../credentials/seal.ts";
+import type { NotifyWays } from "../notify/send.ts";
 import type { ForgeFor, NotUnderstood } from "./forge.ts";
 
 export interface EffectPorts extends Pick<ClockPorts, "now"> {
@@ -13,6 +15,10 @@ export interface EffectPorts extends Pick<ClockPorts, "now"> {
   publicUrl: string;
   /** Reaches repositories' hosting; without it there are no pull requests. */
   forgeFor?: ForgeFor;
+  /** Open the addresses of notifiers; without them nobody outside is told. */
+  sealingKeys?: readonly SealingKey[];
+  /** How notifiers are reached; by the global `fetch`, and not by mail, where it is left out. */
+  notifiers?: NotifyWays;
   /** Reaches runners; the global `fetch` where it is left out. */
   fetch?: typeof fetch;
 }

@@ -14,6 +14,7 @@ import { messageSession } from "./message-session.ts";
 import { openPullRequest } from "./open-pull-request.ts";
 import { pollPullRequest } from "./poll-pull-request.ts";
 import { postReview } from "./post-review.ts";
+import { notify } from "./notify.ts";
 import { pokeSession } from "./poke-session.ts";
 import { runGates } from "./run-gates.ts";
 import { ensureRunner, stopRunner } from "./runner-life.ts";
@@ -47,6 +48,7 @@ const EXECUTORS: Executors = {
   poll_pull_request: pollPullRequest,
   merge_pull_request: mergePullRequest,
   post_review: postReview,
+  notify,
   ensure_runner: ensureRunner,
   stop_runner: stopRunner,
 };

@@ -96,6 +96,11 @@ export function readFeed(ctx: Ctx, query: FeedQuery): FeedEntry[] {
   return rows.map(toEntry);
 }
 
+export function feedEntry(ctx: Ctx, seq: number): FeedEntry | undefined {
+  const row = ctx.sql.get<AuditRow>("select * from audit where seq = ?", seq);
+  return row && toEntry(row);
+}
+
 export function newestSeq(ctx: Ctx): number {
   return ctx.sql.get<{ seq: number | null }>("select max(seq) as seq from audit")?.seq ?? 0;
 }

@@ -15,6 +15,7 @@ import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { reschedule, unschedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
+import { tellNotifiers } from "../notify/tell.ts";
 import { RIG_WIDE, UNCOUNTED } from "../sessions/refusals.ts";
 
 type BreakerRow = Row & {
@@ -109,10 +110,13 @@ function openAtLimit(ctx: Ctx, row: BreakerRow): void {
     ctx.now + FIRST_WAIT,
   );
   reschedule(ctx, "breaker", BREAKER, ctx.now + FIRST_WAIT);
-  record(ctx, "breaker.opened", `${failures} sessions failed within 30 min: nothing new starts for now`, {
-    value: failures,
-    window: WINDOW,
-  });
+  const seq = record(
+    ctx,
+    "breaker.opened",
+    `${failures} sessions failed within 30 min: nothing new starts for now`,
+    { value: failures, window: WINDOW },
+  );
+  tellNotifiers(ctx, { event: "breaker.opened", severity: "high", seq });
   escalate(ctx, {
     severity: "high",
     category: "breaker_open",
@@ -185,6 +189,6 @@ function breakerRow(ctx: Ctx): BreakerRow {
   return row;
 }
 
-function record(ctx: Ctx, kind: string, text: string, data: Record<string, unknown>): void {
-  audit(ctx, { kind, subject: { type: "town", id: ctx.townId }, text, data });
+function record(ctx: Ctx, kind: string, text: string, data: Record<string, unknown>): number {
+  return audit(ctx, { kind, subject: { type: "town", id: ctx.townId }, text, data });
 }

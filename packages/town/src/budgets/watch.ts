@@ -10,6 +10,7 @@ import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
+import { tellNotifiers } from "../notify/tell.ts";
 import { liveSessions, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import { requestStop } from "../sessions/stop.ts";
 import { budgetOf, SCOPE_NAMES, share, spentBudgets, told } from "./budgets.ts";
@@ -123,13 +124,20 @@ interface Told {
 function tell(ctx: Ctx, what: Told, before: Level, level: Level): void {
   const name = SCOPE_NAMES[what.scope];
   if (level === 2) {
-    record(ctx, "budget.exhausted", what, `The budget of the ${name} is used up: ${what.text}`);
+    const seq = record(ctx, "budget.exhausted", what, `The budget of the ${name} is used up: ${what.text}`);
+    tellNotifiers(ctx, { event: "budget.exhausted", severity: "medium", seq });
     ask(ctx, what);
   } else if (before === 2) {
     record(ctx, "budget.reset", what, `The budget of the ${name} has room again`);
     mootEscalations(ctx, what.id, "budget");
   } else if (level === 1) {
-    record(ctx, "budget.warned", what, `Four fifths of the budget of the ${name} are used: ${what.text}`);
+    const seq = record(
+      ctx,
+      "budget.warned",
+      what,
+      `Four fifths of the budget of the ${name} are used: ${what.text}`,
+    );
+    tellNotifiers(ctx, { event: "budget.warned", severity: "low", seq });
   }
 }
 
@@ -156,8 +164,8 @@ function ask(ctx: Ctx, { scope, id, rigId, text }: Told): void {
   });
 }
 
-function record(ctx: Ctx, kind: string, { scope, id, rigId, budget }: Told, text: string): void {
-  audit(ctx, {
+function record(ctx: Ctx, kind: string, { scope, id, rigId, budget }: Told, text: string): number {
+  return audit(ctx, {
     kind,
     subject: scope === "rig" ? { type: "rig", id } : { type: "town", id: ctx.townId },
     rigId,

@@ -1,64 +1,15 @@
-/** Stored settings of the town and of each rig, and what holds (spec/town.md §7). */
-import {
-  effectiveConfig,
-  rigConfig as rigConfigSchema,
-  townConfig as townConfigSchema,
-  type EffectiveConfig,
-  type RigConfig,
-  type SecretChange,
-  type TownConfig,
-} from "@gastown/protocol";
+/** Changes the settings of the town and of each rig (spec/town.md §7). */
+import type { RigConfig, SecretChange, TownConfig } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { namesOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { lanesOpen } from "../reviews/lanes.ts";
 import type { Ctx } from "../kernel/context.ts";
-import { fromJson, toJson } from "../kernel/json.ts";
+import { toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
-import type { Sql } from "../kernel/sql.ts";
+import { storedConfig } from "./settings.ts";
 
-function stored(ctx: Ctx, scope: string): { version: number; value: string | null } {
-  return (
-    ctx.sql.get<{ version: number; value: string }>(
-      "select version, value from config where scope = ?",
-      scope,
-    ) ?? {
-      version: 0,
-      value: null,
-    }
-  );
-}
-
-export function townConfig(ctx: Ctx): { version: number; config: TownConfig } {
-  const row = stored(ctx, TOWN_SCOPE);
-  return { version: row.version, config: fromJson(townConfigSchema, row.value) ?? {} };
-}
-
-export function rigConfig(ctx: Ctx, rigId: string): { version: number; config: RigConfig } {
-  const row = stored(ctx, rigId);
-  return { version: row.version, config: fromJson(rigConfigSchema, row.value) ?? {} };
-}
-
-/** What the stored texts of each open town last meant: parsing them costs more than all else in a tick. */
-const parsed = new WeakMap<Sql, Map<string, { of: string; effective: EffectiveConfig }>>();
-
-/** What holds for a rig, or for the town where `rigId` is null. The same object until a setting changes. */
-export function settings(ctx: Ctx, rigId: string | null): EffectiveConfig {
-  const town = stored(ctx, TOWN_SCOPE).value;
-  const rig = rigId === null ? null : stored(ctx, rigId).value;
-  const of = `${town ?? ""}\n${rig ?? ""}\n${ctx.fallbackRuntime}`;
-  const known = parsed.get(ctx.sql) ?? new Map<string, { of: string; effective: EffectiveConfig }>();
-  parsed.set(ctx.sql, known);
-  const last = known.get(rigId ?? TOWN_SCOPE);
-  if (last?.of === of) return last.effective;
-  const effective = effectiveConfig(
-    fromJson(townConfigSchema, town) ?? {},
-    fromJson(rigConfigSchema, rig) ?? {},
-    ctx.fallbackRuntime,
-  );
-  known.set(rigId ?? TOWN_SCOPE, { of, effective });
-  return effective;
-}
+export { rigConfig, settings, townConfig } from "./settings.ts";
 
 /** What keeps a bead from being ready may be a matter of a setting: each is decided anew. */
 function wakeWaitingBeads(ctx: Ctx): void {
@@ -76,7 +27,7 @@ export function storeConfig(
   secrets: readonly SecretChange[] = [],
 ): void {
   const scope = rigId ?? TOWN_SCOPE;
-  const version = stored(ctx, scope).version + 1;
+  const version = storedConfig(ctx, scope).version + 1;
   ctx.sql.run(
     "update town set config_version = config_version + 1, mayor_asked_at = ? where id = 1",
     ctx.now,

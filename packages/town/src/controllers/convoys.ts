@@ -7,6 +7,7 @@ import { convoyRow, members, moveConvoy, type ConvoyRow } from "../convoys/convo
 import { progress, type Progress } from "../convoys/progress.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
+import { tellNotifiers } from "../notify/tell.ts";
 import { PERSONS_DECISION } from "../reviews/fail.ts";
 import type { MergeRow } from "../reviews/merge-row.ts";
 import { submit } from "../reviews/submit.ts";
@@ -108,7 +109,9 @@ function land(ctx: Ctx, convoyId: string): number | null {
   for (const { branch, merge } of states) if (!merge) ask(ctx, convoy, branch);
   if (states.some(({ merge }) => merge?.state !== "merged")) return null;
   ctx.sql.run("update convoys set landed_at = ? where bead_id = ?", ctx.now, convoyId);
-  moveConvoy(ctx, convoy, "landed", { kind: "convoy.landed", reason: "landed", text: "landed" });
+  const landed = { kind: "convoy.landed", reason: "landed", text: "landed" };
+  const seq = moveConvoy(ctx, convoy, "landed", landed);
+  tellNotifiers(ctx, { event: "convoy.landed", severity: "low", seq });
   mootEscalations(ctx, convoyId);
   return null;
 }

@@ -8,6 +8,7 @@ import { audit } from "../audit/audit.ts";
 import { escalationRow, SEVERITIES, type EscalationRow } from "../escalations/escalations.ts";
 import { HOUR, type Ctx } from "../kernel/context.ts";
 import { queueMessage } from "../mayor/messages.ts";
+import { tellNotifiers } from "../notify/tell.ts";
 import { townRow } from "../town-row.ts";
 
 const MAX_BUMPS = 3;
@@ -42,12 +43,13 @@ function bump(ctx: Ctx, row: EscalationRow): void {
     raised,
     row.bead_id,
   );
-  audit(ctx, {
+  const seq = audit(ctx, {
     kind: "escalation.bumped",
     subject: { type: "bead", id: row.bead_id },
     text: `Still needs a person (now ${raised}): ${row.title}`,
     data: { severity: raised, bumps: row.bumps + 1 },
   });
+  tellNotifiers(ctx, { event: "escalation.bumped", severity: raised, seq });
   tellMayor(ctx, { ...row, severity: raised }, "still waits for a decision");
 }
 

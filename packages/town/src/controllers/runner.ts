@@ -6,7 +6,7 @@ import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
-import { enqueue, FORGE_KINDS_SQL } from "../outbox/outbox.ts";
+import { enqueue, WITHOUT_RUNNER_SQL } from "../outbox/outbox.ts";
 import { effectForRunner, idleSince, runnerIdleTime } from "../runner/give-way.ts";
 import { askAgainAt, roomAgain } from "../runner/room.ts";
 import { townRow } from "../town-row.ts";
@@ -63,7 +63,7 @@ function isWanted(ctx: Ctx): boolean {
   const one = ctx.sql.get<{ id: string }>(
     `select id from sessions where state <> 'ended'
      union all
-     select id from outbox where state in ('running', 'accepted') and kind not in ('ensure_runner', 'stop_runner', ${FORGE_KINDS_SQL})
+     select id from outbox where state in ('running', 'accepted') and kind not in ('ensure_runner', 'stop_runner', ${WITHOUT_RUNNER_SQL})
      limit 1`,
   );
   return one !== undefined;

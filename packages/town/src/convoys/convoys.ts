@@ -160,12 +160,12 @@ export function moveConvoy(
   convoy: ConvoyRow,
   to: ConvoyState,
   event: { kind: string; text: string; reason?: string; data?: Record<string, unknown> },
-): void {
+): number {
   const bead = ctx.sql.get<{ title: string; rig_id: string | null }>(
     "select title, rig_id from beads where id = ?",
     convoy.bead_id,
   );
-  move(ctx, {
+  return move(ctx, {
     machine: "convoy",
     id: convoy.bead_id,
     from: convoy.state,

@@ -47,21 +47,26 @@ export function secretsOf(ctx: Ctx, scope: string): StoredSecret[] {
 
 export function storeSecrets(ctx: Ctx, scope: string, changes: readonly SecretChange[]): void {
   for (const { key, sealed, masked } of changes) {
-    if (sealed === null) {
-      ctx.sql.run("delete from secrets where scope = ? and key = ?", scope, key);
-      continue;
-    }
-    ctx.sql.run(
-      `insert into secrets (scope, key, sealed, masked, changed_at, changed_by) values (?1, ?2, ?3, ?4, ?5, ?6)
-       on conflict (scope, key) do update set sealed = ?3, masked = ?4, changed_at = ?5, changed_by = ?6`,
-      scope,
-      key,
-      sealed,
-      masked,
-      ctx.now,
-      ctx.actor.name,
-    );
+    if (sealed === null) ctx.sql.run("delete from secrets where scope = ? and key = ?", scope, key);
+    else storeSealed(ctx, scope, { key, sealed, masked });
   }
+}
+
+export function storeSealed(
+  ctx: Ctx,
+  scope: string,
+  { key, sealed, masked }: { key: string; sealed: string; masked: string },
+): void {
+  ctx.sql.run(
+    `insert into secrets (scope, key, sealed, masked, changed_at, changed_by) values (?1, ?2, ?3, ?4, ?5, ?6)
+       on conflict (scope, key) do update set sealed = ?3, masked = ?4, changed_at = ?5, changed_by = ?6`,
+    scope,
+    key,
+    sealed,
+    masked,
+    ctx.now,
+    ctx.actor.name,
+  );
 }
 
 export function forgetSecrets(ctx: Ctx, scope: string): void {

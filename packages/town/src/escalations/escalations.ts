@@ -7,6 +7,7 @@ import { iso, isoOrNull } from "../kernel/iso.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule, unschedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
+import { tellNotifiers } from "../notify/tell.ts";
 import { move } from "../status.ts";
 
 export type EscalationRow = Row & {
@@ -100,6 +101,8 @@ export function escalate(ctx: Ctx, input: NewEscalation): string {
     data: { severity: input.severity, category: input.category },
   });
   ctx.sql.run("update beads set version = ? where id = ?", seq, id);
+  const { severity, category } = input;
+  tellNotifiers(ctx, { event: "escalation.created", severity, seq, category });
   schedule(ctx, "escalation", id);
   return id;
 }

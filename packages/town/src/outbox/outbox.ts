@@ -35,12 +35,13 @@ export type EffectKind =
   | "poll_pull_request"
   | "merge_pull_request"
   | "post_review"
+  | "notify"
   | "ensure_runner"
   | "stop_runner";
 
 /** Carried out without a runner, as a list for SQL: an open pull request keeps no runner alive. */
-export const FORGE_KINDS_SQL =
-  "'open_pull_request', 'poll_pull_request', 'merge_pull_request', 'post_review'";
+export const WITHOUT_RUNNER_SQL =
+  "'open_pull_request', 'poll_pull_request', 'merge_pull_request', 'post_review', 'notify'";
 
 export type EffectRow = Row & {
   id: string;

@@ -1,4 +1,5 @@
 /** From a stored effect to what an executor needs; null where its cause is gone meanwhile. */
+import { severity } from "@gastown/protocol";
 import { z } from "zod";
 import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
@@ -6,6 +7,7 @@ import { MINUTE, SECOND } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { inDelivery } from "../mayor/messages.ts";
 import { turnToGive } from "../mayor/give.ts";
+import { notifyRequest } from "../notify/request.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
 import { forgeRequest } from "../reviews/forge-request.ts";
 import { wantsTarget } from "../reviews/update-branch.ts";
@@ -31,6 +33,9 @@ const payloadSchema = z.object({
   headSha: z.string().optional(),
   effectId: z.string().optional(),
   seenHead: z.string().optional(),
+  notifierId: z.string().optional(),
+  seq: z.number().optional(),
+  severity: severity.optional(),
   before: z
     .object({ model: z.string().nullable(), smallModel: z.string().nullable(), pinned: z.number() })
     .optional(),
@@ -116,6 +121,8 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
     case "merge_pull_request":
     case "post_review":
       return forgeRequest(ctx, row.kind, payload);
+    case "notify":
+      return notifyRequest(ctx, row, payload);
     case "ensure_runner":
       return { kind: "ensure_runner" };
     case "stop_runner":

@@ -106,8 +106,8 @@ export function dismissWith(ctx: Ctx, merge: MergeRow, choice: DismissedSource, 
   const held = choice === "hold" ? "dismissed" : null;
   ctx.sql.run("update beads set held = ? where id = ?", held, source.id);
   schedule(ctx, "bead", source.id);
-  if (source.status === "open") return undefined;
-  return move(ctx, {
+  if (source.status === "open") return;
+  move(ctx, {
     machine: "issue",
     id: source.id,
     from: "in_review",

@@ -9,7 +9,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { nextQueued } from "../mayor/messages.ts";
 import { liveMayor } from "../mayor/past.ts";
 import { isBetweenTurns } from "../mayor/decision.ts";
-import { FORGE_KINDS_SQL } from "../outbox/outbox.ts";
+import { WITHOUT_RUNNER_SQL } from "../outbox/outbox.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { townRow } from "../town-row.ts";
 
@@ -72,7 +72,7 @@ export function effectForRunner(ctx: Ctx): boolean {
   return (
     ctx.sql.get<{ id: string }>(
       `select id from outbox where state in ('pending', 'running', 'accepted')
-         and kind not in ('stop_runner', 'stop_session', ${FORGE_KINDS_SQL}) limit 1`,
+         and kind not in ('stop_runner', 'stop_session', ${WITHOUT_RUNNER_SQL}) limit 1`,
     ) !== undefined
   );
 }

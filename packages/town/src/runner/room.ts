@@ -6,7 +6,7 @@ import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
-import { FORGE_KINDS_SQL } from "../outbox/outbox.ts";
+import { WITHOUT_RUNNER_SQL } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
 
 /** A host that was started anew has forgotten who waits: then asking again is what puts us in its queue. */
@@ -33,7 +33,7 @@ export function roomAgain(ctx: Ctx): void {
   if (townRow(ctx).no_room === null) return;
   ctx.sql.run("update town set no_room = null, no_room_at = null where id = 1");
   ctx.sql.run(
-    `update outbox set due_at = ?1 where state = 'pending' and due_at > ?1 and kind not in (${FORGE_KINDS_SQL})`,
+    `update outbox set due_at = ?1 where state = 'pending' and due_at > ?1 and kind not in (${WITHOUT_RUNNER_SQL})`,
     ctx.now,
   );
   schedule(ctx, "mayor", "mayor");
