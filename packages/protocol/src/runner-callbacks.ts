@@ -18,6 +18,8 @@ export const failureReason = z.strictObject({
   message: text(0, 4_000),
   action: text(0, 1_000).optional(),
   stderr_tail: text(0, 16_000).optional(),
+  /** When it is worth trying again (epoch ms), where somebody said so. */
+  until: z.int().optional(),
 });
 export type FailureReason = z.infer<typeof failureReason>;
 
@@ -60,6 +62,10 @@ export const heartbeatSession = z.strictObject({
   active_tools: z.array(z.string()),
   prompted: z.boolean(),
   usage,
+  /** Its model's provider does not answer for now: its turn is repeated at `until` (epoch ms). */
+  waiting_for_model: z
+    .strictObject({ until: z.int(), provider: text(1, 200), message: text(0, 1_000) })
+    .optional(),
 });
 export type HeartbeatSession = z.infer<typeof heartbeatSession>;
 

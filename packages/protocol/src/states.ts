@@ -67,6 +67,7 @@ export const waitingCode = z.enum([
   "manual",
   "question",
   "settling",
+  "model_quota",
   "members",
 ]);
 

@@ -26,7 +26,7 @@ export const sessionList: Run = async (context, _args, options) => {
             one.agentName,
             one.role,
             one.outcome ?? one.state,
-            cut(one.statusText ?? one.reason?.message ?? "", 60),
+            cut(one.waitingOn?.message ?? one.statusText ?? one.reason?.message ?? "", 60),
           ]),
         ),
   );

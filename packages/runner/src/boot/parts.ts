@@ -12,6 +12,7 @@ import { Effects } from "../control/effects.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
 import { startThrough } from "../git/starter.ts";
 import { Semaphore } from "../git/waiting.ts";
+import { ModelGate } from "../models/model-gate.ts";
 import { systemTimer, timingOf } from "../options.ts";
 import { LogStore } from "../logs/log-store.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
@@ -94,6 +95,9 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     },
     onLost: alarms.onLost,
   });
+  const setTimer = options.setTimer ?? systemTimer;
+  const { minuteMs } = timing;
+  const models = new ModelGate({ minuteMs, setTimer, onChange: () => registry.proceed() });
   const registry = new Registry({
     options: { ...options, root },
     timing,
@@ -111,10 +115,9 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     town,
     slots,
     pulse: heartbeats,
-    checkpoints: {
-      checkpointMs: options.checkpointMs ?? null,
-      setTimer: options.setTimer ?? systemTimer,
-    },
+    models,
+    checkpointMs: options.checkpointMs ?? null,
+    setTimer,
     setupPlaces: new Semaphore(2),
     marker,
   });

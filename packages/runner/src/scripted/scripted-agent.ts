@@ -17,9 +17,10 @@ import { Conversations, DEFAULT_MODEL } from "./conversations.ts";
 import { McpClient } from "./mcp-client.ts";
 import type { McpServer as ToolServer } from "./mcp-client.ts";
 import { Misbehavior } from "./misbehavior.ts";
+import { ModelPlay, ModelRefusal, ModelSilence } from "./model-play.ts";
 import { planTurn } from "./plan.ts";
 import { readPrime } from "./prime.ts";
-import type { ParseScript } from "./script.ts";
+import type { ParseScript, Step } from "./script.ts";
 import { Turn } from "./turn.ts";
 import type { Reporter } from "./turn.ts";
 
@@ -93,6 +94,7 @@ class ScriptedAgent {
   readonly #playbookFile: string | undefined;
   readonly #closed = new AbortController();
   readonly #misbehavior: Misbehavior;
+  readonly #model = new ModelPlay();
   readonly #conversations = new Conversations(process.env["SCRIPTED_STORE"]);
   /** Named at launch: then it cannot be chosen any more. */
   readonly #fixedModel: string | null = fixedModel(process.argv);
@@ -162,6 +164,8 @@ class ScriptedAgent {
     try {
       await this.#turn(session, text, voice, running.signal);
     } catch (error) {
+      if (error instanceof ModelRefusal || error instanceof ModelSilence)
+        return this.#withoutModel(session, error);
       if (!running.signal.aborted)
         voice.say(`I stop: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
@@ -169,6 +173,16 @@ class ScriptedAgent {
     }
     await voice.usage(text.length);
     return reply(running.signal.aborted ? "cancelled" : "end_turn", text.length, voice.written);
+  }
+
+  /** The same prompt again is the same turn again. */
+  #withoutModel(session: ScriptedSession, error: ModelRefusal | ModelSilence): PromptResponse {
+    session.turns -= 1;
+    this.#conversations.write(session.id, session);
+    if (error instanceof ModelRefusal)
+      throw RequestError.internalError({ service: "session", errorName: "APIError" }, error.message);
+    const usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 };
+    return Object.assign({ stopReason: "end_turn" as const }, { usage });
   }
 
   cancel(id: string): void {
@@ -187,9 +201,13 @@ class ScriptedAgent {
     if (answer.isError) throw new Error(`gt_prime was refused: ${answer.text}`);
     const prime = readPrime(answer.structured);
     const plan = planTurn({ prime, turn, text, parse: this.#parse, playbook: this.#playbook() });
+    const modelError = (step: Step): Promise<void> => this.#model.meet(session.id, step, cwd, signal);
+    const [first] = plan.steps;
+    // Before a word is said, as with a real model.
+    if (first?.kind === "model_error") await modelError(first);
     report.say(plan.intro);
     const env = { SCRIPTED_MODEL: session.model, SCRIPTED_TURN: String(turn) };
-    const context = { cwd, mcp, prime, message: text, env, report, signal };
+    const context = { cwd, mcp, prime, message: text, env, report, signal, modelError };
     await new Turn(context).perform(plan.steps, plan.autoDone);
   }
 

@@ -26,6 +26,8 @@ export interface TurnContext {
   readonly env: Readonly<Record<string, string>>;
   readonly report: Reporter;
   readonly signal: AbortSignal;
+  /** Comes to a `model_error`; throws where the model does not answer. */
+  readonly modelError: (step: Step) => Promise<void>;
 }
 
 /** The turn ends here and now, on purpose and without an outcome. */
@@ -143,6 +145,8 @@ export class Turn {
       case "hang":
         // Not even a cancel ends it.
         return new Promise<never>(() => undefined);
+      case "model_error":
+        return this.#context.modelError(step);
       case "no_commit":
         report.say("I am done (and have changed nothing).");
         return this.#done(this.#summary(), false);

@@ -8,6 +8,7 @@ import type { Sender } from "../callbacks/sender.ts";
 import type { TownClient } from "../callbacks/town-client.ts";
 import type { GitWorkspace } from "../git/index.ts";
 import type { Semaphore } from "../git/waiting.ts";
+import type { ModelGate } from "../models/model-gate.ts";
 import type { RunnerOptions, SetTimer, Timing } from "../options.ts";
 import type { SlotRecords } from "./slot-record.ts";
 
@@ -35,8 +36,11 @@ export interface SessionDeps {
   readonly town: TownClient;
   readonly pulse: Pulse;
   readonly slots: SlotRecords;
-  /** How often the work of sessions that go on is saved; null: at their end only. */
-  readonly checkpoints: { readonly checkpointMs: number | null; readonly setTimer: SetTimer };
+  /** Which model providers may be asked. */
+  readonly models: ModelGate;
+  /** How often the work of sessions that go on is saved, in milliseconds; null: at their end only. */
+  readonly checkpointMs: number | null;
+  readonly setTimer: SetTimer;
   /** Places for setup commands, which take a whole machine. */
   readonly setupPlaces: Semaphore;
   /** The marker variable of what this instance runs itself. */

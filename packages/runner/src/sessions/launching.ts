@@ -7,6 +7,7 @@ import type { LaunchSpec } from "../agents/launch-spec.ts";
 import type { Lease } from "../agents/pool.ts";
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
 import type { ResolvedRuntime } from "../agents/resolve-runtime.ts";
+import { providerOf, type Provider } from "../models/provider-key.ts";
 import type { SessionDeps } from "./deps.ts";
 
 /** One function for starts, resumes, prewarms and changes: what is not in it cannot differ. */
@@ -33,6 +34,12 @@ function specOf(request: StartRequest, deps: SessionDeps, resolved: ResolvedRunt
 /** The key of the process that this session should be in, as its request stands now. */
 export function wantedKey(request: StartRequest, deps: SessionDeps): string {
   return specKey(specOf(request, deps, resolveRuntime(request.runtime, deps.places)));
+}
+
+/** Who answers its model's requests, as its request stands now. */
+export function providerOfRequest(request: StartRequest, deps: SessionDeps): Provider {
+  const resolved = resolveRuntime(request.runtime, deps.places);
+  return providerOf(specOf(request, deps, resolved), resolved.runtime, request.model);
 }
 
 export function acquire(request: StartRequest, deps: SessionDeps, resolved: ResolvedRuntime): Lease {

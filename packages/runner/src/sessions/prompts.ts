@@ -1,4 +1,5 @@
 import type { Role, StartRequest } from "@gastown/protocol";
+import type { Prompt } from "./turns.ts";
 
 const CONTINUED =
   "You were interrupted by a restart. Your directory is as you left it. Go on with your work from there; gt_prime says again what it is.";
@@ -15,6 +16,15 @@ export function openingPrompt(
 ): string | null {
   if (prompt === null || !resume) return prompt;
   return loaded ? CONTINUED : `${prompt}\n\n${BEGUN}`;
+}
+
+const CUT_OFF =
+  "Your last turn was cut off because the model was not available. What you had done stands; go on from there. The turn began with:";
+
+/** The same turn once more. A nudge in it was acknowledged when it was first shown. */
+export function repeated({ text, source, messageId }: Prompt, hadBegun: boolean): Prompt {
+  const isSaid = text.startsWith(CUT_OFF);
+  return { text: hadBegun && !isSaid ? `${CUT_OFF}\n\n${text}` : text, source, messageId };
 }
 
 /** Said once to an agent whose turn ended without an outcome (spec/runner.md §4). */

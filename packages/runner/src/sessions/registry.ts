@@ -14,7 +14,9 @@ import type {
   SyncRequest,
 } from "@gastown/protocol";
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
+import { MODEL_ACTION } from "../models/model-gate.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
+import { providerOfRequest } from "./launching.ts";
 import { reasonOf } from "./refusal.ts";
 import type { ResumePlaces } from "./resume-places.ts";
 import { Session } from "./session.ts";
@@ -75,7 +77,7 @@ export class Registry {
   /**
    * Takes a start (spec/runner.md §1). The same `session_id` again returns what exists.
    * @throws GastownError `session_fenced` below the directory's newest epoch, `draining`,
-   * `runtime_missing`
+   * `runtime_missing`, `model_unavailable` with `until` and `action`
    */
   start(request: StartRequest, places: ResumePlaces | null = null): StartAnswer {
     const known = this.#sessions.get(request.session_id);
@@ -86,6 +88,7 @@ export class Registry {
       throw new RetryableError("draining", "This runner is ending. The start belongs to its successor.");
     }
     resolveRuntime(request.runtime, this.#deps.places);
+    if (request.prompt !== null && !request.resume) this.#mustHaveModel(request);
     slot.current?.supersede(request.session_id);
     const session = new Session(this.#newest(request), this.#deps);
     this.#sessions.delete(request.session_id);
@@ -96,6 +99,16 @@ export class Registry {
     slot.free = session.gone;
     void session.gone.then(() => this.#forgetOldest());
     return this.#answer(session);
+  }
+
+  /** What would be prompted at once would only run into the same wall; one start may try. */
+  #mustHaveModel(request: StartRequest): void {
+    const wait = this.#deps.models.enter(providerOfRequest(request, this.#deps), request.session_id);
+    if (wait === null) return;
+    const { provider, message, until } = wait;
+    throw new RetryableError("model_unavailable", `${provider} does not answer now: ${message}.`, {
+      details: { until, action: MODEL_ACTION },
+    });
   }
 
   /** Whether a session has that agent's directory, or waits for it. */

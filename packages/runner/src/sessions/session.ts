@@ -30,23 +30,25 @@ import type {
   StartRequest,
 } from "@gastown/protocol";
 import type { Death } from "../agents/agent-process.ts";
-import { askToFinish, openingPrompt } from "./prompts.ts";
+import { openingPrompt } from "./prompts.ts";
 import type { Conversation } from "./conversation.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import * as endings from "./endings.ts";
 import { DEATH_NOTICE_MS, FENCED_GRACE_MS, OUTCOME_GRACE_MS, SETTLE_LIMIT_MS } from "./graces.ts";
-import { IdleClock } from "./idle-clock.ts";
 import type { Ending } from "./leaving.ts";
-import { Nudges } from "./nudges.ts";
+import type { ModelAccess } from "./model-access.ts";
+import type { Nudges } from "./nudges.ts";
 import { chooseModel } from "./choose-model.ts";
-import { Place } from "./place.ts";
-import { RecentItems, type ItemsPage } from "./recent-items.ts";
-import { Settles } from "./settles.ts";
-import { Transcript } from "./transcript.ts";
+import type { Place } from "./place.ts";
+import type { RecentItems, ItemsPage } from "./recent-items.ts";
+import type { Reminder } from "./reminder.ts";
+import type { Settles } from "./settles.ts";
+import type { Transcript } from "./transcript.ts";
 import { fencedHere, StartRefusal } from "./refusal.ts";
-import { turnFailure, turnReport } from "./turn-outcome.ts";
-import { Turns, type TurnEnd } from "./turns.ts";
-import { UsageMeter } from "./usage-meter.ts";
+import { cancelledReport, turnFailure, turnReport } from "./turn-outcome.ts";
+import { sessionParts } from "./session-parts.ts";
+import type { Prompt, TurnEnd, Turns } from "./turns.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 import { within } from "../wait.ts";
 
 type State = StartAnswer["state"];
@@ -65,60 +67,44 @@ export class Session {
   readonly #place: Place;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
-  readonly #recent = new RecentItems();
-  readonly #idle: IdleClock;
+  readonly #recent: RecentItems;
+  readonly #reminder: Reminder;
+  readonly #model: ModelAccess;
   readonly #usage: UsageMeter;
   #state: State = "queued";
   #opening: Promise<void> = Promise.resolve();
   #prompted = false;
   #ending: Ending | null = null;
   #stopAfterTurn: Ending | null = null;
-  #asked = false;
-  #asking = false;
 
   constructor(request: StartRequest, deps: SessionDeps) {
     this.request = { ...request };
     this.#deps = deps;
     this.gone = this.#left.promise;
-    this.#transcript = new Transcript((items) => {
-      const shown = items.map((item) => ({ ...item, data: deps.redactor.hide(item.data) }));
-      this.#recent.add(deps.sender.items(request.session_id, request.epoch, shown));
-    });
-    this.#usage = UsageMeter.of(request, deps.slots.read(request.agent.id));
-    const idleMs = (): number => this.request.settings.turn_idle_minutes * deps.timing.minuteMs;
-    this.#idle = new IdleClock(idleMs, () => this.#finish(endings.leftIdle));
-    this.#settles = new Settles(this.request, deps, () => this.#onSettled());
-    this.#turns = new Turns({
-      transcript: this.#transcript,
-      usage: this.#usage,
-      permission: () => this.request.settings.permission,
-      quietMs: deps.timing.quietMs,
-      cancelMs: deps.timing.cancelMs,
-      onBegin: (prompt) => this.#nudges.begun(prompt),
-      onEnd: (end) => void this.#onTurnEnd(end),
-    });
-    this.#nudges = new Nudges({
-      request: this.request,
-      deps,
-      turns: this.#turns,
-      mayShow: () => this.#place.conversation !== null && this.#ending === null && !this.#settles.running,
-      proceed: () => this.proceed(),
-    });
-    this.#place = new Place({
-      request: this.request,
-      deps,
-      transcript: this.#transcript,
-      usage: this.#usage,
-      handlers: this.#turns,
+    const parts = sessionParts(this.request, deps, {
       signal: this.#abort.signal,
-      onDirectories: (ready) => {
-        this.#settles.ready(ready);
+      isEnding: () => this.#ending !== null,
+      isAtRest: () => this.#state === "idle" && this.#ending === null,
+      isBusy: () => this.isBusy,
+      opens: () => {
         this.#state = "opening";
       },
-      onDeath: (death) => this.#onDeath(death),
-      readBack: (settling) => this.#settles.readBack(settling, this.#abort.signal),
-      isWorking: () => this.isBusy,
+      proceed: () => this.proceed(),
+      say: (prompt) => this.#say(prompt),
+      turnEnded: (end) => void this.#onTurnEnd(end),
+      settled: () => this.#onSettled(),
+      died: (death) => this.#onDeath(death),
+      finish: (ending) => this.#finish(ending),
     });
+    this.#transcript = parts.transcript;
+    this.#recent = parts.recent;
+    this.#usage = parts.usage;
+    this.#settles = parts.settles;
+    this.#turns = parts.turns;
+    this.#nudges = parts.nudges;
+    this.#place = parts.place;
+    this.#reminder = parts.reminder;
+    this.#model = parts.model;
   }
 
   get id(): string {
@@ -160,6 +146,7 @@ export class Session {
   }
 
   get view(): HeartbeatSession {
+    const { wait } = this.#model;
     return {
       session_id: this.id,
       epoch: this.epoch,
@@ -168,6 +155,7 @@ export class Session {
       active_tools: this.#turns.activeTools,
       prompted: this.#prompted,
       usage: this.#usage.usage,
+      ...(wait === null ? {} : { waiting_for_model: wait }),
     };
   }
 
@@ -216,6 +204,10 @@ export class Session {
   interrupt(epoch: number): void {
     this.#mustBeLive(epoch);
     this.#turns.cancel();
+    const given = this.#model.giveUp();
+    if (given === null) return;
+    if (this.isMayor) this.#deps.sender.session(this.id, "turn", cancelledReport(this.epoch, given));
+    this.proceed();
   }
 
   /** Other launch settings, from the next turn on; whatever runs goes on undisturbed. */
@@ -257,8 +249,9 @@ export class Session {
     if (this.#ending !== null || conversation === null || moving !== null) return;
     if (this.#turns.isRunning || this.#settles.running || !this.#deps.pulse.mayBeginTurns) return;
     if (conversation.needs === "move") return void this.#move(conversation);
+    if (!this.#model.mayBegin()) return;
     if (this.#turns.next()) {
-      this.#idle.stop();
+      this.#reminder.stop();
       this.#show();
       this.#place.keeper.working();
       if (this.#prompted) return;
@@ -299,11 +292,14 @@ export class Session {
     const { lease } = this.#place;
     if (end.error !== null && lease !== null) await within(lease.process.dead, DEATH_NOTICE_MS);
     if (end.error instanceof StartRefusal) this.#finish(endings.endedByChange(end.error, this.stderrTail));
+    // Nobody is told of the end of a turn that is not over.
+    const isOver = this.#ending !== null || this.#settles.settled || !this.#model.postpones(end);
+    if (!isOver) return this.#rest();
     // What the session's end cut off is not over: the next one is given its message.
     const isCutOff = this.#ending !== null && end.reply?.stopReason !== "end_turn";
     if (this.isMayor && !isCutOff) this.#deps.sender.session(this.id, "turn", turnReport(this.epoch, end));
     if (this.#ending !== null) return;
-    const failure = turnFailure(end, this.#place.conversation?.opened.runtime);
+    const failure = turnFailure(end);
     if (failure !== null) this.#transcript.notice("error", failure.message);
     const harmless = this.isMayor || this.#settles.settled;
     if (failure !== null && !harmless) return this.#finish(endings.endedByFailure(failure, this.stderrTail));
@@ -326,23 +322,11 @@ export class Session {
     this.proceed();
     // What waits for the town to be heard of again is not an agent with nothing to say.
     if (this.#turns.isRunning || this.#turns.waiting > 0 || this.isMayor) return;
-    if (this.#asked || this.#turns.taken === 0) this.#idle.start();
-    else void this.#askToFinish();
+    this.#reminder.atRest(this.#turns.taken > 0);
   }
 
-  /**
-   * Asks once to finish or to say what blocks it, but only when the town, asked after the turn,
-   * still counts the session as live: a verdict or an outcome of this turn may have ended it.
-   */
-  async #askToFinish(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
-    const verdict = await this.#deps.pulse.freshVerdict(this.id, this.#abort.signal);
-    this.#asking = false;
-    if (this.#state !== "idle" || this.#turns.waiting > 0 || this.#ending !== null) return;
-    if (verdict !== "ok") return this.#idle.start();
-    this.#asked = true;
-    this.#turns.add({ text: askToFinish(this.request.role), source: "continue", messageId: null });
+  #say(prompt: Prompt): void {
+    this.#turns.add(prompt);
     this.proceed();
   }
 
@@ -366,7 +350,8 @@ export class Session {
   }
 
   async #close(ending: Ending, graceMs: number): Promise<void> {
-    this.#idle.stop();
+    this.#reminder.stop();
+    this.#model.end();
     this.#turns.clear();
     // Also while queued: the directory is not free before the earlier session is gone.
     await this.#opening;

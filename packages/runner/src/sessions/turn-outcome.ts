@@ -1,31 +1,14 @@
 import type { FailureReason, TurnEnded } from "@gastown/protocol";
-import type { Runtime } from "../agents/runtimes.ts";
-import type { TurnEnd } from "./turns.ts";
+import type { Prompt, TurnEnd } from "./turns.ts";
 
-/** What was wrong with a turn, or null (spec/runner.md §4). */
-export function turnFailure(end: TurnEnd, runtime: Runtime | undefined): FailureReason | null {
-  if (end.stalled) {
-    return {
-      code: "model_stalled",
-      message: "Nothing came from the model for too long; the turn was cancelled.",
-    };
-  }
-  if (end.reply === null) {
-    const message = end.error instanceof Error ? end.error.message : String(end.error);
-    return {
-      code: "agent_error",
-      message: `The agent ended its turn with an error: ${message}`.slice(0, 4_000),
-    };
-  }
-  const { stopReason, usage } = end.reply;
-  const empty = usage !== null && usage.input === 0 && usage.output === 0 && usage.total === 0;
-  if (runtime?.reportsUsage === true && stopReason === "end_turn" && empty) {
-    return {
-      code: "model_failed",
-      message: "The turn ended without a single token: the model was not reached.",
-    };
-  }
-  return null;
+/** The agent's own failure in a turn that was not its model's trouble, or null (spec/runner.md §4). */
+export function turnFailure({ reply, error }: TurnEnd): FailureReason | null {
+  if (reply !== null) return null;
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: "agent_error",
+    message: `The agent ended its turn with an error: ${message}`.slice(0, 4_000),
+  };
 }
 
 /** What the town is told of a turn of the mayor (spec/api.md §3.16). */
@@ -36,4 +19,9 @@ export function turnReport(epoch: number, { prompt, reply, stalled }: TurnEnd): 
     stop_reason: stalled ? "stalled" : (reply?.stopReason ?? "error"),
     message_id: prompt.messageId,
   };
+}
+
+/** The same of one that waited to be repeated and is given up. */
+export function cancelledReport(epoch: number, { messageId }: Prompt): TurnEnded {
+  return { epoch, ended_at: Date.now(), stop_reason: "cancelled", message_id: messageId };
 }

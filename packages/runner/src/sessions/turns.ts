@@ -30,6 +30,10 @@ export interface TurnEnd {
   readonly error: unknown;
   /** Cancelled by our own clock. */
   readonly stalled: boolean;
+  /** Cancelled, by that clock or because something else was to be said. */
+  readonly cancelled: boolean;
+  /** Something came from the model in it. */
+  readonly answered: boolean;
 }
 
 /** The agent's side of a turn. */
@@ -47,6 +51,8 @@ export interface TurnOptions {
   readonly quietMs: number;
   readonly cancelMs: number;
   readonly onBegin?: (prompt: Prompt) => void;
+  /** Something came from the model, for the first time in this turn. */
+  readonly onAnswer?: () => void;
   readonly onEnd: (end: TurnEnd) => void;
 }
 
@@ -55,7 +61,16 @@ interface Running {
   readonly over: Promise<void>;
   cancelled: boolean;
   stalled: boolean;
+  answered: boolean;
 }
+
+/** Updates that nothing but a model's answer brings about. */
+const ANSWERS: readonly SessionUpdate["sessionUpdate"][] = [
+  "agent_message_chunk",
+  "agent_thought_chunk",
+  "tool_call",
+  "plan",
+];
 
 export class Turns {
   readonly #options: TurnOptions;
@@ -106,6 +121,11 @@ export class Turns {
     this.#queue.length = 0;
   }
 
+  /** Takes back what would be next; null: nothing waits. */
+  drop(): Prompt | null {
+    return this.#queue.shift() ?? null;
+  }
+
   /** Begins the next turn, if there is one and none is running. */
   next(): boolean {
     const agent = this.#agent;
@@ -114,7 +134,13 @@ export class Turns {
     if (prompt === undefined) return false;
     this.#taken += 1;
     const over = Promise.withResolvers<void>();
-    const running: Running = { prompt, over: over.promise, cancelled: false, stalled: false };
+    const running: Running = {
+      prompt,
+      over: over.promise,
+      cancelled: false,
+      stalled: false,
+      answered: false,
+    };
     this.#running = running;
     this.#options.onBegin?.(prompt);
     void this.#run(agent, running, over.resolve);
@@ -123,6 +149,7 @@ export class Turns {
 
   update(update: SessionUpdate): void {
     this.#lastEventAt = Date.now();
+    if (ANSWERS.includes(update.sessionUpdate)) this.#answered();
     this.#options.usage.update(update);
     this.#options.transcript.update(update);
     if (update.sessionUpdate !== "tool_call" && update.sessionUpdate !== "tool_call_update")
@@ -130,6 +157,12 @@ export class Turns {
     // An update that comes after its turn must not leave a tool open for ever.
     if (this.#running === null) return undefined;
     return this.#quiet.tool(update.toolCallId, update.title ?? undefined, update.status);
+  }
+
+  #answered(): void {
+    if (this.#running === null || this.#running.answered) return;
+    this.#running.answered = true;
+    this.#options.onAnswer?.();
   }
 
   permission(request: RequestPermissionRequest): RequestPermissionResponse {
@@ -182,7 +215,8 @@ export class Turns {
     this.#quiet.stop();
     const stopReason = running.stalled ? "stalled" : (reply?.stopReason ?? "error");
     transcript.turnEnded(stopReason);
-    return { prompt, reply, error, stalled: running.stalled };
+    const { stalled, cancelled, answered } = running;
+    return { prompt, reply, error, stalled, cancelled, answered };
   }
 
   #onQuiet(): void {

@@ -24,7 +24,7 @@ export class WorkKeeper {
 
   constructor(options: WorkKeeperOptions) {
     this.#options = options;
-    const { checkpointMs, setTimer } = options.deps.checkpoints;
+    const { checkpointMs, setTimer } = options.deps;
     const save = async (signal: AbortSignal): Promise<void> => void (await this.#save(signal));
     this.#checkpoints =
       checkpointMs === null

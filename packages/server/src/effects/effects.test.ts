@@ -152,6 +152,15 @@ describe("start_session", () => {
     expect((await run(start, refusal(status, code))).answer).toEqual(refused(code));
   });
 
+  it("passes on until when a model is not there, and what a person can do", async () => {
+    const details = { until: 1_790_000_100_000, action: "Choose another model." };
+    const error = { code: "model_unavailable", message: "over quota", details };
+    expect((await run(start, json(503, { error }))).answer).toEqual({
+      type: "refused",
+      reason: { code: "model_unavailable", message: "over quota", ...details },
+    });
+  });
+
   // The race: the effect is claimed, its runner registers and raises every epoch, the start arrives with
   // the old one. Taken for a refusal it cost the first mayor of a fresh town half a minute.
   it("is tried again, uncounted, when a runner that registered meanwhile fences its plan", async () => {

@@ -1,4 +1,7 @@
+import type { FailureReason } from "@gastown/protocol";
 import type { EffectAnswer } from "@gastown/town";
+import { z } from "zod";
+import type { RunnerError } from "../runner/client.ts";
 import { startRequestOf } from "../runner/start-request.ts";
 import { unreached } from "./answers.ts";
 import { ensuredRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
@@ -27,5 +30,18 @@ export async function startSession(
   if (call.code === "session_fenced") return { type: "retry", message: call.message, counted: false };
   const untyped = call.status >= 500 && call.status !== 503;
   if (untyped) return { type: "retry", message: call.message, counted: true };
-  return { type: "refused", reason: { code: call.code, message: call.message } };
+  return { type: "refused", reason: reasonOf(call) };
+}
+
+const told = z.object({ until: z.int(), action: z.string() }).partial();
+
+/** With what the runner's error says of when it is worth trying again, and what to do. */
+function reasonOf({ code, message, details }: RunnerError): FailureReason {
+  const { until, action } = told.safeParse(details).data ?? {};
+  return {
+    code,
+    message,
+    ...(until === undefined ? {} : { until }),
+    ...(action === undefined ? {} : { action }),
+  };
 }

@@ -6,10 +6,20 @@ import { isErrorCode, type ErrorCode } from "@gastown/protocol";
 import { z } from "zod";
 import type { RunnerAddress } from "./port.ts";
 
+/** It answered with a typed error. */
+export interface RunnerError {
+  type: "error";
+  status: number;
+  code: ErrorCode;
+  message: string;
+  retryAfterMs: number | undefined;
+  /** What belongs to that code; undefined: it said nothing more. */
+  details: unknown;
+}
+
 export type RunnerCall =
   | { type: "ok"; status: number; body: unknown }
-  /** It answered with a typed error. */
-  | { type: "error"; status: number; code: ErrorCode; message: string; retryAfterMs: number | undefined }
+  | RunnerError
   /** Nobody listens at its address: the call cannot have had an effect. */
   | { type: "absent"; message: string }
   /** No answer in time, or a broken one: what happened is not known. */
@@ -34,7 +44,9 @@ export interface RunnerClient {
   ): Promise<{ type: "ok"; response: Response } | RunnerFailure>;
 }
 
-const errorBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const errorBody = z.object({
+  error: z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
+});
 /** What systems say where nobody listens. */
 const NOBODY = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"]);
 
@@ -92,6 +104,7 @@ async function failureOf(response: Response): Promise<RunnerFailure> {
     status: response.status,
     code: error.code,
     message: error.message,
+    details: error.details,
     retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
   };
 }

@@ -2,12 +2,13 @@
  * What keeps an open issue by itself, apart from the gates that its whole rig shares (spec/town.md §5).
  * Reading only: whoever acts on it (asks a person, wakes somebody) does so elsewhere.
  */
-import type { WaitingCode } from "@gastown/protocol";
+import type { FailureReason, WaitingCode } from "@gastown/protocol";
 import { budgetWait, OWN } from "../budgets/budgets.ts";
 import { chargedForBead } from "../budgets/charged.ts";
 import { settings } from "../config/store.ts";
 import { branchOf } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
+import { passingRefusal } from "../sessions/refusals.ts";
 import type { BeadRow } from "./bead-row.ts";
 import { blockersOf } from "./dependencies.ts";
 import { isBroken, isDone } from "./done.ts";
@@ -76,12 +77,21 @@ function blocked(ctx: Ctx, bead: BeadRow): Waiting | null {
 
 function cooldown(ctx: Ctx, bead: BeadRow): Waiting | null {
   if (bead.cooldown_until <= ctx.now) return null;
+  const refusal = passingRefusal(ctx, bead.id);
+  if (refusal !== null)
+    return { code: "cooldown", message: refusedText(refusal), until: bead.cooldown_until };
   const failures = bead.start_failures + bead.run_failures;
   return {
     code: "cooldown",
     message: `waits after ${failures} failed attempt(s)${bead.reason ? ` (${bead.reason})` : ""}`,
     until: bead.cooldown_until,
   };
+}
+
+/** A sentence without a full stop: nothing has failed. */
+function refusedText({ code, message }: FailureReason): string {
+  const what = code === "model_unavailable" ? "waits for its model" : "waits to be started";
+  return `${what}: ${message.replace(/\.$/, "")}`;
 }
 
 /** Members of a review-then-land convoy begin on its feature branch, so that must be there. */

@@ -5,6 +5,7 @@ import { requestStop } from "../sessions/stop.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { inDelivery } from "./messages.ts";
+import { agentWait } from "../sessions/session-wait.ts";
 import { lastRefusal, liveMayor, notUsable } from "./past.ts";
 
 /**
@@ -40,6 +41,7 @@ export function mayorStatus(ctx: Ctx): MayorStatus {
     ctx.sql.get<{ n: number }>("select count(*) as n from mayor_messages where state = 'queued'")?.n ?? 0;
   const config = settings(ctx, null);
   const refusal = session ? null : lastRefusal(ctx);
+  const reason = refusal?.reason.message ?? (session && agentWait(session)?.message);
   return {
     configured: session !== undefined || notUsable(ctx) === null,
     agentId: agent?.id ?? null,
@@ -48,7 +50,7 @@ export function mayorStatus(ctx: Ctx): MayorStatus {
     queued,
     runtime: session?.runtime ?? config.role_runtimes.mayor,
     model: session ? session.model : config.models.mayor || null,
-    ...(refusal === null ? {} : { reason: refusal.reason.message }),
+    ...(reason === undefined ? {} : { reason }),
     ...(refusal?.reason.action === undefined ? {} : { action: refusal.reason.action }),
   };
 }

@@ -23,6 +23,7 @@ import { settleHead } from "./0019-settle-head.ts";
 import { preferred } from "./0020-preferred.ts";
 import { lists } from "./0021-lists.ts";
 import { usageLives } from "./0022-usage.ts";
+import { modelWaits } from "./0023-model-waits.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -48,6 +49,7 @@ export const MIGRATIONS: readonly string[] = [
   preferred,
   lists,
   usageLives,
+  modelWaits,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -1,11 +1,10 @@
 /** A refinery that ends without a verdict. It is never taken for an approval (spec/review.md §2). */
-import { attemptBackoff, SECOND, type Ctx } from "../kernel/context.ts";
+import { attemptBackoff, type Ctx } from "../kernel/context.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import type { SessionEnd } from "../sessions/close.ts";
-import { RIG_WIDE, UNCOUNTED } from "../sessions/refusals.ts";
+import { restAfter, RIG_WIDE, UNCOUNTED } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { escalate } from "../escalations/escalations.ts";
-import { townRow } from "../town-row.ts";
 import { failMerge } from "./fail.ts";
 import { mergeRow, type MergeRow } from "./merge-row.ts";
 import { mergeTitle, moveMerge } from "./move-merge.ts";
@@ -44,8 +43,8 @@ export function reviewEndedWithoutVerdict(ctx: Ctx, session: SessionRow, end: Se
     end.outcome !== "evicted" &&
     !(end.outcome === "refused" && UNCOUNTED.includes(end.reason.code));
   const failures = merge.review_failures + (counted ? 1 : 0);
-  const rests = end.outcome === "refused" && townRow(ctx).no_room === null;
-  const wait = counted ? attemptBackoff(failures) : rests ? 30 * SECOND : 0;
+  const rest = end.outcome === "refused" ? restAfter(ctx, end.reason) : 0;
+  const wait = counted ? attemptBackoff(failures) : rest;
   ctx.sql.run(
     "update merge_requests set review_failures = ?, cooldown_until = ? where bead_id = ?",
     failures,

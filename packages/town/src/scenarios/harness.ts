@@ -2,7 +2,7 @@
  * A town with a fake clock and an in-memory runner that does what it is asked at once. A scenario
  * changes single answers through `on`, and moves time with `advance`; nothing here waits.
  */
-import type { Bead, EffectOutcome, SettleResult, Usage } from "@gastown/protocol";
+import type { Bead, EffectOutcome, HeartbeatSession, SettleResult, Usage } from "@gastown/protocol";
 import { openTown } from "../open-town.ts";
 import type { Sql } from "../kernel/sql.ts";
 import type { Actor, ClaimedEffect, EffectAnswer, EffectRequest, Town } from "../town.ts";
@@ -34,7 +34,13 @@ export interface Harness {
   /** Polecats call gt_done as soon as they run, refineries approve; until switched off. */
   auto: { done: boolean; verdict: boolean; heartbeat: boolean };
   /** What heartbeats say of every agent: nothing new of it, and the tools that it runs. */
-  agents: { silent: boolean; tools: string[]; draining: boolean };
+  agents: {
+    silent: boolean;
+    tools: string[];
+    draining: boolean;
+    /** What their model's provider does not answer for. */
+    model: NonNullable<HeartbeatSession["waiting_for_model"]> | null;
+  };
   /** A session says what it has used in all, now and from now on. */
   cost(session: string, tokens: number, usd?: number): void;
   /** Nudges that agents were given, in order. */
@@ -80,7 +86,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     on: {},
     carriedOut: [],
     auto: { done: true, verdict: true, heartbeat: true },
-    agents: { silent: false, tools: [], draining: false },
+    agents: { silent: false, tools: [], draining: false, model: null },
     nudged: [],
     cost(session, tokens, usd) {
       usages.set(session, { tokens_in: tokens, tokens_out: 0, usd: usd ?? 0, usd_known: usd !== undefined });
@@ -284,6 +290,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
         active_tools: h.agents.tools,
         prompted: true,
         usage: usages.get(session_id) ?? NO_USAGE,
+        ...(h.agents.model === null ? {} : { waiting_for_model: h.agents.model }),
       })),
     });
   }

@@ -12,9 +12,8 @@ import { notePrewarm } from "../mayor/prewarm.ts";
 import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
-import { townRow } from "../town-row.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
-import { RIG_WIDE, UNCOUNTED } from "./refusals.ts";
+import { restAfter, RIG_WIDE, UNCOUNTED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
 
 const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
@@ -27,18 +26,16 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
 function release(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   if (session.prewarmed === 1) notePrewarm(ctx, session, "unused");
   if (session.role === "mayor") turnCutOff(ctx, session.id, whyCutOff(session, end));
-  else if (session.role === "triage") triageSessionEnded(ctx, session, triageCount(ctx, end));
+  else if (session.role === "triage") triageSessionEnded(ctx, session, triageEnd(ctx, end));
   else if (session.role === "refinery") reviewEndedWithoutVerdict(ctx, session, end);
   else if (session.bead_id) releaseBead(ctx, session, session.bead_id, end);
 }
 
 /** Evictions and refusals for want of room, of a runner or of a model are no attempts. */
-function triageCount(ctx: Ctx, { outcome, reason }: SessionEnd): { failed: boolean; counts: boolean } {
+function triageEnd(ctx: Ctx, { outcome, reason }: SessionEnd): { rest: number; counts: boolean } {
   const uncounted = outcome === "refused" && UNCOUNTED.includes(reason.code);
-  // Who waits for room needs no rest of its own: the host says when there is some.
-  const waitsForRoom = uncounted && townRow(ctx).no_room !== null;
   return {
-    failed: FAILED.includes(outcome) && !waitsForRoom,
+    rest: uncounted ? restAfter(ctx, reason) : FAILED.includes(outcome) ? 30 * SECOND : 0,
     counts: !uncounted && outcome !== "evicted",
   };
 }
@@ -69,9 +66,8 @@ function releaseBead(ctx: Ctx, session: SessionRow, beadId: string, end: Session
 
 function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: FailureReason): void {
   if (UNCOUNTED.includes(reason.code)) {
-    // Who waits for room needs no rest of its own: the host says when there is some.
-    const rest = townRow(ctx).no_room === null ? 30 * SECOND : 0;
-    ctx.sql.run("update beads set cooldown_until = ? where id = ?", ctx.now + rest, bead.id);
+    const until = ctx.now + restAfter(ctx, reason);
+    ctx.sql.run("update beads set cooldown_until = ? where id = ?", until, bead.id);
     reopen(ctx, bead, reason.code, `${bead.title} waits: ${reason.message}`);
     return;
   }

@@ -5,6 +5,7 @@ import { recordUsage } from "../budgets/watch.ts";
 import { toJson } from "../kernel/json.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
+import { noteModelWait } from "./model-wait.ts";
 import { quietDueAt } from "./quiet.ts";
 import { LEASE, sessionRow, type SessionRow } from "./session-row.ts";
 
@@ -63,6 +64,7 @@ export function heartbeat(ctx: Ctx, session: SessionRow, beat: HeartbeatSession)
     Math.min(beat.last_event_at ?? 0, ctx.now),
     session.id,
   );
+  noteModelWait(ctx, session, beat.waiting_for_model);
   recordUsage(ctx, session, beat);
   renewLease(ctx, session);
   const open =

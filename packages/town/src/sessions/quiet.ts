@@ -19,6 +19,7 @@ const tools = z.array(z.string());
 export function quietDueAt(ctx: Ctx, session: SessionRow): number | null {
   if (session.role === "mayor" || session.state !== "running" || session.stop_requested !== null) return null;
   if ((fromJson(tools, session.active_tools) ?? []).length > 0) return null;
+  if (session.model_wait !== null) return null;
   if (townRow(ctx).runner_draining === 1) return null;
   const next = TIERS[tierOf(session)];
   return next === undefined ? null : session.last_event_at + next;

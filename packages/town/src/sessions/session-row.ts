@@ -22,6 +22,8 @@ export type SessionRow = Row & {
   last_event_at: number;
   waiting_since: number | null;
   active_tools: string;
+  /** JSON of `ModelWait`; null: it waits for no model. */
+  model_wait: string | null;
   runtime: string;
   model: string | null;
   /** Null: as the settings say. */

@@ -9,6 +9,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { cancelPending, enqueue } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
+import { endModelRests } from "./refusals.ts";
 import { liveSessions, type SessionRow } from "./session-row.ts";
 
 /** The subject of the effect: one is carried out at a time. */
@@ -22,6 +23,7 @@ export function changeSettings(
   secrets: readonly SecretChange[] = [],
 ): void {
   storeConfig(ctx, rigId, config, secrets);
+  endModelRests(ctx);
   tellLiveSessions(ctx);
 }
 

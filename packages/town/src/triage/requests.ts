@@ -9,7 +9,7 @@
 import { GastownError, type TriageAction, type TriageItem } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { escalate } from "../escalations/escalations.ts";
-import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
+import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
 import { sessionRow, type SessionRow } from "../sessions/session-row.ts";
@@ -35,7 +35,6 @@ export type TriageRow = Row & {
 const MAX_OPEN = 5;
 const MAX_ATTEMPTS = 3;
 const BATCH = 20;
-const REST = 30 * SECOND;
 
 const ACTIONS: readonly TriageAction[] = [
   "restart",
@@ -181,13 +180,13 @@ export function requestOf(ctx: Ctx, sessionId: string, id: string): TriageRow {
 }
 
 /**
- * What it left undecided returns to the queue, or goes to a person. A failed batch rests the queue;
+ * What it left undecided returns to the queue, or goes to a person. After a failed batch the queue rests;
  * one that was nobody's failure, like a start for which there was no room, is no attempt at all.
  */
 export function triageSessionEnded(
   ctx: Ctx,
   session: SessionRow,
-  { failed, counts }: { failed: boolean; counts: boolean },
+  { rest, counts }: { rest: number; counts: boolean },
 ): void {
   const left = ctx.sql.all<TriageRow>(
     "select * from triage_requests where batch = ? and state = 'judged'",
@@ -215,7 +214,7 @@ export function triageSessionEnded(
       data: { requestId: row.id },
     });
   }
-  if (failed) ctx.sql.run("update town set triage_rest_until = ? where id = 1", ctx.now + REST);
+  if (rest > 0) ctx.sql.run("update town set triage_rest_until = ? where id = 1", ctx.now + rest);
   schedule(ctx, "triage", "triage");
 }
 

@@ -9,8 +9,10 @@ import { toEscalation, type EscalationRow } from "../escalations/escalations.ts"
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
 import { mayorStatus } from "../mayor/commands.ts";
+import { sessionRow } from "../sessions/session-row.ts";
 import { nextWakeAt } from "../tick.ts";
 import { townRow } from "../town-row.ts";
+import { agentWait } from "../sessions/session-wait.ts";
 import { budgetStates } from "./usage.ts";
 import { waitingOf } from "./waiting.ts";
 
@@ -109,7 +111,7 @@ export function townStatus(ctx: Ctx): TownStatus {
         role: agent.role,
         beadId: agent.beadId,
         title: titleOf(ctx, agent.beadId),
-        status: agent.message?.text ?? agent.status,
+        status: waitText(ctx, agent.sessionId) ?? agent.message?.text ?? agent.status,
       })),
     waiting: waitingList(ctx, open),
     needsYou: needsYou.slice(0, LISTED).map((row) => toEscalation(ctx, row)),
@@ -129,6 +131,12 @@ function waitingList(ctx: Ctx, open: BeadRow[]): TownStatus["waiting"] {
     const waitingOn = waitingOf(ctx, bead);
     return waitingOn ? [{ beadId: bead.id, title: bead.title, waitingOn }] : [];
   });
+}
+
+/** What keeps it from working says more than what it was doing. */
+function waitText(ctx: Ctx, sessionId: string | null): string | undefined {
+  const session = sessionId === null ? undefined : sessionRow(ctx, sessionId);
+  return session && agentWait(session)?.message;
 }
 
 function titleOf(ctx: Ctx, beadId: string | null): string {

@@ -11,6 +11,9 @@ import { readGate, type SharedGate } from "../controllers/dispatch.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { latestMergeOf, mergeRow, type MergeRow } from "../reviews/merge-row.ts";
+import { passingRefusal } from "../sessions/refusals.ts";
+import { liveSessionOfBead } from "../sessions/session-row.ts";
+import { agentWait } from "../sessions/session-wait.ts";
 
 /** The first that holds, in the order of `waitingCode`: the bead's own reason, its rig's gate, its place in the queue. */
 export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
@@ -21,7 +24,12 @@ export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
     const merge = latestMergeOf(ctx, row.id);
     return merge ? mergeWaiting(ctx, merge.bead_id) : undefined;
   }
-  if (row.type !== "issue" || row.status !== "open") return undefined;
+  if (row.type !== "issue") return undefined;
+  if (row.status === "in_progress") {
+    const session = liveSessionOfBead(ctx, row.id);
+    return session && agentWait(session);
+  }
+  if (row.status !== "open") return undefined;
   const own = readWaiting(row.waiting);
   const gate = gateOf(ctx, row);
   if (own && !(gate && comesBefore(gate.code, own.code))) return toWaitingOn(ctx, own);
@@ -102,7 +110,9 @@ export function mergeWaiting(ctx: Ctx, mergeId: string): WaitingOn | undefined {
   const merge = mergeRow(ctx, mergeId);
   const stored = readWaiting(merge?.waiting ?? null);
   if (!merge || !stored) return undefined;
-  return toWaitingOn(ctx, (stored.code === "review_slot" ? reviewKeptBy(ctx, merge) : null) ?? stored);
+  if (stored.code === "review_slot") return toWaitingOn(ctx, reviewKeptBy(ctx, merge) ?? stored);
+  const reviewer = stored.code === "verdict" ? liveSessionOfBead(ctx, merge.bead_id) : undefined;
+  return (reviewer && agentWait(reviewer)) ?? toWaitingOn(ctx, stored);
 }
 
 /** A review passes the gates of its rig, and the budgets of what it is for, like any other start. */
@@ -110,7 +120,11 @@ function reviewKeptBy(ctx: Ctx, merge: MergeRow): WaitingNow | null {
   const gate = gateOf(ctx, merge);
   const budget = budgetWait(ctx, chargedForMerge(merge), OWN);
   if (gate && !(budget && comesBefore(budget.code, gate.code))) return gate;
-  return budget && { ...budget, since: merge.updated_at };
+  if (budget) return { ...budget, since: merge.updated_at };
+  const refusal = merge.cooldown_until > ctx.now ? passingRefusal(ctx, merge.bead_id) : null;
+  if (refusal === null) return null;
+  const { cooldown_until: until, updated_at: since } = merge;
+  return { code: "review_slot", since, until, message: `waits for a reviewer: ${refusal.message}` };
 }
 
 type WaitingNow = Pick<StoredWaiting, "code" | "since" | "message"> & Partial<StoredWaiting>;

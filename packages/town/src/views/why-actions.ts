@@ -49,6 +49,9 @@ const ACTIONS: Partial<Record<WaitingOn["code"], Actions>> = {
       ? []
       : [{ command: `gastown config set ${waiting.limit}=…`, does: "let more agents work" }],
   runner_unavailable: () => [{ command: "gastown doctor", does: "see what is wrong with the repository" }],
+  model_quota: () => [
+    { command: "gastown config set default_model=…", does: "let it use another model at once" },
+  ],
   question: () => [{ command: "gastown escalations", does: "answer the question" }],
   checks: onForge,
   threads: onForge,

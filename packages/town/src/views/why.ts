@@ -109,17 +109,20 @@ function sentence(ctx: Ctx, bead: BeadRow, waitingOn: WaitingOn | undefined, cha
   if (session && bead.type === "issue") {
     const agent = ctx.sql.get<{ name: string }>("select name from agents where id = ?", session.agent_id);
     const doing = session.state === "settling" ? "has finished, and its work is being pushed" : "works on it";
-    return `${bead.title} is in progress: ${agent?.name ?? "an agent"} ${doing} since ${clock(iso(session.started_at))}.`;
+    const name = agent?.name ?? "an agent";
+    const wait =
+      waitingOn && ` Since ${clock(waitingOn.since)} ${name} ${waitingOn.message}${untilText(waitingOn)}.`;
+    return `${bead.title} is in progress: ${name} ${doing} since ${clock(iso(session.started_at))}.${wait ?? ""}`;
   }
   if (!waitingOn)
     return `${bead.title} is ${bead.status.replace("_", " ")} and waits for nothing: it is looked at now.`;
-  const until = waitingOn.until === undefined ? "" : ` until ${clock(waitingOn.until)}`;
-  const own = `${bead.title} waits since ${clock(waitingOn.since)}${until}: ${waitingOn.message}.`;
+  const own = `${bead.title} waits since ${clock(waitingOn.since)}${untilText(waitingOn)}: ${waitingOn.message}.`;
   const last = chain.at(-1);
   if (!last || last.id === bead.id || !last.waitingOn) return own;
   return `${own} What decides is ${last.title}: ${last.waitingOn.message}.`;
 }
 
+const untilText = ({ until }: WaitingOn): string => (until === undefined ? "" : ` until ${clock(until)}`);
 const clock = (at: string): string => at.slice(0, 16).replace("T", " ");
 
 const EVENTS: Partial<Record<WaitingCode, string>> = {
@@ -134,6 +137,7 @@ const EVENTS: Partial<Record<WaitingCode, string>> = {
   no_slot: "a slot becomes free",
   runner_unavailable: "its repository can be used",
   question: "a person answers",
+  model_quota: "its model is asked again",
   verdict: "the review ends",
   gates: "the gates end",
   rework: "its fix is pushed",

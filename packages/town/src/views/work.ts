@@ -20,15 +20,17 @@ import { gatesOf, latestMergeOf, verdictOf, type MergeRow } from "../reviews/mer
 import { roundsOf } from "../reviews/fix-beads.ts";
 import { mergeTitle } from "../reviews/move-merge.ts";
 import { isWatched, readingOf } from "../reviews/pull-request.ts";
-import { SETTLE_DEADLINE, STOP_DEADLINE, type SessionRow } from "../sessions/session-row.ts";
+import type { SessionRow } from "../sessions/session-row.ts";
 import { toBead } from "./beads.ts";
 import { positionOf } from "./lanes.ts";
+import { sessionWait } from "../sessions/session-wait.ts";
 import { usageOf } from "./usage.ts";
 import { mergeWaiting, waitingOf } from "./waiting.ts";
 
 export function toSession(ctx: Ctx, row: SessionRow): Session {
   const agent = ctx.sql.get<{ name: string }>("select name from agents where id = ?", row.agent_id);
   const reason = fromJson(failureReason, row.reason);
+  const waitingOn = sessionWait(row);
   return {
     id: row.id,
     agentId: row.agent_id,
@@ -53,7 +55,7 @@ export function toSession(ctx: Ctx, row: SessionRow): Session {
     headSha: row.head_sha,
     workRef: row.work_ref,
     statusText: row.status_text,
-    ...sessionWaits(row),
+    ...(waitingOn ? { waitingOn } : {}),
     leaseExpiresAt: iso(row.lease_expires_at),
     lastEventAt: iso(row.last_event_at),
     usage: {
@@ -66,23 +68,6 @@ export function toSession(ctx: Ctx, row: SessionRow): Session {
     endedAt: isoOrNull(row.ended_at),
     transcriptSeq: row.transcript_seq,
     version: row.version,
-  };
-}
-
-/** Both have a time by which they are over, whatever the runner says. */
-function sessionWaits(row: SessionRow): Pick<Session, "waitingOn"> {
-  if (row.state === "ended" || row.deadline === null) return {};
-  const stopping = row.stop_requested !== null;
-  if (!stopping && row.state !== "settling") return {};
-  return {
-    waitingOn: {
-      code: "settling",
-      since: iso(row.deadline - (stopping ? STOP_DEADLINE : SETTLE_DEADLINE)),
-      until: iso(row.deadline),
-      message: stopping
-        ? `is asked to stop (${row.stop_requested}); its work is being saved`
-        : "its work is committed, pushed and read back",
-    },
   };
 }
 
