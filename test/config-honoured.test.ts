@@ -46,6 +46,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   "review.classify_threads": true,
   "review.delete_branch": false,
   "review.parallel_reviews": 3,
+  "runner.process_memory_mb": 512,
 };
 
 function sampleOf(field: string): unknown {

@@ -140,6 +140,8 @@ export const townConfig = z.strictObject({
       idle_stop_minutes: z.int().min(1).max(120).optional(),
       sessions_per_process: z.int().min(1).max(32).optional(),
       process_idle_minutes: z.int().min(1).max(120).optional(),
+      /** MiB that an agent process may hold with its tools; a larger one is left between turns. */
+      process_memory_mb: z.int().min(256).max(1_048_576).optional(),
       turn_idle_minutes: z
         .strictObject({
           polecat: z.int().min(1).max(60).optional(),
@@ -189,6 +191,7 @@ export interface EffectiveConfig {
     idle_stop_minutes: number;
     sessions_per_process: number;
     process_idle_minutes: number;
+    process_memory_mb: number;
     turn_idle_minutes: { polecat: number; refinery: number };
   };
   retention: { inbox_days: number; audit_days: number; transcript_days: number };
@@ -286,6 +289,7 @@ export function effectiveConfig(
       idle_stop_minutes: town.runner?.idle_stop_minutes ?? 5,
       sessions_per_process: town.runner?.sessions_per_process ?? 8,
       process_idle_minutes: town.runner?.process_idle_minutes ?? 5,
+      process_memory_mb: town.runner?.process_memory_mb ?? 2_048,
       turn_idle_minutes: {
         polecat: town.runner?.turn_idle_minutes?.polecat ?? 2,
         refinery: town.runner?.turn_idle_minutes?.refinery ?? 10,

@@ -32,6 +32,8 @@ export const launchSettings = z.strictObject({
   setup: z.array(setupSpec),
   sessions_per_process: z.int().min(1),
   process_idle_minutes: z.int().min(1),
+  /** MiB. */
+  process_memory_mb: z.int().min(1),
   turn_idle_minutes: z.int().min(1),
 });
 

@@ -32,6 +32,10 @@ export interface Lease {
   abandon(): void;
   /** Nobody else is given this process any more; it ends when its last session has left. */
   retire(): void;
+  /** Retires it, and asks its sessions to leave. */
+  recycle(): void;
+  /** Its sessions should be in another process. */
+  readonly isRecycled: boolean;
 }
 
 interface Entry {
@@ -40,6 +44,7 @@ interface Entry {
   sessions: number;
   /** Takes no further session. */
   retired: boolean;
+  recycled: boolean;
   /** Ends it when nobody wants it. */
   unwanted: NodeJS.Timeout | null;
 }
@@ -83,6 +88,13 @@ export class Pool {
       retire: () => {
         entry.retired = true;
       },
+      recycle: () => {
+        entry.retired = true;
+        entry.recycled = true;
+      },
+      get isRecycled() {
+        return entry.recycled;
+      },
     };
   }
 
@@ -104,7 +116,7 @@ export class Pool {
     redactor.addEnv(spec.env);
     const marker = `${directoryMarker(root)}.${instanceId}.${this.#started}`;
     const process = new AgentProcess({ spec, root, marker, redactor, log });
-    const entry: Entry = { key, process, sessions: 0, retired: false, unwanted: null };
+    const entry: Entry = { key, process, sessions: 0, retired: false, recycled: false, unwanted: null };
     this.#entries.add(entry);
     log("agent.process_started", { pid: process.pid, runtime: spec.runtime });
     void process.dead.then(() => this.#entries.delete(entry));

@@ -97,7 +97,8 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   });
   const setTimer = options.setTimer ?? systemTimer;
   const { minuteMs } = timing;
-  const models = new ModelGate({ minuteMs, setTimer, onChange: () => registry.proceed() });
+  const proceed = (): void => registry.proceed();
+  const models = new ModelGate({ minuteMs, setTimer, onChange: proceed });
   const registry = new Registry({
     options: { ...options, root },
     timing,
@@ -116,6 +117,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     slots,
     pulse: heartbeats,
     models,
+    proceed,
     checkpointMs: options.checkpointMs ?? null,
     setTimer,
     setupPlaces: new Semaphore(2),

@@ -40,8 +40,15 @@ export class Conversation implements TurnAgent {
 
   /** What would have to be done for it to be as its request says. */
   get needs(): Extract<SessionChange, "none" | "next_turn" | "move"> {
-    if (this.#opened.lease.key !== this.#wantedKey()) return "move";
+    const { lease } = this.#opened;
+    if (lease.key !== this.#wantedKey() || (lease.isRecycled && this.canMove)) return "move";
     return this.#owesModel || this.#owesInstructions ? "next_turn" : "none";
+  }
+
+  /** Whether another process can take it up as it is. */
+  get canMove(): boolean {
+    const { load, resume } = this.#opened.agent.capabilities;
+    return this.#opened.runtime.supportsLoad && (load || resume);
   }
 
   get #owesModel(): boolean {

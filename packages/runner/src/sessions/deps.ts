@@ -36,6 +36,8 @@ export interface SessionDeps {
   readonly town: TownClient;
   readonly pulse: Pulse;
   readonly slots: SlotRecords;
+  /** Asks every session to go on where something that it may wait for has changed. */
+  readonly proceed: () => void;
   /** Which model providers may be asked. */
   readonly models: ModelGate;
   /** How often the work of sessions that go on is saved, in milliseconds; null: at their end only. */

@@ -6,6 +6,7 @@ import type { StartPhase, StartRequest } from "@gastown/protocol";
 import type { Death } from "../agents/agent-process.ts";
 import type { Lease } from "../agents/pool.ts";
 import { Conversation } from "./conversation.ts";
+import { treeMemory } from "../processes/process-memory.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
 import { wantedKey } from "./launching.ts";
@@ -31,6 +32,8 @@ export interface PlaceOptions {
   /** Whether there may be something new to save. */
   readonly isWorking: () => boolean;
 }
+
+const MIB = 1_024 * 1_024;
 
 export class Place {
   /** Saves what the session does while it goes on. */
@@ -101,6 +104,21 @@ export class Place {
     } finally {
       this.#moving = null;
     }
+  }
+
+  /**
+   * At the end of a turn: a process that holds more than it may is left by all of its sessions, each between
+   * its own turns (spec/agents-facts.md §11: closing conversations frees nothing).
+   */
+  async leaveIfLarge(): Promise<void> {
+    const { request, deps } = this.#options;
+    const { lease, conversation } = this;
+    if (lease === null || lease.isRecycled || conversation?.canMove !== true) return;
+    const bytes = await treeMemory(lease.process.pid);
+    if (bytes === null || bytes <= request.settings.process_memory_mb * MIB || lease.isRecycled) return;
+    lease.recycle();
+    deps.options.log("agent.process_large", { pid: lease.process.pid, bytes });
+    deps.proceed();
   }
 
   /** A renewed token: the next opening and the next prompt use it. */

@@ -303,7 +303,9 @@ export class Session {
     if (failure !== null) this.#transcript.notice("error", failure.message);
     const harmless = this.isMayor || this.#settles.settled;
     if (failure !== null && !harmless) return this.#finish(endings.endedByFailure(failure, this.stderrTail));
-    return this.#rest();
+    await this.#place.leaveIfLarge();
+    // Something may have been said meanwhile.
+    if (!this.#turns.isRunning) this.#rest();
   }
 
   #onSettled(): void {

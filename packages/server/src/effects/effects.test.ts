@@ -43,6 +43,7 @@ const plan: LaunchPlan = {
     setup: [],
     sessions_per_process: 8,
     process_idle_minutes: 5,
+    process_memory_mb: 2_048,
     turn_idle_minutes: 2,
   },
   resume: false,

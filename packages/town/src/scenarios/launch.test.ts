@@ -61,6 +61,7 @@ const SETTINGS: [string, TownConfig][] = [
   ["git.ai_coauthor", { default_model: "big", git: { ai_coauthor: false } }],
   ["runner.sessions_per_process", { runner: { sessions_per_process: 3 } }],
   ["runner.process_idle_minutes", { runner: { process_idle_minutes: 7 } }],
+  ["runner.process_memory_mb", { runner: { process_memory_mb: 512 } }],
 ];
 
 describe("what a runner is told of the mayor's next start", () => {

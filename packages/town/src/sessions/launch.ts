@@ -43,6 +43,7 @@ export function launchOf(ctx: Ctx, of: LaunchOf): SessionLaunchPlan {
       setup: config.setup,
       sessions_per_process: config.runner.sessions_per_process,
       process_idle_minutes: config.runner.process_idle_minutes,
+      process_memory_mb: config.runner.process_memory_mb,
       turn_idle_minutes:
         role === "refinery"
           ? config.runner.turn_idle_minutes.refinery
