@@ -11,6 +11,7 @@ export * from "./live.ts";
 export * from "./mail.ts";
 export * from "./merge-requests.ts";
 export * from "./merge-shapes.ts";
+export * from "./needs-you.ts";
 export * from "./notify.ts";
 export * from "./nudges.ts";
 export * from "./mayor.ts";

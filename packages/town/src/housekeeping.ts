@@ -2,11 +2,9 @@
 import type { AgentRow } from "./agents/agents.ts";
 import { forgetAgent } from "./agents/commands.ts";
 import { settings } from "./config/store.ts";
-import { HOUR, type Ctx } from "./kernel/context.ts";
+import { DAY, HOUR, type Ctx } from "./kernel/context.ts";
 import { expireNudges } from "./nudges/nudges.ts";
 import { townRow } from "./town-row.ts";
-
-const DAY = 24 * HOUR;
 
 export function housekeeping(ctx: Ctx): void {
   const last = townRow(ctx).pruned_at;

@@ -36,6 +36,7 @@ import { townMail } from "./mail/town-mail.ts";
 import { mayorMethods } from "./mayor/methods.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { townMolecules } from "./molecules/town-molecules.ts";
+import { townNeedsYou } from "./needs-you/town-needs-you.ts";
 import { townNotify } from "./notify/town-notify.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
 import { claimEffects } from "./outbox/claim.ts";
@@ -103,6 +104,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...agentTools({ read, write }),
     ...townNudges({ read, write }),
     ...townNotify({ read, write }),
+    ...townNeedsYou({ read, write }),
     ...townMail({ read, write }),
     ...townChanges({ read, write }),
     ...townMolecules({ read, write }),

@@ -58,6 +58,7 @@ import type { TownMolecules } from "./molecules/town-molecules.ts";
 import type { TownRunner } from "./runner/town-runner.ts";
 import type { TriageResult } from "./triage/resolve.ts";
 import type { NotifyRequest } from "./notify/request.ts";
+import type { TownNeedsYou } from "./needs-you/town-needs-you.ts";
 import type { TownNotify } from "./notify/town-notify.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
 import type { DoneRequest, SessionClaims, SessionContext, SettleState } from "./sessions/tool-types.ts";
@@ -203,6 +204,7 @@ export interface Town
     TownMayor,
     TownNudges,
     TownNotify,
+    TownNeedsYou,
     TownUsage,
     TownMail,
     TownChanges,

@@ -12,6 +12,7 @@ import {
   feedEntry,
   mayorShape,
   mergeRequestShape,
+  needsYouList,
   queuedMessage,
   rigShape,
   sessionShape,
@@ -177,6 +178,11 @@ describe("work", () => {
     const question = await firstEscalation();
     expect(question.title).toBe("Which color?");
     expect((await world.must(["escalations"])).stdout).toContain("Which color?");
+    const { items } = await done(needsYouList, "needs-you", "--kind", "question");
+    expect(items).toMatchObject([{ question: "Which color?", object: { id: question.id }, holdsUp: 1 }]);
+    const put = await done(needsYouList, "needs-you", "snooze", items[0]?.key ?? "", "--for", "4h");
+    expect(put).toMatchObject({ snoozed: 1 });
+    expect((await world.must(["needs-you"])).stdout).toContain("1 put aside");
     expect((await world.run(["escalation", "resolve", question.id])).code).toBe(2);
     const resolved = await done(
       escalationShape,

@@ -3,6 +3,23 @@ import type { CommandSpec } from "./commands.ts";
 /** Beads and agents: what is worked on, and who works on it. */
 export const WORK_COMMANDS: readonly CommandSpec[] = [
   {
+    usage: "needs-you",
+    summary: "What needs you: what holds up most comes first",
+    options: [
+      ["--kind <kind>", "only these, e.g. question, bead_failed, budget"],
+      ["--snoozed", "those that were put aside"],
+    ],
+    operations: ["needsYou.list"],
+    load: async () => (await import("../commands/needs-you.ts")).needsYou,
+  },
+  {
+    usage: "needs-you snooze <key...>",
+    summary: "Put things aside until they change, or for a while",
+    options: [["--for <time>", "for 30m, 4h, 2d … (default: until it changes)"]],
+    operations: ["needsYou.snooze"],
+    load: async () => (await import("../commands/needs-you.ts")).needsYouSnooze,
+  },
+  {
     usage: "bead list",
     summary: "Pieces of work that are not closed",
     options: [

@@ -46,6 +46,7 @@ export const MOVED_TIMES: Readonly<Record<string, readonly string[]>> = {
     "started_at",
     "waiting_since",
   ],
+  snoozes: ["hidden_until"],
   town: [
     "mayor_asked_at",
     "no_room_at",

@@ -24,6 +24,7 @@ export const TOWN_ACTOR: Actor = { kind: "town", id: "town", name: "town" };
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
 
 /** The wait after the n-th failure in a row: 30 s, 1, 2, 5, 10 min (spec/town.md §5). */
 export function attemptBackoff(failures: number): number {

@@ -17,6 +17,8 @@ const SMALL: Readonly<Record<string, string>> = {
   agents: "names are few, and each is used again",
   budget_levels: "only what came near to its budget, looked at when settings change",
   ui_contexts: "five of each person",
+  snoozes: "what a person has put aside, until that is over",
+  w: "the queue of a recursive statement: what it has found itself",
   mayor_messages: "the newest, by their number, up to a limit",
 };
 

@@ -24,6 +24,7 @@ import { preferred } from "./0020-preferred.ts";
 import { lists } from "./0021-lists.ts";
 import { usageLives } from "./0022-usage.ts";
 import { modelWaits } from "./0023-model-waits.ts";
+import { snoozes } from "./0024-snoozes.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly string[] = [
   lists,
   usageLives,
   modelWaits,
+  snoozes,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

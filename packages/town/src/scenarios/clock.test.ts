@@ -71,7 +71,14 @@ describe("a clock that goes back a day", () => {
     withSql((sql) => {
       harness(sql);
       /** What clocks said then, and the identity of things: nothing is decided by it. */
-      const record = ["audit.at", "idempotency.at", "secrets.changed_at", "town.created_at", "transcript.at"];
+      const record = [
+        "audit.at",
+        "idempotency.at",
+        "secrets.changed_at",
+        "snoozes.at",
+        "town.created_at",
+        "transcript.at",
+      ];
       const apart = ["town.last_time"];
       const named = /(_at|_until|_since|_from|_time|^at|^deadline)$/;
       const columns = sql

@@ -198,5 +198,15 @@ function atWork(h: RichTown): void {
   h.town.sendMail({ to: name, subject: "Spaces", body: "Sorry." }, PERSON);
   h.town.nudgeAgent(name, { message: "later", mode: "queue" }, PERSON);
   h.town.setUiContext("looks at the map", PERSON);
+  h.town.snooze(
+    {
+      keys: h.town
+        .needsYou({})
+        .items.slice(0, 1)
+        .map(({ key }) => key),
+      until: "changed",
+    },
+    PERSON,
+  );
   h.town.post({ type: "runner_room" });
 }
