@@ -61,6 +61,9 @@ const rigLevel = {
       author_name: text(1, 100).optional(),
       author_email: z.email().optional(),
       ai_coauthor: z.boolean().optional(),
+      /** Whether worktrees get the files of submodules, and those that Git LFS keeps. */
+      submodules: z.boolean().optional(),
+      lfs: z.boolean().optional(),
     })
     .optional(),
   env: envMap.optional(),
@@ -180,7 +183,13 @@ export interface EffectiveConfig {
   };
   /** Null: none. */
   budgets: { bead: Budget | null; convoy: Budget | null; rig: Budget | null; town_day: Budget | null };
-  git: { author_name: string | null; author_email: string; ai_coauthor: boolean };
+  git: {
+    author_name: string | null;
+    author_email: string;
+    ai_coauthor: boolean;
+    submodules: boolean;
+    lfs: boolean;
+  };
   env: Record<string, string>;
   instructions: Record<Role, string>;
   permissions: Record<Role, Permission>;
@@ -269,6 +278,8 @@ export function effectiveConfig(
       author_name: rig.git?.author_name ?? town.git?.author_name ?? null,
       author_email: rig.git?.author_email ?? town.git?.author_email ?? BOT_EMAIL,
       ai_coauthor: rig.git?.ai_coauthor ?? town.git?.ai_coauthor ?? true,
+      submodules: rig.git?.submodules ?? town.git?.submodules ?? false,
+      lfs: rig.git?.lfs ?? town.git?.lfs ?? false,
     },
     env: { ...town.env, ...rig.env },
     instructions: {

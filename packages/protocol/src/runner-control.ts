@@ -18,6 +18,9 @@ export const rigRef = z.strictObject({
   name: text(1, 64),
   git_url: text(1, 2_000),
   default_branch: branchName,
+  /** What its worktrees get beside its own files; absent: false. */
+  submodules: z.boolean().optional(),
+  lfs: z.boolean().optional(),
 });
 export type RigRef = z.infer<typeof rigRef>;
 

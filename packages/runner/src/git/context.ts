@@ -8,6 +8,8 @@ import type { Semaphore } from "./waiting.ts";
 export interface GitContext {
   /** Real path, without symbolic links: git stores real paths in its worktrees. */
   readonly root: string;
+  /** Whether paths and `file://` urls are repositories too. */
+  readonly allowLocal: boolean;
   readonly git: Git;
   readonly log: (event: string, data: object) => void;
   readonly mirrors: Mirrors;

@@ -13,6 +13,8 @@ export type GitFailureCode =
   | "disk"
   | "network"
   | "rejected"
+  | "lfs_missing"
+  | "contents_missing"
   | "git_failed";
 
 export interface GitFailureOptions {

@@ -129,6 +129,8 @@ function baseEnv(options: GitOptions): Record<string, string> {
     // An agent could otherwise make `git log` show another history than the one that is pushed.
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_OPTIONAL_LOCKS: "0",
+    // Files of Git LFS are fetched where a rig wants them, all at once and with its credential.
+    GIT_LFS_SKIP_SMUDGE: "1",
   };
 }
 

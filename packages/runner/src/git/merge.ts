@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { EffectOutcome, MergeRequestBody } from "@gastown/protocol";
+import { fill } from "./contents.ts";
 import type { GitContext } from "./context.ts";
 import { isRed, runGateList } from "./gates.ts";
 import type { GateResult } from "./gates.ts";
@@ -54,9 +55,10 @@ function hashOf(request: MergeRequestBody): string {
 function runOn(m: Merging, commit: string): Promise<GateResult[]> {
   const { context, of, request, signal } = m;
   const { gates, setup, env } = request;
-  return withScratch(context, of.mirror, commit, signal, (tree) =>
-    runGateList(context, { dir: tree.dir, gates, setup, env, signal }),
-  );
+  return withScratch(context, of.mirror, commit, signal, async (tree) => {
+    await fill(context, { of, rig: request.rig, tree, author: null, signal });
+    return runGateList(context, { dir: tree.dir, gates, setup, env, signal });
+  });
 }
 
 /** Names of the gates that are red on a target's head alone, asked once per head and set of gates. */

@@ -46,7 +46,7 @@ const NEVER = new AbortController().signal;
 
 export class Mirrors {
   readonly #options: MirrorOptions;
-  readonly #ready = new Map<string, Promise<RemoteOf>>();
+  readonly #ready = new Map<string, Promise<Omit<RemoteOf, "lfs">>>();
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -59,15 +59,13 @@ export class Mirrors {
   /** The rig's mirror, made if need be (nothing is fetched). Throws `GitFailure`. */
   of(rig: RigRef): Promise<RemoteOf> {
     const key = `${rig.id}\n${rig.git_url}`;
-    const known = this.#ready.get(key);
-    if (known !== undefined) return known;
-    const made = this.#make(rig);
+    const made = this.#ready.get(key) ?? this.#make(rig);
+    if (!this.#ready.has(key)) made.catch(() => this.#ready.delete(key));
     this.#ready.set(key, made);
-    made.catch(() => this.#ready.delete(key));
-    return made;
+    return made.then((of) => ({ ...of, lfs: rig.lfs === true }));
   }
 
-  async #make(rig: RigRef): Promise<RemoteOf> {
+  async #make(rig: RigRef): Promise<Omit<RemoteOf, "lfs">> {
     const parsed = parseRemoteUrl(rig.git_url, this.#options.allowLocal);
     if ("refused" in parsed) {
       throw new GitFailure({

@@ -1,6 +1,8 @@
 /** Giving a session its worktree (spec/runner.md §5): reset to the start point, caches kept. */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { afterCheckout, beforeCheckout, configure, fill } from "./contents.ts";
+import type { Contents } from "./contents.ts";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
 import { openWithFiles } from "./open-worktree.ts";
@@ -8,6 +10,7 @@ import { isCommitId, isFullRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
 import type { PreparedWorktree, PrepareOptions } from "./types.ts";
+import { WITHOUT_LFS } from "./worktree-config.ts";
 import * as worktrees from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
@@ -123,12 +126,21 @@ async function checkOut(
 ): Promise<void> {
   const place = o.branch === null ? ["--detach"] : ["--no-track", "-B", o.branch];
   const at = worktrees.inWorktree(tree);
+  const contents: Contents = { of, rig: o.rig, tree, author: o.author, signal: o.signal };
+  const before = await beforeCheckout(context, contents);
   await withCommit(context, of, o, commit, () =>
-    context.git({ at, args: ["checkout", "--quiet", "--force", ...place, commit, "--"], signal: o.signal }),
+    context.git({
+      at,
+      args: ["checkout", "--quiet", "--force", ...place, commit, "--"],
+      config: WITHOUT_LFS,
+      signal: o.signal,
+    }),
   );
+  await afterCheckout(context, contents, before);
   // Twice forced: nested repositories of the last session go as well.
   const cleaned = await context.git({ at, args: ["clean", "-ffd", "--quiet"], signal: o.signal });
   if (!cleaned.ok) throw worktreeFailure(`The worktree could not be cleaned: ${gitWords(cleaned)}`);
+  await fill(context, contents);
 }
 
 async function reuse(context: GitContext, of: RemoteOf, tree: Worktree, o: PrepareOptions): Promise<string> {
@@ -154,9 +166,14 @@ async function make(context: GitContext, of: RemoteOf, dir: string, o: PrepareOp
   return commit;
 }
 
-async function resume(context: GitContext, tree: Worktree, o: PrepareOptions): Promise<PreparedWorktree> {
+async function resume(
+  context: GitContext,
+  of: RemoteOf,
+  tree: Worktree,
+  o: PrepareOptions,
+): Promise<PreparedWorktree> {
   await worktrees.clearLocks(tree.admin);
-  await worktrees.setIdentity(tree.admin, o.author);
+  await configure(context, { of, rig: o.rig, tree, author: o.author, signal: o.signal });
   const head = await context.git({
     at: worktrees.inWorktree(tree),
     args: ["rev-parse", "--verify", "HEAD^{commit}"],
@@ -175,7 +192,7 @@ export async function prepareWorktree(context: GitContext, o: PrepareOptions): P
   const dir = slotDirectory(context.root, o.slot, o.rig.id);
   const of = await context.mirrors.of(o.rig);
   const tree = await openWithFiles(context, of.mirror, dir, o.signal);
-  if (tree !== null && o.keep) return resume(context, tree, o);
+  if (tree !== null && o.keep) return resume(context, of, tree, o);
   if (o.branch !== null) {
     await detachOthers(context, of, dir, o.branch, o.signal);
     await rm(join(of.mirror, "refs", "heads", `${o.branch}.lock`), { force: true });
@@ -183,7 +200,6 @@ export async function prepareWorktree(context: GitContext, o: PrepareOptions): P
   const baseSha = tree === null ? await make(context, of, dir, o) : await reuse(context, of, tree, o);
   const made = tree ?? (await worktrees.openWorktree(of.mirror, dir));
   if (made === null) throw worktreeFailure("The worktree vanished while it was made.");
-  await worktrees.setIdentity(made.admin, o.author);
   await worktrees.writeRecord(made.admin, { base: baseSha, saved: [baseSha] });
   return { dir, kept: false, baseSha };
 }

@@ -26,6 +26,7 @@ export type PushOutcome =
   | { readonly kind: "rejected" | "auth" | "network"; readonly reason: string };
 
 const PUSH_DEADLINE_MS = 300_000;
+const LFS_DEADLINE_MS = 1_800_000;
 const TRIES = 3;
 
 /** Reasons of a remote that mean "somebody was quicker", not "never". */
@@ -82,6 +83,12 @@ export async function push(
 ): Promise<PushOutcome> {
   let last: PushOutcome = { kind: "network", reason: "the push was not tried" };
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const upload = of.lfs && update.to !== null ? await pushLfs(git, of, update.to, signal) : null;
+    if (upload !== null) {
+      last = upload;
+      if (upload.kind === "network") continue;
+      return last;
+    }
     const result = await runPush(git, of, update, signal);
     // A ref that still stands although its deletion was confirmed does no harm: only heads are read back.
     if (result.ok && update.to === null) return { kind: "done" };
@@ -103,6 +110,24 @@ export async function push(
     if (last.kind !== "network") return last;
   }
   return last;
+}
+
+/**
+ * What Git LFS keeps of the new commits goes first, as its own hook would have it: a branch is never on
+ * the remote without its files. Null: done.
+ */
+async function pushLfs(git: Git, of: RemoteOf, to: string, signal: AbortSignal): Promise<PushOutcome | null> {
+  const result = await git({
+    at: { gitDir: of.mirror },
+    args: ["lfs", "push", "origin", to],
+    timeoutMs: LFS_DEADLINE_MS,
+    signal,
+    remote: { ...of, purpose: "push" },
+  });
+  if (result.ok) return null;
+  const problem = remoteProblem(result);
+  const reason = `The files of Git LFS could not be pushed: ${gitWords(result)}`;
+  return { kind: problem === "auth" || problem === "network" ? problem : "rejected", reason };
 }
 
 async function readHead(

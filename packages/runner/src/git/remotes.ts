@@ -16,6 +16,8 @@ export interface RemoteOf {
   readonly mirror: string;
   readonly url: string;
   readonly rigId: string;
+  /** Whether Git LFS keeps some of its files: they are pushed before each commit. */
+  readonly lfs: boolean;
 }
 
 const READ_DEADLINE_MS = 60_000;
@@ -55,9 +57,10 @@ async function notedHead(mirror: string, ref: string): Promise<string | null> {
 
 const keyOf = ({ mirror, url, rigId }: RemoteOf): string => [mirror, rigId, url].join("\n");
 
+/** For reads, which LFS has no part in. */
 function fromKey(key: string): RemoteOf {
   const [mirror = "", rigId = "", ...url] = key.split("\n");
-  return { mirror, rigId, url: url.join("\n") };
+  return { mirror, rigId, url: url.join("\n"), lfs: false };
 }
 
 /** Reads of one workspace, coalesced per remote: a fetch or read that has begun takes nobody else in. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
 import { gitWords } from "./remote-errors.ts";
+import { WITHOUT_LFS } from "./worktree-config.ts";
 import { inWorktree, registerWorktree, removeWorktree } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
@@ -23,6 +24,7 @@ export async function withScratch<T>(
     const made = await context.git({
       at: inWorktree(tree),
       args: ["checkout", "--quiet", "--force", "--detach", commit, "--"],
+      config: WITHOUT_LFS,
       signal,
     });
     if (!made.ok) {

@@ -2,6 +2,7 @@ import { mkdirSync, realpathSync } from "node:fs";
 import type { EffectOutcome, GatesRequest } from "@gastown/protocol";
 import { branch } from "./branches.ts";
 import { runChild } from "./child.ts";
+import { fill } from "./contents.ts";
 import { asGitFailure } from "./failure.ts";
 import { diff, treeDiff } from "./diff.ts";
 import { forgetMirror, forgetSlot, places } from "./forget.ts";
@@ -32,6 +33,7 @@ function createContext(options: GitWorkspaceOptions): GitContext {
   const git = createGit({ root, gitEnv, allowLocal, access, runChild: options.runChild ?? runChild });
   return {
     root,
+    allowLocal,
     git,
     log: options.log,
     mirrors: new Mirrors({ root, allowLocal: options.allowLocal, git }),
@@ -58,9 +60,10 @@ async function runGates(
       (await context.remotes.fetchCommit(of, commit, signal));
     if (!known) return { outcome: "missing_ref", ref: commit };
     const { gates, setup, env } = request;
-    const results = await withScratch(context, of.mirror, commit, signal, (tree) =>
-      runGateList(context, { dir: tree.dir, gates, setup, env, signal }),
-    );
+    const results = await withScratch(context, of.mirror, commit, signal, async (tree) => {
+      await fill(context, { of, rig: request.rig, tree, author: null, signal });
+      return runGateList(context, { dir: tree.dir, gates, setup, env, signal });
+    });
     return { outcome: "gates_done", gates: results };
   } catch (error) {
     return effectFailure(error);

@@ -6,9 +6,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import type { GitIdentity } from "@gastown/protocol";
 import type { Repository } from "./git.ts";
-import { configValue } from "./mirrors.ts";
 import { isCommitId } from "./refs.ts";
 
 export interface Worktree {
@@ -192,12 +190,6 @@ export async function readHead(mirror: string, tree: Worktree): Promise<string |
   const commit =
     head?.startsWith("ref: refs/heads/") === true ? await readText(join(mirror, head.slice(5))) : head;
   return commit !== null && isCommitId(commit) ? commit : null;
-}
-
-/** Who commits in this worktree, for the agent's own `git commit` too. */
-export async function setIdentity(admin: string, author: GitIdentity): Promise<void> {
-  const config = `[user]\n\tname = ${configValue(author.name)}\n\temail = ${configValue(author.email)}\n[push]\n\tdefault = nothing\n`;
-  await writeFile(join(admin, "config.worktree"), config);
 }
 
 /** Every commit that this worktree's head has pointed at since it was prepared. */

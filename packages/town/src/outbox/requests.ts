@@ -104,7 +104,7 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return pokeSession(ctx, row);
     case "setup_rig": {
       const rig = rigOf(ctx, row.subject);
-      return rig && { kind: "setup_rig", body: { ...ids, rig: setupRef(rig) } };
+      return rig && { kind: "setup_rig", body: { ...ids, rig: setupRef(ctx, rig) } };
     }
     case "branch":
       return branch(ctx, payload, ids);
@@ -139,8 +139,8 @@ function rigOf(ctx: Ctx, id: string | undefined): RigRow | null {
 }
 
 /** Before the first set-up the default branch may be unknown: HEAD of the remote decides. */
-function setupRef(rig: RigRow) {
-  return { ...toRigRef(rig), default_branch: rig.default_branch ?? "HEAD" };
+function setupRef(ctx: Ctx, rig: RigRow) {
+  return { ...toRigRef(ctx, rig), default_branch: rig.default_branch ?? "HEAD" };
 }
 
 function startSession(ctx: Ctx, row: EffectRow): EffectRequest | null {
@@ -232,7 +232,7 @@ function branch(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | nul
     kind: "branch",
     body: {
       ...ids,
-      rig: toRigRef(rig),
+      rig: toRigRef(ctx, rig),
       operation: payload.operation,
       branch: payload.branch,
       from: payload.operation === "create" ? `refs/heads/${rig.default_branch ?? "main"}` : null,
@@ -250,7 +250,7 @@ function runGates(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | n
     kind: "run_gates",
     body: {
       ...ids,
-      rig: toRigRef(rig),
+      rig: toRigRef(ctx, rig),
       head_sha: merge.head_sha,
       gates: config.review.gates,
       env: config.env,
@@ -269,7 +269,7 @@ function mergeBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | 
     kind: "merge",
     body: {
       ...ids,
-      rig: toRigRef(rig),
+      rig: toRigRef(ctx, rig),
       branch: merge.branch,
       reviewed_sha: merge.reviewed_sha,
       target: merge.target,
@@ -292,7 +292,7 @@ function updateBranchBody(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectReq
     kind: "update_branch",
     body: {
       ...ids,
-      rig: toRigRef(rig),
+      rig: toRigRef(ctx, rig),
       branch: merge.branch,
       target: merge.target,
       head_sha: merge.head_sha,

@@ -19,7 +19,7 @@ export function forgeRequest(
   const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
   const row = merge && ctx.sql.get<RigRow>("select * from rigs where id = ?", merge.rig_id);
   if (!merge || !row) return null;
-  const rig: ForgeRig = { rig: toRigRef(row), forge: forgeOf(ctx, row) };
+  const rig: ForgeRig = { rig: toRigRef(ctx, row), forge: forgeOf(ctx, row) };
   if (kind === "poll_pull_request") return pollRequest(ctx, merge, rig);
   if (merge.head_sha !== payload.headSha) return null;
   switch (kind) {

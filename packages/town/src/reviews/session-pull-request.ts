@@ -16,5 +16,5 @@ export function pullRequestOf(ctx: Ctx, sessionId: string): (ForgeRig & { url: s
   const merge = mergeRow(ctx, beadId) ?? mergeOfFix(ctx, beadId) ?? latestMergeOf(ctx, beadId);
   if (!merge || merge.pr_url === null) return null;
   const rig = findRig(ctx, merge.rig_id);
-  return { url: merge.pr_url, rig: toRigRef(rig), forge: forgeOf(ctx, rig) };
+  return { url: merge.pr_url, rig: toRigRef(ctx, rig), forge: forgeOf(ctx, rig) };
 }

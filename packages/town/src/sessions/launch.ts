@@ -81,11 +81,11 @@ export function launchPlan(ctx: Ctx, session: SessionRow): LaunchPlan | null {
     session_id: session.id,
     epoch: session.epoch,
     agent: { id: agent.id, name: agent.name },
-    rig: rig ? toRigRef(rig) : null,
+    rig: rig ? toRigRef(ctx, rig) : null,
     checkouts: isMayor
       ? rigRows(ctx)
           .filter((row) => row.state === "ready")
-          .map(toRigRef)
+          .map((row) => toRigRef(ctx, row))
       : [],
     bead: bead ? { id: bead.id, title: bead.title } : null,
     branch: session.branch,
@@ -116,8 +116,16 @@ function peers(
     .map((other) => ({ role: other, instructions: config.instructions[other] }));
 }
 
-export function toRigRef(rig: RigRow): RigRef {
-  return { id: rig.id, name: rig.name, git_url: rig.git_url, default_branch: rig.default_branch ?? "main" };
+export function toRigRef(ctx: Ctx, rig: RigRow): RigRef {
+  const { submodules, lfs } = settings(ctx, rig.id).git;
+  return {
+    id: rig.id,
+    name: rig.name,
+    git_url: rig.git_url,
+    default_branch: rig.default_branch ?? "main",
+    ...(submodules ? { submodules } : {}),
+    ...(lfs ? { lfs } : {}),
+  };
 }
 
 /** Who a commit is by: the setting, else the agent's name at the bot's address. */

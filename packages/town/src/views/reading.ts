@@ -41,7 +41,7 @@ export function townReading({ read }: Access): TownReading {
 function diffOfBead(ctx: Ctx, ref: string, range: string): DiffOf {
   if (range.startsWith("session:")) return diffOfItsSession(ctx, ref, range.slice("session:".length));
   const merge = findMerge(ctx, ref);
-  const rig = toRigRef(findRig(ctx, merge.rig_id));
+  const rig = toRigRef(ctx, findRig(ctx, merge.rig_id));
   const reviewed = verdictOf(merge)?.headSha;
   if (range === "since_review" && reviewed !== undefined)
     return { rig, range: { base: reviewed, head: merge.head_sha, from: "direct" } };
@@ -69,7 +69,7 @@ function diffOfSession(ctx: Ctx, session: SessionRow): DiffOf {
   const head = session.head_sha ?? session.work_ref;
   if (session.rig_id === null || head === null)
     throw new GastownError("not_found", "This session left no work in a repository.");
-  const rig = toRigRef(findRig(ctx, session.rig_id));
+  const rig = toRigRef(ctx, findRig(ctx, session.rig_id));
   const merge = session.bead_id === null ? undefined : latestMergeOf(ctx, session.bead_id);
   const target = merge ? baseOf(merge) : `refs/heads/${session.target ?? rig.default_branch}`;
   return { rig, range: { base: session.start_head ?? target, head, from: "merge_base" } };
