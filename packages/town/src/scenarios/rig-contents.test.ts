@@ -7,7 +7,8 @@ import { harness, outcome, PERSON } from "./harness.ts";
 
 function rigOf(request: EffectRequest): RigRef | null {
   if (request.kind === "start_session") return request.plan.rig;
-  return "body" in request && "rig" in request.body ? request.body.rig : null;
+  if (request.kind !== "run_gates" && request.kind !== "merge") return null;
+  return request.body.rig;
 }
 
 it("by the rig's setting, else the town's; absent where neither wishes for it", () =>
