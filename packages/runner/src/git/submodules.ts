@@ -50,9 +50,8 @@ function refused(name: string, why: string): GitFailure {
 /** Git takes no such name itself; here it becomes a path and a section of a config. */
 function isName(name: string): boolean {
   // oxlint-disable-next-line no-control-regex -- a newline would begin another section
-  return (
-    name !== "" && !/[\x00-\x1f\x7f]/.test(name) && !name.split("/").includes("..") && !name.startsWith("/")
-  );
+  if (/[\x00-\x1f\x7f]/.test(name)) return false;
+  return name !== "" && !name.startsWith("/") && !name.split("/").includes("..");
 }
 
 /** The submodules of the commit that is checked out. Throws `GitFailure` for one that must not be cloned. */
