@@ -1,3 +1,4 @@
+export * from "./bulk.ts";
 export * from "./config.ts";
 export * from "./credentials.ts";
 export * from "./diffs.ts";

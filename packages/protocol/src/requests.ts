@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { formulaName, formulaVars, stepSpecs } from "./formulas.ts";
 import { anyBeadId, idSchema } from "./ids.ts";
-import { beadKind, beadStatus, beadType, convoyMode, nudgeMode, priority } from "./states.ts";
-import { body, branchName, labels, metadata, name, note, text, title } from "./text.ts";
+import { beadKind, beadStatus, beadType, convoyMode, nudgeMode, priority, waitingCode } from "./states.ts";
+import { body, branchName, label, labels, metadata, name, note, text, title } from "./text.ts";
 
 export const createTownBody = z.strictObject({ name });
 export const gitUrl = text(1, 2_000);
@@ -134,7 +134,15 @@ export const beadFilter = z.strictObject({
   kind: z.array(beadKind).optional(),
   rigId: idSchema("rig").optional(),
   convoyId: idSchema("convoy").optional(),
+  parentId: anyBeadId.optional(),
+  priority: z.array(priority).optional(),
+  label: z.array(label).optional(),
   held: z.boolean().optional(),
+  /** May start as soon as there is a slot. */
+  ready: z.boolean().optional(),
+  /** What a bead itself waits for; not what keeps its whole rig. */
+  waitingOn: z.array(waitingCode).optional(),
+  updatedSince: z.iso.datetime({ offset: true }).optional(),
   idEnding: z.string().max(40).optional(),
   q: z.string().max(200).optional(),
 });

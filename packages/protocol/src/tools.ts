@@ -13,6 +13,7 @@ import {
   severity,
   type Role,
 } from "./states.ts";
+import { WORK_TOOLS } from "./tools-work.ts";
 import { triageAction } from "./triage.ts";
 import { body, labels, longText, metadata, text, title } from "./text.ts";
 
@@ -354,6 +355,7 @@ export const TOOLS = {
     input: z.strictObject({ bead_id: ref, note: text(0, 2_000).optional() }),
     makesSomething: false,
   },
+  ...WORK_TOOLS,
 } as const satisfies Record<string, Omit<ToolSpec, "name">>;
 
 export type ToolName = keyof typeof TOOLS;

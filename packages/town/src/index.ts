@@ -13,3 +13,4 @@ export type { TokenClaim } from "./credentials/issue.ts";
 export type { StoredSecret } from "./credentials/store.ts";
 export type { DiffOf } from "./views/reading.ts";
 export type * from "./town.ts";
+export { BULK_BATCH, type BulkChange } from "./beads/bulk.ts";

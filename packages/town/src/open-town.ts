@@ -12,6 +12,7 @@ import {
   sling,
   startBead,
 } from "./beads/commands.ts";
+import { townBulk } from "./beads/bulk.ts";
 import { townChanges } from "./beads/town-changes.ts";
 import { beadRow, findBead } from "./beads/bead-row.ts";
 import { townUsage } from "./budgets/town-usage.ts";
@@ -60,6 +61,7 @@ import { readTranscript } from "./transcript.ts";
 import { toBeadDetail } from "./views/bead-detail.ts";
 import { toBead } from "./views/beads.ts";
 import { why } from "./views/why.ts";
+import { beadCounts } from "./views/bead-counts.ts";
 import { listBeads } from "./views/bead-list.ts";
 import { toTown, townStatus } from "./views/status.ts";
 import { toConvoy, toConvoyDetail, toMergeRequest, toSession } from "./views/work.ts";
@@ -107,6 +109,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townNeedsYou({ read, write }),
     ...townMail({ read, write }),
     ...townChanges({ read, write }),
+    ...townBulk({ read, write }),
     ...townMolecules({ read, write }),
     ...townUsage({ read, write }),
     ...mayorMethods({ read, write }),
@@ -169,6 +172,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     sling: (rigRef, body, options, actor) =>
       write(actor, (ctx) => bead(ctx, sling(ctx, rigRef, body, options.held))),
     beads: (filter, page) => read((ctx) => listBeads(ctx, filter, page)),
+    beadCounts: (filter, by) => read((ctx) => beadCounts(ctx, filter, by)),
     bead: (ref) => read((ctx) => toBeadDetail(ctx, findBead(ctx, ref))),
     why: (ref) => read((ctx) => why(ctx, findBead(ctx, ref))),
     holdBead: (ref, actor) => write(actor, (ctx) => bead(ctx, holdBead(ctx, ref))),

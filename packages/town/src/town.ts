@@ -11,6 +11,8 @@ import type {
   BranchRequest,
   Convoy,
   ConvoyDetail,
+  CountsAnswer,
+  CountsBy,
   EffectiveConfig,
   EffectOutcome,
   Escalation,
@@ -44,6 +46,7 @@ import type {
   Why,
 } from "@gastown/protocol";
 import type { TownChanges } from "./beads/town-changes.ts";
+import type { TownBulk } from "./beads/bulk.ts";
 import type { TownUsage } from "./budgets/town-usage.ts";
 import type { TokenClaim, TokenGrounds, TokenIssue } from "./credentials/issue.ts";
 import type { StoredSecret } from "./credentials/store.ts";
@@ -208,6 +211,7 @@ export interface Town
     TownUsage,
     TownMail,
     TownChanges,
+    TownBulk,
     TownMolecules,
     TownMerges,
     TownRunner,
@@ -260,6 +264,7 @@ export interface Town
   // --- beads and convoys ------------------------------------------------------------------------
   sling(rigRef: string, body: SlingBody, options: { held: boolean }, actor: Actor): Bead;
   beads(filter: BeadFilter, page: PageQuery): Page<Bead>;
+  beadCounts(filter: BeadFilter, by: CountsBy): CountsAnswer;
   /** By id or unambiguous ending; convoys and escalations are beads too. */
   bead(ref: string): BeadDetail;
   /** What it waits for, down to what decides, and what a person can do. */

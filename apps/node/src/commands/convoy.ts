@@ -118,7 +118,7 @@ export const convoyList: Run = async (context, _args, options) => {
           answer.items.map((one) => [
             one.shortId,
             one.state,
-            `${one.progress.closed}/${one.progress.total}`,
+            `${one.progress.closed + one.progress.waived}/${one.progress.total}`,
             one.title,
           ]),
         ),

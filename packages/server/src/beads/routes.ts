@@ -1,14 +1,10 @@
 /** Beads: units of work (spec/api.md §3.5). */
 import {
   beadDetail,
-  beadKind,
   beadShape,
-  beadStatus,
-  beadType,
   closeBeadBody,
   createBeadBody,
   failBeadBody,
-  idSchema,
   reassignBody,
   retryBody,
   slingBody,
@@ -17,25 +13,19 @@ import {
 } from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
-import { anyOf, flag, listOf, noBody, page } from "../http/query.ts";
+import { flag, listOf, noBody, page } from "../http/query.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
+import { beadFilterQuery } from "./filter.ts";
 
 const beads = "/api/towns/{townId}/beads";
 const bead = `${beads}/{beadId}` as const;
 const inRig = "/api/towns/{townId}/rigs/{rigId}" as const;
 
-const filter = {
-  status: anyOf(beadStatus).optional(),
-  type: anyOf(beadType).optional(),
-  kind: anyOf(beadKind).optional(),
-  convoyId: idSchema("convoy").optional(),
-  held: flag.optional(),
-  idEnding: z.string().min(4).max(40).optional(),
-  q: z.string().min(1).max(200).optional(),
-  ...page,
-};
+const filter = { ...beadFilterQuery, ...page };
 const etag = ({ version }: { version: number }): string => `"bead-${version}"`;
 
 export function beadRoutes(on: Endpoints): void {
+  bulkRoutes(on);
   listRoutes(on);
   makingRoutes(on);
   changeRoutes(on);
@@ -49,7 +39,7 @@ function listRoutes(on: Endpoints): void {
       operation: "beads.list",
       summary: "Beads; closed ones only where status asks for them.",
       who: "viewer",
-      query: z.strictObject({ ...filter, rigId: idSchema("rig").optional() }),
+      query: z.strictObject(filter),
       answer: listOf(beadShape),
     },
     (town, { query: { limit, cursor, ...rest } }) => town.beads(rest, present({ limit, cursor })),
@@ -61,7 +51,7 @@ function listRoutes(on: Endpoints): void {
       operation: "beads.listInRig",
       summary: "Beads of one rig.",
       who: "viewer",
-      query: z.strictObject(filter),
+      query: z.strictObject(filter).omit({ rigId: true }),
       answer: listOf(beadShape),
     },
     (town, { params, query: { limit, cursor, ...rest } }) =>

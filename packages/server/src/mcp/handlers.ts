@@ -26,6 +26,7 @@ import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRi
 import { pullRequestReply, pullRequestThreads } from "./tools-pull-request.ts";
 import { approve, done, requestChanges } from "./tools-outcome.ts";
 import { molAdvance, molCurrent } from "./tools-steps.ts";
+import { beadDelete, convoyClose, convoyRetry, convoyWaive, mergeDismiss, mergeRetry } from "./tools-work.ts";
 import type { ToolResult } from "./result.ts";
 
 /** A call that was checked. */
@@ -100,6 +101,16 @@ const HANDLERS: Record<ToolName, Handler> = {
   gt_agent_reset: turn("gt_agent_reset", agentReset),
   gt_nudge: turn("gt_nudge", nudge),
   gt_bead_retry: turn("gt_bead_retry", beadRetry),
+  gt_bead_delete: {
+    type: "waits",
+    run: ({ actor, session, args }) =>
+      Promise.resolve(beadDelete(actor, session, args as ToolInput<"gt_bead_delete">)),
+  },
+  gt_convoy_close: turn("gt_convoy_close", convoyClose),
+  gt_convoy_retry: turn("gt_convoy_retry", convoyRetry),
+  gt_convoy_waive: turn("gt_convoy_waive", convoyWaive),
+  gt_merge_retry: turn("gt_merge_retry", mergeRetry),
+  gt_merge_dismiss: turn("gt_merge_dismiss", mergeDismiss),
 };
 
 const isToolName = (name: string): name is ToolName => Object.hasOwn(TOOLS, name);

@@ -1,15 +1,15 @@
 /** Lists of beads, as people and scripts ask for them (spec/api.md §3.6). */
-import { GastownError, type Bead, type BeadFilter } from "@gastown/protocol";
-import type { BeadRow } from "../beads/bead-row.ts";
+import { GastownError, type Bead, type BeadFilter, type BeadStatus } from "@gastown/protocol";
+import { PRIORITIES, type BeadRow } from "../beads/bead-row.ts";
 import type { Ctx } from "../kernel/context.ts";
 import type { SqlValue } from "../kernel/sql.ts";
 import type { Page, PageQuery } from "../town.ts";
 import { toBead } from "./beads.ts";
 
-const LIVE = ["open", "in_progress", "in_review", "failed"];
+export const LIVE: readonly BeadStatus[] = ["open", "in_progress", "in_review", "failed"];
 
 /** One condition of a list, with its values. */
-type Condition = readonly [condition: string, ...values: SqlValue[]];
+export type Condition = readonly [condition: string, ...values: SqlValue[]];
 
 /** Beads by filter, newest first; the cursor is the last row's place in that order. Throws `invalid_cursor`. */
 export function listBeads(ctx: Ctx, filter: BeadFilter, page: PageQuery): Page<Bead> {
@@ -33,9 +33,22 @@ export function listBeads(ctx: Ctx, filter: BeadFilter, page: PageQuery): Page<B
   };
 }
 
-function conditionsOf(filter: BeadFilter, statuses: readonly string[]): Condition[] {
-  const { type, kind, rigId, convoyId, held, q, idEnding } = filter;
-  const oneOf = (column: string, values: readonly string[] | undefined): Condition[] =>
+/** Ids alone, newest first. */
+export function matchingIds(ctx: Ctx, filter: BeadFilter, limit: number): string[] {
+  const conditions = conditionsOf(filter, filter.status ?? LIVE);
+  return ctx.sql
+    .all<{ id: string }>(
+      `select id from beads where ${conditions.map(([condition]) => condition).join(" and ")}
+       order by created_at desc, id desc limit ?`,
+      ...conditions.flatMap(([, ...values]) => values),
+      limit,
+    )
+    .map(({ id }) => id);
+}
+
+export function conditionsOf(filter: BeadFilter, statuses: readonly string[]): Condition[] {
+  const { type, kind, rigId, convoyId, parentId, held, ready, updatedSince, q, idEnding } = filter;
+  const oneOf = (column: string, values: readonly (string | number)[] | undefined): Condition[] =>
     values === undefined ? [] : [[`${column} in (select value from json_each(?))`, JSON.stringify(values)]];
   return [
     ...oneOf("status", statuses),
@@ -43,6 +56,24 @@ function conditionsOf(filter: BeadFilter, statuses: readonly string[]): Conditio
     ...(statuses.includes("closed") ? [] : [["status <> 'closed'"] as const]),
     ...oneOf("type", type),
     ...oneOf("kind", kind),
+    ...oneOf("json_extract(waiting, '$.code')", filter.waitingOn),
+    ...(filter.priority === undefined
+      ? []
+      : oneOf(
+          "priority",
+          filter.priority.map((one) => PRIORITIES.indexOf(one)),
+        )),
+    ...(filter.label === undefined
+      ? []
+      : [
+          [
+            "exists (select 1 from json_each(beads.labels) l join json_each(?) w on l.value = w.value)",
+            JSON.stringify(filter.label),
+          ] as const,
+        ]),
+    ...(parentId === undefined ? [] : [["parent_id = ?", parentId] as const]),
+    ...(ready === undefined ? [] : [["ready = ?", ready ? 1 : 0] as const]),
+    ...(updatedSince === undefined ? [] : [["updated_at >= ?", Date.parse(updatedSince)] as const]),
     ...(rigId === undefined ? [] : [["rig_id = ?", rigId] as const]),
     ...(convoyId === undefined ? [] : [["convoy_id = ?", convoyId] as const]),
     ...(held === undefined ? [] : [[`held is ${held ? "not " : ""}null`] as const]),
