@@ -144,7 +144,7 @@ export class Conversation {
   readonly opened: Opened;
   readonly asked: string[] = [];
   /** How permission requests are answered. */
-  policy: "allow_in_worktree" | "deny" = "allow_in_worktree";
+  policy: "allow" | "deny" = "allow";
   readonly #subject: Subject;
   readonly #holds = new Set<Hold>();
   #said = "";
@@ -165,7 +165,7 @@ export class Conversation {
       update: (update) => this.#update(update),
       permission: (request) => {
         this.asked.push(request.toolCall.title ?? "");
-        return answerPermission(request, this.policy, false);
+        return Promise.resolve(answerPermission(request, this.policy));
       },
     });
   }

@@ -9,6 +9,8 @@ export interface Script {
   readonly rework?: readonly Step[];
   readonly conflict?: readonly Step[];
   readonly feedback?: readonly Step[];
+  /** What it does in a later turn of its session. */
+  readonly later?: readonly Step[];
   /** What its reviewer does, by round. */
   readonly review?: readonly (readonly Step[])[];
 }

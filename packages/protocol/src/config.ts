@@ -7,6 +7,7 @@ import { z } from "zod";
 import { rigCredentials, townCredentials } from "./credentials.ts";
 import { effectiveReview, NEW_TOWN_REVIEW, reviewSettings, type EffectiveReview } from "./review-config.ts";
 import { notifiers, type Notifier } from "./notify.ts";
+import { permissionPolicy, type PermissionPolicy } from "./permissions.ts";
 import { convoyMode, mergeStrategy, type Role } from "./states.ts";
 import { text } from "./text.ts";
 
@@ -19,7 +20,7 @@ export type SetupSpec = z.infer<typeof setupSpec>;
 
 const model = text(0, 200);
 const runtimeId = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/);
-const permission = z.enum(["allow_in_worktree", "deny"]);
+const permission = permissionPolicy;
 const instruction = text(0, 2_000);
 
 /** Tokens (in and out) or US dollars; `hard` also stops live sessions at the limit. Null: no budget. */
@@ -192,7 +193,7 @@ export interface EffectiveConfig {
   };
   env: Record<string, string>;
   instructions: Record<Role, string>;
-  permissions: Record<Role, Permission>;
+  permissions: Record<Role, PermissionPolicy>;
   setup: SetupSpec[];
   /** Their addresses are sealed elsewhere. */
   notify: readonly Notifier[];
@@ -205,7 +206,6 @@ export interface EffectiveConfig {
   };
   retention: { inbox_days: number; audit_days: number; transcript_days: number };
 }
-export type Permission = z.infer<typeof permission>;
 
 /** The address that commits of agents carry where no other is set. */
 export const BOT_EMAIL = "agent@gastown.invalid";

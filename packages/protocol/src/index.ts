@@ -16,6 +16,7 @@ export * from "./needs-you.ts";
 export * from "./notify.ts";
 export * from "./nudges.ts";
 export * from "./mayor.ts";
+export * from "./permissions.ts";
 export * from "./prime.ts";
 export * from "./requests.ts";
 export * from "./review-config.ts";

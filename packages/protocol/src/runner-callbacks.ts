@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { formula, formulaProblem } from "./formulas.ts";
 import { idSchema } from "./ids.ts";
+import { permissionId } from "./permissions.ts";
 import { startRequest } from "./runner-control.ts";
 import { nudgeMode, startPhase } from "./states.ts";
 import { sha, text } from "./text.ts";
@@ -62,6 +63,8 @@ export const heartbeatSession = z.strictObject({
   active_tools: z.array(z.string()),
   prompted: z.boolean(),
   usage,
+  /** Permission requests of its agent that a person is to decide. */
+  permissions: z.array(permissionId).max(50).optional(),
   /** Its model's provider does not answer for now: its turn is repeated at `until` (epoch ms). */
   waiting_for_model: z
     .strictObject({ until: z.int(), provider: text(1, 200), message: text(0, 1_000) })
@@ -86,6 +89,16 @@ export const heartbeatAnswer = z.strictObject({
       nudges: z.int().optional(),
     }),
   ),
+  /** Of the permission requests that were said to wait: what was decided. */
+  permissions: z
+    .array(
+      z.strictObject({
+        session_id: sessionId,
+        request_id: permissionId,
+        decision: z.enum(["allow", "deny"]),
+      }),
+    )
+    .optional(),
   /** A renewed runner token, when less than half of the old one's life is left. */
   token: z.string().optional(),
   expires_at: z.string().optional(),

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { setupSpec } from "./config.ts";
 import { idSchema } from "./ids.ts";
+import { permissionPolicy } from "./permissions.ts";
 import { gateSpec } from "./review-config.ts";
 import { mergeMethod, role } from "./states.ts";
 import { branchName, sha, text } from "./text.ts";
@@ -31,7 +32,7 @@ export type GitIdentity = z.infer<typeof gitIdentity>;
 export const launchSettings = z.strictObject({
   config_version: z.int(),
   env: z.record(z.string(), z.string()),
-  permission: z.enum(["allow_in_worktree", "deny"]),
+  permission: permissionPolicy,
   setup: z.array(setupSpec),
   sessions_per_process: z.int().min(1),
   process_idle_minutes: z.int().min(1),

@@ -68,6 +68,7 @@ export const waitingCode = z.enum([
   "question",
   "settling",
   "model_quota",
+  "permission",
   "members",
 ]);
 

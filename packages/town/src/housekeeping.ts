@@ -19,6 +19,7 @@ export function housekeeping(ctx: Ctx): void {
     "delete from messages where created_at < ? and delivered_at is not null",
     ctx.now - retention.audit_days * DAY,
   );
+  ctx.sql.run("delete from permissions where asked_at < ? and decision <> 'pending'", old);
   ctx.sql.run("delete from idempotency where at < ?", ctx.now - DAY);
   expireNudges(ctx);
   forgetIdleAgents(ctx);

@@ -16,7 +16,7 @@ import { z } from "zod";
 export interface SessionHandlers {
   update(update: SessionUpdate): void;
   /** Must always answer: an unanswered request blocks the session (spec/agents-facts.md §8). */
-  permission(request: RequestPermissionRequest): RequestPermissionResponse;
+  permission(request: RequestPermissionRequest): Promise<RequestPermissionResponse>;
 }
 
 /** The session's MCP server with its token. */
@@ -137,7 +137,10 @@ export class AcpAgent {
       return { conversationId, ...optionsOf(answer) };
     }
     const bound = this.#handlers.get(conversationId);
-    this.#handlers.set(conversationId, { update: () => undefined, permission: () => CANCELLED });
+    this.#handlers.set(conversationId, {
+      update: () => undefined,
+      permission: () => Promise.resolve(CANCELLED),
+    });
     try {
       const answer = await this.#connection.agent.request(methods.agent.session.load, params);
       return { conversationId, ...optionsOf(answer) };

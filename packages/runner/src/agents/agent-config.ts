@@ -14,6 +14,16 @@ function parseObject(json: string | undefined): Json {
 
 const NO_SCREEN = { question: "deny", suggest: "deny", plan_enter: "deny", plan_exit: "deny" };
 
+/** What only looks, and the town's own tools: to ask for these would ask for everything. */
+const ASKS_NOT = ["read", "glob", "grep", "list", "todo*", "skill", "gastown_*"];
+
+/** Without a rule the agent asks where it thinks it should. */
+const RULES: Readonly<Record<LaunchInput["permission"], Json>> = {
+  allow_in_worktree: { "*": "allow" },
+  ask: { "*": "ask", ...Object.fromEntries(ASKS_NOT.map((tool) => [tool, "allow"])) },
+  deny: {},
+};
+
 /** One agent mode per role, in an order that does not depend on whose session asks. */
 function modesOf({ role, system, modes }: Pick<LaunchInput, "role" | "system" | "modes">): Json {
   const all = [...modes.filter((mode) => mode.role !== role), { role, system }];
@@ -44,12 +54,9 @@ export function agentConfig(
     share: "disabled",
     agent: { ...agents, ...modesOf(input) },
   };
-  // Without the first rule the agent asks before it does something. The last match counts, so the
-  // tools that wait for a person at the agent's own screen stay hidden: nobody sits there.
-  config["permission"] = {
-    ...(input.permission === "allow_in_worktree" ? { "*": "allow" } : {}),
-    ...NO_SCREEN,
-  };
+  // The last match counts, so the tools that wait for a person at the agent's own screen stay hidden:
+  // nobody sits there.
+  config["permission"] = { ...RULES[input.permission], ...NO_SCREEN };
   if (input.smallModel !== null) config["small_model"] = input.smallModel;
   return JSON.stringify(config);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { launchSpec, specKey } from "./launch-spec.ts";
 import type { LaunchInput } from "./launch-spec.ts";
 import type { ResolvedRuntime } from "./resolve-runtime.ts";
@@ -143,6 +144,17 @@ describe("the configuration of an agent", () => {
     expect(config(env, "OPENCODE_CONFIG_CONTENT")).toMatchObject({
       permission: expect.not.objectContaining({ "*": "allow" }),
     });
+  });
+
+  it("asks before it changes anything where a person decides, and not for the town's own tools", () => {
+    const { env } = launchSpec(input("kilo", { permission: "ask" }));
+    const rules = z
+      .object({ permission: z.record(z.string(), z.string()) })
+      .parse(config(env, "KILO_CONFIG_CONTENT")).permission;
+    expect(rules).toMatchObject({ "*": "ask", read: "allow", "gastown_*": "allow", question: "deny" });
+    expect(rules).not.toHaveProperty("bash");
+    // The last rule that fits counts.
+    expect(Object.keys(rules)[0]).toBe("*");
   });
 
   it("is not written for runtimes without a variable for it", () => {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { delimiter } from "node:path";
 import { FORGE_TOKEN_VARIABLE } from "@gastown/protocol";
-import type { Role } from "@gastown/protocol";
+import type { PermissionPolicy, Role } from "@gastown/protocol";
 import { agentConfig } from "./agent-config.ts";
 import type { ResolvedRuntime } from "./resolve-runtime.ts";
 
@@ -15,7 +15,7 @@ export interface LaunchInput {
   /** Part of the spec only for a runtime that cannot choose it in an open conversation. */
   readonly model: string | null;
   readonly smallModel: string | null;
-  readonly permission: "allow_in_worktree" | "deny";
+  readonly permission: PermissionPolicy;
   /** The town's `env` settings. */
   readonly townEnv: Readonly<Record<string, string>>;
   readonly hostEnv: Readonly<Record<string, string | undefined>>;

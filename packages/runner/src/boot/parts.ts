@@ -89,6 +89,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     draining: () => registry.draining,
     sessions: () => registry.views(),
     onVerdict: (sessionId, verdict, token, nudges) => registry.onVerdict(sessionId, verdict, token, nudges),
+    onPermission: (sessionId, requestId, decision) => registry.onPermission(sessionId, requestId, decision),
     onAnswered: () => {
       sender.wake();
       registry.proceed();

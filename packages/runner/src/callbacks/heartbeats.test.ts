@@ -44,6 +44,7 @@ function setUp(): World {
     draining: () => false,
     sessions: () => [],
     onVerdict: (_id, verdict) => world.verdicts.push(verdict),
+    onPermission: () => undefined,
     onAnswered: () => undefined,
     onLost: () => {
       world.lost += 1;

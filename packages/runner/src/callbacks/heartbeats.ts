@@ -23,6 +23,8 @@ export interface HeartbeatOptions {
     /** How many nudges wait for it in the town. */
     nudges: number,
   ) => void;
+  /** A permission request that its session waits for. */
+  readonly onPermission: (sessionId: string, requestId: string, decision: "allow" | "deny") => void;
   /** The town has answered: what waited for it may be tried now. */
   readonly onAnswered: () => void;
   /** 60 failures in a row. */
@@ -123,6 +125,8 @@ export class Heartbeats {
     if (answer.token !== undefined) this.#options.town.useToken(answer.token);
     for (const { session_id, verdict, token, nudges } of answer.sessions)
       this.#options.onVerdict(session_id, verdict, token, nudges ?? 0);
+    for (const { session_id, request_id, decision } of answer.permissions ?? [])
+      this.#options.onPermission(session_id, request_id, decision);
     for (const tell of waiting) tell(answer);
     this.#options.onAnswered();
   }

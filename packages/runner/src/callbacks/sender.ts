@@ -35,7 +35,11 @@ export class Sender {
   }
 
   /** Queues one call of a session; it goes out after the earlier ones of that session. */
-  session(sessionId: string, what: "settle" | "turn" | "saved" | `nudges/${string}/ack`, body: object): void {
+  session(
+    sessionId: string,
+    what: "settle" | "turn" | "saved" | "permission/withdraw" | `nudges/${string}/ack`,
+    body: object,
+  ): void {
     this.#add(sessionId, `sessions/${sessionId}/${what}`, body, null);
   }
 

@@ -41,6 +41,7 @@ interface ScriptedSession {
 }
 
 const CONTEXT_SIZE = 200_000;
+const TOOL_KINDS = ["read", "edit", "delete", "execute", "fetch", "other"] as const;
 
 /** Runs until the other side closes stdin. Nothing but protocol goes to stdout. */
 export async function runScriptedAgent(options: ScriptedOptions = {}): Promise<void> {
@@ -271,6 +272,22 @@ class Voice implements Reporter {
       status: ok ? "completed" : "failed",
       content,
     });
+  }
+
+  async mayI(title: string, tool: string, signal: AbortSignal): Promise<boolean> {
+    this.#calls += 1;
+    const toolCallId = `ask-${process.pid}-${performance.now()}-${this.#calls}`;
+    const kind = TOOL_KINDS.find((one) => one === tool) ?? "other";
+    const asked = this.#client.request(methods.client.session.requestPermission, {
+      sessionId: this.#sessionId,
+      toolCall: { toolCallId, title, kind, status: "pending", rawInput: { command: title } },
+      options: [
+        { optionId: "once", name: "Allow once", kind: "allow_once" },
+        { optionId: "reject", name: "Reject", kind: "reject_once" },
+      ],
+    });
+    const { outcome } = await asked;
+    return !signal.aborted && outcome.outcome === "selected" && outcome.optionId === "once";
   }
 
   async usage(read: number): Promise<void> {

@@ -14,6 +14,8 @@ export interface Reporter {
   say(text: string): void;
   toolStarted(title: string, input: unknown): string;
   toolEnded(id: string, ok: boolean, output: string): void;
+  /** Asks whoever runs the agent; whether it is allowed. */
+  mayI(title: string, tool: string, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface TurnContext {
@@ -145,6 +147,12 @@ export class Turn {
       case "hang":
         // Not even a cancel ends it.
         return new Promise<never>(() => undefined);
+      case "permission":
+        // As with real agents: a refusal ends the turn, without a word to whoever plans.
+        if (await report.mayI(textOf(step, "title"), textOf(step, "tool", "execute"), this.#context.signal))
+          return;
+        this.#context.signal.throwIfAborted();
+        throw new EndOfTurn();
       case "model_error":
         return this.#context.modelError(step);
       case "no_commit":

@@ -165,6 +165,10 @@ export class Registry {
     this.#sessions.get(sessionId)?.onVerdict(verdict, token, nudges);
   }
 
+  onPermission(sessionId: string, requestId: string, decision: "allow" | "deny"): void {
+    this.#sessions.get(sessionId)?.asks.decided(requestId, decision);
+  }
+
   /** The town has been heard of again, or something else that turns may wait for. */
   proceed(): void {
     for (const session of this.live()) session.proceed();

@@ -6,6 +6,7 @@ import * as endings from "./endings.ts";
 import type { Ending } from "./leaving.ts";
 import { ModelAccess } from "./model-access.ts";
 import { Nudges } from "./nudges.ts";
+import { PermissionAsks } from "./permission-asks.ts";
 import { Place } from "./place.ts";
 import { askToFinish } from "./prompts.ts";
 import { RecentItems } from "./recent-items.ts";
@@ -25,6 +26,7 @@ export interface SessionParts {
   readonly place: Place;
   readonly reminder: Reminder;
   readonly model: ModelAccess;
+  readonly asks: PermissionAsks;
 }
 
 /** What the parts ask of their session, and tell it. */
@@ -54,15 +56,21 @@ export function sessionParts(request: StartRequest, deps: SessionDeps, hooks: Se
   });
   const usage = UsageMeter.of(request, deps.slots.read(request.agent.id));
   const settles = new Settles(request, deps, hooks.settled);
+  const asks = new PermissionAsks({ request, deps, transcript });
   const turns: Turns = new Turns({
     transcript,
     usage,
     permission: () => request.settings.permission,
+    ask: (asked, signal) => asks.ask(asked, signal),
     quietMs: deps.timing.quietMs,
     cancelMs: deps.timing.cancelMs,
     onBegin: (prompt) => nudges.begun(prompt),
     onAnswer: () => model.answered(),
-    onEnd: hooks.turnEnded,
+    onEnd: (end) => {
+      const refusal = asks.afterTurn(end);
+      if (refusal !== null) turns.add(refusal, true);
+      hooks.turnEnded(end);
+    },
   });
   const place: Place = new Place({
     request,
@@ -104,5 +112,5 @@ export function sessionParts(request: StartRequest, deps: SessionDeps, hooks: Se
     onAsk: () => hooks.say({ text: askToFinish(role), source: "continue", messageId: null }),
     onIdle: () => hooks.finish(endings.leftIdle),
   });
-  return { transcript, recent, usage, settles, turns, nudges, place, reminder, model };
+  return { transcript, recent, usage, settles, turns, nudges, place, reminder, model, asks };
 }

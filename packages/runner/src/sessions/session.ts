@@ -39,6 +39,7 @@ import type { Ending } from "./leaving.ts";
 import type { ModelAccess } from "./model-access.ts";
 import type { Nudges } from "./nudges.ts";
 import { chooseModel } from "./choose-model.ts";
+import type { PermissionAsks } from "./permission-asks.ts";
 import type { Place } from "./place.ts";
 import type { RecentItems, ItemsPage } from "./recent-items.ts";
 import type { Reminder } from "./reminder.ts";
@@ -70,6 +71,8 @@ export class Session {
   readonly #recent: RecentItems;
   readonly #reminder: Reminder;
   readonly #model: ModelAccess;
+  /** What its agent has asked a person. */
+  readonly asks: PermissionAsks;
   readonly #usage: UsageMeter;
   #state: State = "queued";
   #opening: Promise<void> = Promise.resolve();
@@ -105,6 +108,7 @@ export class Session {
     this.#place = parts.place;
     this.#reminder = parts.reminder;
     this.#model = parts.model;
+    this.asks = parts.asks;
   }
 
   get id(): string {
@@ -147,6 +151,7 @@ export class Session {
 
   get view(): HeartbeatSession {
     const { wait } = this.#model;
+    const { ids } = this.asks;
     return {
       session_id: this.id,
       epoch: this.epoch,
@@ -155,6 +160,7 @@ export class Session {
       active_tools: this.#turns.activeTools,
       prompted: this.#prompted,
       usage: this.#usage.usage,
+      ...(ids.length === 0 ? {} : { permissions: ids }),
       ...(wait === null ? {} : { waiting_for_model: wait }),
     };
   }
@@ -195,10 +201,11 @@ export class Session {
     this.proceed();
   }
 
-  /** Nudges wait in the town. */
+  /** Nudges wait in the town, or a person has decided there. */
   poke(epoch: number): void {
     this.#mustBeLive(epoch);
     this.#nudges.tell();
+    this.asks.wake();
   }
 
   interrupt(epoch: number): void {

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RequestPermissionRequest } from "@agentclientprotocol/sdk";
 import type { TurnReply } from "../agents/acp-agent.ts";
+import type { PermissionPolicy } from "@gastown/protocol";
+import type { Allowance } from "./permissions.ts";
 import { Transcript } from "./transcript.ts";
 import { turnFailure } from "./turn-outcome.ts";
 import { Turns } from "./turns.ts";
@@ -42,16 +44,24 @@ let ends: TurnEnd[];
 let turns: Turns;
 let usage: UsageMeter;
 let answers: number;
+let policy: PermissionPolicy;
+let decide: (allowance: Allowance) => void;
 beforeEach(() => {
   vi.useFakeTimers();
   agent = new HandAgent();
   ends = [];
   answers = 0;
+  policy = "allow_in_worktree";
   usage = new UsageMeter(0);
   turns = new Turns({
     transcript: new Transcript(() => undefined),
     usage,
-    permission: () => "allow_in_worktree",
+    permission: () => policy,
+    ask: (_, signal) =>
+      new Promise((resolve) => {
+        decide = resolve;
+        signal.addEventListener("abort", () => resolve("cancelled"));
+      }),
     quietMs: 120_000,
     cancelMs: 10_000,
     onAnswer: () => {
@@ -71,7 +81,7 @@ const tick = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
 const asked: RequestPermissionRequest = {
   sessionId: "s",
-  toolCall: { toolCallId: "t" },
+  toolCall: { toolCallId: "t", title: "rm -rf /" },
   options: [
     { optionId: "a1", name: "always", kind: "allow_always" },
     { optionId: "a2", name: "once", kind: "allow_once" },
@@ -164,33 +174,54 @@ describe("turns", () => {
 });
 
 describe("a permission request", () => {
-  it("is allowed once, never always", () => {
-    add("one");
+  const chose = (optionId: string) => ({ outcome: { outcome: "selected", optionId } });
+  const cancelled = { outcome: { outcome: "cancelled" } };
+  const begin = (text: string): void => {
+    add(text);
     turns.next();
-    expect(turns.permission(asked)).toEqual({ outcome: { outcome: "selected", optionId: "a2" } });
+  };
+
+  it("is allowed once, never always", async () => {
+    begin("one");
+    expect(await turns.permission(asked)).toEqual(chose("a2"));
   });
 
-  it("is cancelled with its turn, and when no turn is running", () => {
-    expect(turns.permission(asked)).toEqual({ outcome: { outcome: "cancelled" } });
-    add("one");
-    turns.next();
+  it("is cancelled with its turn, and when no turn is running", async () => {
+    expect(await turns.permission(asked)).toEqual(cancelled);
+    begin("one");
     turns.cancel();
-    expect(turns.permission(asked)).toEqual({ outcome: { outcome: "cancelled" } });
+    expect(await turns.permission(asked)).toEqual(cancelled);
   });
 
-  it("is rejected where the town denies", () => {
-    const strict = new Turns({
-      transcript: new Transcript(() => undefined),
-      usage,
-      permission: () => "deny",
-      quietMs: 1_000,
-      cancelMs: 1_000,
-      onEnd: () => undefined,
-    });
-    strict.useAgent(agent);
-    strict.add({ text: "x", source: "start", messageId: null });
-    strict.next();
-    expect(strict.permission(asked)).toEqual({ outcome: { outcome: "selected", optionId: "r1" } });
+  it("is rejected where the town denies, and the turn's end tells what", async () => {
+    policy = "deny";
+    begin("one");
+    expect(await turns.permission(asked)).toEqual(chose("r1"));
+    agent.answer(reply("end_turn"));
+    await tick();
+    expect(ends[0]?.denied).toEqual(["rm -rf /"]);
+  });
+
+  it("is a person's to decide where the town asks, who has all the time of the world", async () => {
+    policy = "ask";
+    begin("one");
+    const answer = turns.permission(asked);
+    expect(turns.activeTools).toEqual(["asks for permission: rm -rf /"]);
+    await tick(3_600_000);
+    expect(agent.cancels).toBe(0);
+    decide("allow");
+    expect(await answer).toEqual(chose("a2"));
+    expect(turns.activeTools).toEqual([]);
+    await tick(120_000);
+    expect(agent.cancels).toBe(1);
+  });
+
+  it("that nobody has decided is cancelled with its turn", async () => {
+    policy = "ask";
+    begin("one");
+    const answer = turns.permission(asked);
+    turns.cancel();
+    expect(await answer).toEqual(cancelled);
   });
 });
 
@@ -202,6 +233,7 @@ describe("a turn's failure", () => {
     stalled: false,
     cancelled: false,
     answered: true,
+    denied: [],
     ...more,
   });
 

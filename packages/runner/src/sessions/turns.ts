@@ -8,8 +8,9 @@ import type {
   RequestPermissionResponse,
   SessionUpdate,
 } from "@agentclientprotocol/sdk";
+import type { PermissionPolicy } from "@gastown/protocol";
 import type { TurnReply } from "../agents/acp-agent.ts";
-import { answerPermission } from "./permissions.ts";
+import { answerPermission, type Allowance } from "./permissions.ts";
 import { QuietClock } from "./quiet-clock.ts";
 import type { Transcript } from "./transcript.ts";
 import type { UsageMeter } from "./usage-meter.ts";
@@ -34,6 +35,8 @@ export interface TurnEnd {
   readonly cancelled: boolean;
   /** Something came from the model in it. */
   readonly answered: boolean;
+  /** Titles of what the agent asked for and was not allowed. */
+  readonly denied: readonly string[];
 }
 
 /** The agent's side of a turn. */
@@ -47,7 +50,9 @@ export interface TurnAgent {
 export interface TurnOptions {
   readonly transcript: Transcript;
   readonly usage: UsageMeter;
-  readonly permission: () => "allow_in_worktree" | "deny";
+  readonly permission: () => PermissionPolicy;
+  /** Asks a person; `signal` aborts when the turn does not want the answer any more. */
+  readonly ask: (request: RequestPermissionRequest, signal: AbortSignal) => Promise<Allowance>;
   readonly quietMs: number;
   readonly cancelMs: number;
   readonly onBegin?: (prompt: Prompt) => void;
@@ -62,6 +67,9 @@ interface Running {
   cancelled: boolean;
   stalled: boolean;
   answered: boolean;
+  readonly denied: string[];
+  /** Aborts when it is cancelled or over. */
+  readonly wanted: AbortController;
 }
 
 /** Updates that nothing but a model's answer brings about. */
@@ -140,6 +148,8 @@ export class Turns {
       cancelled: false,
       stalled: false,
       answered: false,
+      denied: [],
+      wanted: new AbortController(),
     };
     this.#running = running;
     this.#options.onBegin?.(prompt);
@@ -165,16 +175,33 @@ export class Turns {
     this.#options.onAnswer?.();
   }
 
-  permission(request: RequestPermissionRequest): RequestPermissionResponse {
+  /** There always is an answer: one that stays open would block the conversation for ever. */
+  async permission(request: RequestPermissionRequest): Promise<RequestPermissionResponse> {
     this.#quiet.heard();
-    const cancelled = this.#running === null || this.#running.cancelled;
-    return answerPermission(request, this.#options.permission(), cancelled);
+    const running = this.#running;
+    if (running === null || running.cancelled) return answerPermission(request, "cancelled");
+    const policy = this.#options.permission();
+    const allowance =
+      policy === "ask" ? await this.#ask(request, running) : policy === "deny" ? "deny" : "allow";
+    if (allowance === "deny") running.denied.push(request.toolCall.title ?? "something");
+    return answerPermission(request, allowance);
+  }
+
+  /** While a person decides, silence means nothing, as while a tool runs. */
+  async #ask(request: RequestPermissionRequest, running: Running): Promise<Allowance> {
+    const { toolCallId, title } = request.toolCall;
+    const key = `permission:${toolCallId}`;
+    this.#quiet.tool(key, `asks for permission: ${title ?? "something"}`, "pending");
+    const allowance = await this.#options.ask(request, running.wanted.signal);
+    if (this.#running === running) this.#quiet.tool(key, undefined, "completed");
+    return allowance;
   }
 
   /** Asks the running turn to end; what waits begins after it. */
   cancel(): void {
     if (this.#running === null || this.#running.cancelled) return;
     this.#running.cancelled = true;
+    this.#running.wanted.abort(new Error("The turn is cancelled."));
     this.#agent?.cancel().catch(() => undefined);
   }
 
@@ -195,6 +222,7 @@ export class Turns {
   async #run(agent: TurnAgent, running: Running, markOver: () => void): Promise<void> {
     const end = await this.#take(agent, running);
     this.#running = null;
+    running.wanted.abort(new Error("The turn is over."));
     markOver();
     this.#options.onEnd(end);
   }
@@ -215,8 +243,8 @@ export class Turns {
     this.#quiet.stop();
     const stopReason = running.stalled ? "stalled" : (reply?.stopReason ?? "error");
     transcript.turnEnded(stopReason);
-    const { stalled, cancelled, answered } = running;
-    return { prompt, reply, error, stalled, cancelled, answered };
+    const { stalled, cancelled, answered, denied } = running;
+    return { prompt, reply, error, stalled, cancelled, answered, denied };
   }
 
   #onQuiet(): void {

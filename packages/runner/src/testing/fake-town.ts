@@ -13,6 +13,8 @@ import {
   heartbeatRequest,
   nudgeAck,
   nudgesClaim,
+  permissionAsked,
+  permissionWithdrawn,
   prewarmRequest,
   registerRequest,
   sessionEnded,
@@ -28,6 +30,7 @@ import type {
   GitTokenRequest,
   HeartbeatAnswer,
   LaunchContext,
+  PermissionAsked,
   PrimeContext,
   RegisterAnswer,
   RegisterRequest,
@@ -101,6 +104,11 @@ export class FakeTown {
   known: RegisterAnswer["known"] = undefined;
   /** Paths (their beginnings) that are answered with 503. */
   readonly down: Set<string> = new Set();
+  /** Permission requests, in the order of arrival. */
+  readonly asked: (PermissionAsked & { session: string })[] = [];
+  readonly withdrawn: string[] = [];
+  /** What was decided, by request; it goes out with the answer to a heartbeat that waits for it. */
+  readonly decisions: Map<string, "allow" | "deny"> = new Map();
   /** Answers a tool call instead of the default. */
   onCall: ((call: ToolCall) => Promise<ToolAnswer | null> | ToolAnswer | null) | null = null;
   /** Runs when a registration was taken; answers instead of the town where it gives something. */
@@ -230,7 +238,13 @@ export class FakeTown {
           nudges: this.nudges.get(session_id)?.length ?? 0,
         };
       });
-      return c.json({ sessions });
+      const permissions = body.sessions.flatMap(({ session_id, permissions: waiting }) =>
+        (waiting ?? []).flatMap((request_id) => {
+          const decision = this.decisions.get(request_id);
+          return decision === undefined ? [] : [{ session_id, request_id, decision }];
+        }),
+      );
+      return c.json({ sessions, permissions });
     });
     town.post("/runner/git-token", async (c) => {
       const body = gitTokenRequest.parse(await c.req.json());
@@ -287,6 +301,15 @@ export class FakeTown {
     });
     town.post("/sessions/:session/ended", async (c) => {
       this.ended.push({ ...sessionEnded.parse(await c.req.json()), session: c.req.param("session") });
+      return c.json({ recorded: true });
+    });
+    town.post("/sessions/:session/permission", async (c) => {
+      const body = permissionAsked.parse(await c.req.json());
+      this.asked.push({ ...body, session: c.req.param("session") });
+      return c.json({ decision: this.decisions.get(body.title) ?? "pending" });
+    });
+    town.post("/sessions/:session/permission/withdraw", async (c) => {
+      this.withdrawn.push(permissionWithdrawn.parse(await c.req.json()).request_id);
       return c.json({ recorded: true });
     });
     town.post("/sessions/:session/turn", async (c) => {

@@ -28,6 +28,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { ForgeTokens } from "../credentials/tokens.ts";
 import { gitTokenRoute } from "./git-token.ts";
 import { heartbeatRoute } from "./heartbeat.ts";
+import { permissionRoutes } from "./permissions.ts";
 import { startRequestOf } from "./start-request.ts";
 
 const runner = "/api/towns/{townId}/runner";
@@ -43,6 +44,7 @@ export function runnerRoutes(on: Endpoints, ports: ServerPorts, tokens: ForgeTok
   heartbeatRoute(on, ports);
   eventsRoute(on);
   sessionRoutes(on);
+  permissionRoutes(on);
   instanceRoutes(on, ports);
   gitTokenRoute(on, tokens);
 }

@@ -3,6 +3,7 @@ import { SECOND, type Ctx } from "../kernel/context.ts";
 import { enqueue } from "../outbox/outbox.ts";
 import { endSession } from "../sessions/end.ts";
 import { sessionRow, type SessionRow } from "../sessions/session-row.ts";
+import { denyOverdue } from "../sessions/permissions.ts";
 import { requestStop } from "../sessions/stop.ts";
 import { nextLook } from "../sessions/lease.ts";
 import { patienceEnds, quietDueAt } from "../sessions/quiet.ts";
@@ -18,7 +19,8 @@ export function sessionController(ctx: Ctx, id: string): number | null {
   if (session.state === "settling" && session.deadline !== null && session.deadline <= ctx.now) {
     return lost(ctx, session, "its work could not be settled within 10 min");
   }
-  const quietUntil = quietDueAt(ctx, session);
+  denyOverdue(ctx, session.id);
+  const quietUntil = quietDueAt(ctx, sessionRow(ctx, id) ?? session);
   if (quietUntil !== null && quietUntil <= ctx.now && patienceEnds(ctx, session)) {
     requestStop(ctx, session, "now", "the agent has been silent for two hours");
   }

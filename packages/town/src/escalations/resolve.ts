@@ -14,6 +14,7 @@ import { laneOfSubject, laneOpens } from "../reviews/lanes.ts";
 import { mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { storeApproval } from "../reviews/verdict-row.ts";
+import { decidePermission, isPermission } from "../sessions/permissions.ts";
 import { choicesOf, closeEscalation, sourceOf, toEscalation, type EscalationRow } from "./escalations.ts";
 
 export interface Answer {
@@ -38,8 +39,12 @@ export function resolveEscalation(ctx: Ctx, row: EscalationRow, answer: Answer):
       `Give a choice (${offered.join(", ") || "none offered"}) or an answer.`,
     );
   }
+  if (answer.choice === undefined && isPermission(row.subject))
+    throw new GastownError("validation_failed", `Words alone allow nothing: choose ${offered.join(", ")}.`);
   closeEscalation(ctx, row, { choice: answer.choice ?? null, answer: answer.answer ?? null });
   if (answer.answer !== undefined) tellNextAttempt(ctx, row, answer.answer);
+  if (answer.choice !== undefined && isPermission(row.subject))
+    return decidePermission(ctx, row.subject, answer.choice);
   if (answer.choice !== undefined && answer.choice !== "ignore") carryOut(ctx, row, answer.choice);
   else if (row.subject.startsWith("session:")) startAgain(ctx, row);
 }

@@ -35,6 +35,7 @@ export const MOVED_TIMES: Readonly<Record<string, readonly string[]>> = {
   molecule_steps: ["done_at"],
   nudges: ["created_at", "delivered_at", "expires_at"],
   outbox: ["created_at", "deadline", "due_at", "give_up_at"],
+  permissions: ["asked_at"],
   rigs: ["created_at", "updated_at"],
   schedule: ["due_at"],
   sessions: [

@@ -41,7 +41,7 @@ export function mayorStatus(ctx: Ctx): MayorStatus {
     ctx.sql.get<{ n: number }>("select count(*) as n from mayor_messages where state = 'queued'")?.n ?? 0;
   const config = settings(ctx, null);
   const refusal = session ? null : lastRefusal(ctx);
-  const reason = refusal?.reason.message ?? (session && agentWait(session)?.message);
+  const reason = refusal?.reason.message ?? (session && agentWait(ctx, session)?.message);
   return {
     configured: session !== undefined || notUsable(ctx) === null,
     agentId: agent?.id ?? null,

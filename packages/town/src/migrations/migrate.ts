@@ -25,6 +25,7 @@ import { lists } from "./0021-lists.ts";
 import { usageLives } from "./0022-usage.ts";
 import { modelWaits } from "./0023-model-waits.ts";
 import { snoozes } from "./0024-snoozes.ts";
+import { permissions } from "./0025-permissions.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -52,6 +53,7 @@ export const MIGRATIONS: readonly string[] = [
   usageLives,
   modelWaits,
   snoozes,
+  permissions,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -10,6 +10,7 @@ import { finishKind, requeueAccepted, underWay } from "../outbox/outbox.ts";
 import { runnerIsGone, runnerSeen, wakeStarters } from "../controllers/runner.ts";
 import { launchPlan } from "../sessions/launch.ts";
 import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
+import { decisionsFor, withdrawPermissions } from "../sessions/permissions.ts";
 import { SETTINGS } from "../sessions/settings-changed.ts";
 import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import type { LaunchPlan } from "../town.ts";
@@ -53,6 +54,8 @@ export function registerRunner(ctx: Ctx, instanceId: string): Registered {
   for (const session of liveSessions(ctx)) {
     // Its agent is another one from now on: that has to list its tools itself (spec/runner.md §3).
     ctx.sql.run("update sessions set epoch = ?, tools_listed = 0 where id = ?", nextEpoch(ctx), session.id);
+    // It asks again itself, if it still wants to.
+    withdrawPermissions(ctx, session.id);
     touch(ctx, session.id);
     renewLease(ctx, session);
     if (session.role === "mayor") mayorLostItsRunner(ctx, session);
@@ -118,7 +121,12 @@ export function runnerHeartbeat(ctx: Ctx, epoch: number, request: HeartbeatReque
       ...(nudges === 0 ? {} : { nudges }),
     };
   });
-  return { sessions, config_version: townRow(ctx).config_version };
+  const permissions = decisionsFor(ctx, request.sessions);
+  return {
+    sessions,
+    config_version: townRow(ctx).config_version,
+    ...(permissions.length === 0 ? {} : { permissions }),
+  };
 }
 
 export function setDraining(ctx: Ctx, draining: boolean): void {

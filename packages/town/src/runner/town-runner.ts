@@ -1,8 +1,17 @@
 /** The runner of a town, as its host sees it (spec/runner.md §1, §2; spec/town.md §5). */
-import type { EventsAnswer, EventsRequest, HeartbeatAnswer, HeartbeatRequest } from "@gastown/protocol";
+import type {
+  EventsAnswer,
+  EventsRequest,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  PermissionAnswer,
+  PermissionAsked,
+  PermissionWithdrawn,
+} from "@gastown/protocol";
 import { TOWN_ACTOR, type Ctx } from "../kernel/context.ts";
 import { launchPlan } from "../sessions/launch.ts";
 import type { LaunchPlan } from "../sessions/launch-types.ts";
+import { askPermission, withdrawPermissions } from "../sessions/permissions.ts";
 import { sessionRow } from "../sessions/session-row.ts";
 import type { Actor } from "../town.ts";
 import { townRow } from "../town-row.ts";
@@ -19,6 +28,10 @@ export interface TownRunner {
   heartbeat(epoch: number, request: HeartbeatRequest): HeartbeatAnswer;
   appendTranscript(epoch: number, request: EventsRequest): EventsAnswer;
   launchPlan(sessionId: string): LaunchPlan | null;
+  /** An agent asks for permission. Throws `session_fenced` unless its session is live at that epoch. */
+  askPermission(sessionId: string, asked: PermissionAsked): PermissionAnswer;
+  /** Nobody waits for that answer any more. */
+  withdrawPermission(sessionId: string, withdrawn: PermissionWithdrawn): void;
   /** Other towns wait for a place on its host. True: it lets its runner go now. */
   giveWay(): boolean;
 }
@@ -44,6 +57,9 @@ export function runnerMethods({ read, write }: Access): TownRunner {
         const session = sessionRow(ctx, sessionId);
         return session ? launchPlan(ctx, session) : null;
       }),
+    askPermission: (sessionId, asked) => write(TOWN_ACTOR, (ctx) => askPermission(ctx, sessionId, asked)),
+    withdrawPermission: (sessionId, { request_id }) =>
+      write(TOWN_ACTOR, (ctx) => withdrawPermissions(ctx, sessionId, request_id)),
     giveWay: () => write(TOWN_ACTOR, giveWay),
   };
 }

@@ -197,6 +197,9 @@ function atWork(h: RichTown): void {
   h.town.checkMail(session);
   h.town.sendMail({ to: name, subject: "Spaces", body: "Sorry." }, PERSON);
   h.town.nudgeAgent(name, { message: "later", mode: "queue" }, PERSON);
+  const { epoch } = h.town.session(session);
+  const asked = { epoch, request_id: "one", tool: "execute", title: "npm publish", detail: "{}" };
+  h.town.askPermission(session, asked);
   h.town.setUiContext("looks at the map", PERSON);
   h.town.snooze(
     {

@@ -15,6 +15,7 @@ import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { maybeLast } from "../runner/give-way.ts";
 import { move } from "../status.ts";
 import { requestsOfEnded } from "../triage/requests.ts";
+import { withdrawPermissions } from "./permissions.ts";
 import { STOP_DEADLINE, type SessionRow } from "./session-row.ts";
 
 export interface SessionEnd {
@@ -61,6 +62,7 @@ export function closeSession(ctx: Ctx, session: SessionRow, end: SessionEnd): vo
     },
   });
   ctx.sql.run("update agents set status_text = null, status_at = null where id = ?", session.agent_id);
+  withdrawPermissions(ctx, session.id);
   unschedule(ctx, "session", session.id);
   cancelPending(ctx, session.id);
   finishKind(ctx, "settle_session", session.id, "over");

@@ -6,6 +6,7 @@ import { toJson } from "../kernel/json.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
 import { noteModelWait } from "./model-wait.ts";
+import { pendingPermission, permissionDueAt } from "./permissions.ts";
 import { quietDueAt } from "./quiet.ts";
 import { LEASE, sessionRow, type SessionRow } from "./session-row.ts";
 
@@ -19,7 +20,9 @@ export function renewLease(ctx: Ctx, session: SessionRow): void {
 
 /** When a live session must be looked at next, whatever is heard of it meanwhile. */
 export function nextLook(ctx: Ctx, session: SessionRow): number {
+  const asked = pendingPermission(ctx, session.id);
   return Math.min(
+    asked === undefined ? Infinity : permissionDueAt(asked),
     session.lease_expires_at,
     session.deadline ?? Infinity,
     quietDueAt(ctx, session) ?? Infinity,

@@ -136,7 +136,7 @@ function waitingList(ctx: Ctx, open: BeadRow[]): TownStatus["waiting"] {
 /** What keeps it from working says more than what it was doing. */
 function waitText(ctx: Ctx, sessionId: string | null): string | undefined {
   const session = sessionId === null ? undefined : sessionRow(ctx, sessionId);
-  return session && agentWait(session)?.message;
+  return session && agentWait(ctx, session)?.message;
 }
 
 function titleOf(ctx: Ctx, beadId: string | null): string {

@@ -27,7 +27,7 @@ export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
   if (row.type !== "issue") return undefined;
   if (row.status === "in_progress") {
     const session = liveSessionOfBead(ctx, row.id);
-    return session && agentWait(session);
+    return session && agentWait(ctx, session);
   }
   if (row.status !== "open") return undefined;
   const own = readWaiting(row.waiting);
@@ -112,7 +112,7 @@ export function mergeWaiting(ctx: Ctx, mergeId: string): WaitingOn | undefined {
   if (!merge || !stored) return undefined;
   if (stored.code === "review_slot") return toWaitingOn(ctx, reviewKeptBy(ctx, merge) ?? stored);
   const reviewer = stored.code === "verdict" ? liveSessionOfBead(ctx, merge.bead_id) : undefined;
-  return (reviewer && agentWait(reviewer)) ?? toWaitingOn(ctx, stored);
+  return (reviewer && agentWait(ctx, reviewer)) ?? toWaitingOn(ctx, stored);
 }
 
 /** A review passes the gates of its rig, and the budgets of what it is for, like any other start. */

@@ -137,6 +137,7 @@ const EVENTS: Partial<Record<WaitingCode, string>> = {
   no_slot: "a slot becomes free",
   runner_unavailable: "its repository can be used",
   question: "a person answers",
+  permission: "a person answers; without an answer it is denied",
   model_quota: "its model is asked again",
   verdict: "the review ends",
   gates: "the gates end",

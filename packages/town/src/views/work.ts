@@ -30,7 +30,7 @@ import { mergeWaiting, waitingOf } from "./waiting.ts";
 export function toSession(ctx: Ctx, row: SessionRow): Session {
   const agent = ctx.sql.get<{ name: string }>("select name from agents where id = ?", row.agent_id);
   const reason = fromJson(failureReason, row.reason);
-  const waitingOn = sessionWait(row);
+  const waitingOn = sessionWait(ctx, row);
   return {
     id: row.id,
     agentId: row.agent_id,
