@@ -5,7 +5,7 @@ import type { TownProcess } from "../faults/town-process.ts";
 
 export type Condition =
   | { readonly kind: "healthy" }
-  /** Of all requests to the forge's API 20 % fail. */
+  /** Of all requests to the forge 20 % fail, to its API as of git itself. */
   | { readonly kind: "failing"; readonly seed: number }
   /** The host is killed in the middle of requests and started again. */
   | { readonly kind: "killed"; readonly seed: number };
@@ -70,10 +70,15 @@ export class Killer {
 /** Whether the story was told under that condition at all. */
 export function wasApplied(condition: Condition, simulator: ForgeSimulator, killer: Killer): boolean {
   if (condition.kind === "healthy") return simulator.faults.spoiled === 0;
-  return condition.kind === "failing" ? simulator.faults.spoiled > 0 : killer.count === KILLS;
+  return condition.kind === "failing"
+    ? simulator.faults.spoiled > 0 && simulator.gitFaults.spoiled > 0
+    : killer.count === KILLS;
 }
 
 export function apply(condition: Condition, simulator: ForgeSimulator, killer: Killer): void {
-  if (condition.kind === "failing") simulator.faults.share(SHARE, condition.seed);
+  if (condition.kind === "failing") {
+    simulator.faults.share(SHARE, condition.seed);
+    simulator.gitFaults.share(SHARE, condition.seed + 1);
+  }
   if (condition.kind === "killed") killer.arm(simulator, condition.seed);
 }

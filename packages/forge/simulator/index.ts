@@ -45,6 +45,8 @@ export class ForgeSimulator {
   /** Address below which it serves everything. */
   readonly url: string;
   readonly faults: FaultPlan;
+  /** Those of git's own requests. */
+  readonly gitFaults: FaultPlan;
   /** Every request of an API so far, in order. */
   readonly requests: readonly RequestRecord[];
   readonly webhooks: Webhooks;
@@ -54,6 +56,7 @@ export class ForgeSimulator {
   constructor(parts: {
     url: string;
     faults: FaultPlan;
+    gitFaults: FaultPlan;
     requests: readonly RequestRecord[];
     webhooks: Webhooks;
     world: World;
@@ -61,6 +64,7 @@ export class ForgeSimulator {
   }) {
     this.url = parts.url;
     this.faults = parts.faults;
+    this.gitFaults = parts.gitFaults;
     this.requests = parts.requests;
     this.webhooks = parts.webhooks;
     this.#world = parts.world;
@@ -147,14 +151,15 @@ export async function startForgeSimulator(
   const webhooks = new Webhooks();
   const world = createWorld(root, (repository, pull, what) => webhooks.tell(repository, pull, what));
   const faults = new FaultPlan();
+  const gitFaults = new FaultPlan();
   const requests: RequestRecord[] = [];
   const { port = 0, path = "" } = options;
-  const server = await listen({ world, faults, records: requests, port, path });
+  const server = await listen({ world, faults, gitFaults, records: requests, port, path });
   webhooks.start(server.url);
   const close = async (): Promise<void> => {
     await webhooks.idle();
     await server.close();
     await rm(root, { recursive: true, force: true });
   };
-  return new ForgeSimulator({ url: server.url, faults, requests, webhooks, world, close });
+  return new ForgeSimulator({ url: server.url, faults, gitFaults, requests, webhooks, world, close });
 }

@@ -10,15 +10,20 @@ import { gitEnvironment } from "./git.ts";
 
 const ROUTE = /^\/(.+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
+export interface GitRoute {
+  readonly repository: Repository | null;
+  readonly rest: string;
+}
+
 /** The repository and service of a request, if it is git's. */
-export function gitRoute(world: World, url: URL): { repository: Repository | null; rest: string } | null {
+export function gitRoute(world: World, url: URL): GitRoute | null {
   const [, path, rest] = ROUTE.exec(decodeURIComponent(url.pathname)) ?? [];
   if (path === undefined || rest === undefined) return null;
   const wanted = path.toLowerCase();
   return { repository: world.repositories.find((one) => one.path.toLowerCase() === wanted) ?? null, rest };
 }
 
-function refuse(response: ServerResponse, status: number, message: string): void {
+function refuse(response: Answer, status: number, message: string): void {
   response.writeHead(status, {
     "content-type": "text/plain",
     ...(status === 401 ? { "www-authenticate": 'Basic realm="forge"' } : {}),
@@ -40,11 +45,14 @@ function cgiHead(raw: Buffer): { status: number; headers: Record<string, string>
   return { status, headers, length: end + 4 };
 }
 
+/** Where an exchange's answer goes. */
+type Answer = Pick<ServerResponse, "writeHead" | "write" | "once" | "end">;
+
 export async function serveGit(
   world: World,
-  route: { repository: Repository | null; rest: string },
+  route: GitRoute,
   request: IncomingMessage,
-  response: ServerResponse,
+  response: Answer,
 ): Promise<void> {
   const url = new URL(request.url ?? "/", "http://simulator");
   const token = findToken(world, request.headers.authorization);
@@ -68,7 +76,7 @@ async function backend(
   repository: Repository,
   rest: string,
   url: URL,
-  http: { request: IncomingMessage; response: ServerResponse; user: string },
+  http: { request: IncomingMessage; response: Answer; user: string },
 ): Promise<() => void> {
   const { request, response } = http;
   const child = spawn("git", ["http-backend"], {

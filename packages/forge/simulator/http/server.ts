@@ -1,10 +1,11 @@
-/** The loopback port: git's requests to git, all others through the faults to the two APIs. */
+/** The loopback port: git's requests to git, all others to the two APIs; each through faults of its own. */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import type { FaultPlan } from "../faults/faults.ts";
 import { gitRoute, serveGit } from "../git/smart-http.ts";
+import { spoiledGit } from "../git/spoiled-git.ts";
 import { githubRoutes } from "../github/routes.ts";
 import { gitlabRoutes } from "../gitlab/routes.ts";
 import { findToken, type World } from "../model/world.ts";
@@ -42,11 +43,12 @@ function below(path: string, url: string): string | null {
 export async function listen(parts: {
   world: World;
   faults: FaultPlan;
+  gitFaults: FaultPlan;
   records: RequestRecord[];
   port: number;
   path: string;
 }): Promise<Listening> {
-  const { world, faults, records, port, path } = parts;
+  const { world, faults, gitFaults, records, port, path } = parts;
   const app = application(world);
   const answer = async (request: Request, outgoing: ServerResponse): Promise<Response> => {
     const url = new URL(request.url);
@@ -73,7 +75,14 @@ export async function listen(parts: {
     const route = gitRoute(world, new URL(request.url, "http://simulator"));
     if (asked === null) response.writeHead(404).end();
     else if (route === null) void api(request, response);
-    else void serveGit(world, route, request, response).catch(() => response.destroy());
+    else {
+      const fault = gitFaults.next(request.method ?? "GET", request.url);
+      const served =
+        fault === null
+          ? serveGit(world, route, request, response)
+          : spoiledGit(fault, world, route, request, response);
+      void served.catch(() => response.destroy());
+    }
   });
   // A client that sends just as an idle connection is closed would see a fault that nobody asked for.
   server.keepAliveTimeout = 0;

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { GitIdentity } from "@gastown/protocol";
 import type { ChildResult } from "./child.ts";
+import { remoteProblem } from "./remote-errors.ts";
 import type { RunChild } from "./starter.ts";
 
 /** A bare mirror, a worktree of one (with its administrative directory), or none at all. */
@@ -141,6 +142,13 @@ function baseEnv(options: GitOptions): Record<string, string> {
 const LISTING_RACE = /failed to read \S+\/worktrees\/[^/]+\/commondir/;
 const LISTING_TRIES = 5;
 
+/** How often a read of a remote is tried where the connection fails; one that took its whole time is not again. */
+const READ_TRIES = 3;
+
+function isPassing(call: GitCall, result: GitResult): boolean {
+  return call.remote?.purpose === "fetch" && result.ended === "exit" && remoteProblem(result) === "network";
+}
+
 /** Makes the `git()` of one workspace. It never throws for git's own failures: read `ok`. */
 export function createGit(options: GitOptions): Git {
   const base = baseEnv(options);
@@ -179,6 +187,9 @@ export function createGit(options: GitOptions): Git {
   return async (call) => {
     let result = await run(call);
     for (let tries = 1; !result.ok && LISTING_RACE.test(result.stderr) && tries < LISTING_TRIES; tries += 1)
+      result = await run(call);
+    // Reading changes nothing, so it is asked again before anybody is told that the remote is away.
+    for (let tries = 1; !result.ok && isPassing(call, result) && tries < READ_TRIES; tries += 1)
       result = await run(call);
     return result;
   };

@@ -16,7 +16,7 @@ const PATTERNS: readonly (readonly [RemoteProblem, RegExp])[] = [
   ["disk", /No space left on device|Disk quota exceeded|Read-only file system/],
   [
     "network",
-    /Could not resolve host|Connection (?:refused|reset|timed out)|Failed to connect|Operation (?:timed out|too slow)|[Nn]etwork is unreachable|No route to host|early EOF|RPC failed|hung up unexpectedly|unexpected disconnect|returned error: (?:429|5\d\d)|SSL_|unpacker error/,
+    /Could not resolve host|Connection (?:refused|reset|timed out|closed)|Empty reply from server|(?:Recv|Send) failure|transfer closed|Failed to connect|Operation (?:timed out|too slow)|[Nn]etwork is unreachable|No route to host|early EOF|RPC failed|hung up unexpectedly|unexpected disconnect|returned error: (?:429|5\d\d)|SSL_|unpacker error/,
   ],
   [
     "not_found",

@@ -4,6 +4,9 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join } from "node:path";
 
+/** `lost`: it is done, and its answer never comes. */
+export type Fault = "unavailable" | "cut" | "lost";
+
 export interface HttpRemote {
   readonly origin: string;
   readonly requests: string[];
@@ -17,6 +20,10 @@ export interface HttpRemote {
   status: number | null;
   /** Whether pushes are answered with 403. */
   readOnly: boolean;
+  /** What goes wrong with a request, by its number from 0; null: nothing. */
+  fault: ((index: number) => Fault | null) | null;
+  /** How many requests went wrong so far. */
+  faults: number;
   close(): Promise<void>;
 }
 
@@ -69,6 +76,18 @@ function relay(folder: string, request: IncomingMessage, response: ServerRespons
   child.stdout.on("end", () => response.end());
 }
 
+/** The backend does all of it; its answer goes nowhere, and then the connection is gone. */
+function lose(folder: string, request: IncomingMessage): void {
+  const child = spawn("git", ["http-backend"], {
+    cwd: folder,
+    env: backendEnv(folder, request),
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  request.pipe(child.stdin);
+  child.stdin.on("error", () => undefined);
+  child.once("close", () => request.socket.destroy());
+}
+
 /** Serves every repository below `folder` on a free port of 127.0.0.1. */
 export async function serveHttp(folder: string): Promise<HttpRemote> {
   const remote = {
@@ -79,15 +98,22 @@ export async function serveHttp(folder: string): Promise<HttpRemote> {
     api: null as HttpRemote["api"],
     status: null as number | null,
     readOnly: false,
+    fault: null as HttpRemote["fault"],
+    faults: 0,
   };
   const server: Server = createServer((request, response) => {
+    const fault = remote.fault?.(remote.requests.length) ?? null;
     remote.requests.push(`${request.method} ${request.url}`);
     const wanted =
       remote.credentials === null ? null : `Basic ${Buffer.from(remote.credentials).toString("base64")}`;
     const { url = "", headers } = request;
     const isGiven = remote.authorize?.(url, headers.authorization) ?? wanted === headers.authorization;
     const isRefused = (wanted !== null || remote.authorize !== null) && !isGiven;
-    if (remote.status !== null) response.writeHead(remote.status).end();
+    if (fault !== null) remote.faults += 1;
+    if (fault === "unavailable") response.writeHead(503).end();
+    else if (fault === "cut") request.socket.destroy();
+    else if (fault === "lost") lose(folder, request);
+    else if (remote.status !== null) response.writeHead(remote.status).end();
     else if (remote.api !== null && url.startsWith("/api/")) remote.api(request, response);
     else if (isRefused) {
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
