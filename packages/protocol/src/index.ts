@@ -1,5 +1,6 @@
 export * from "./bulk.ts";
 export * from "./config.ts";
+export * from "./credential-check.ts";
 export * from "./credentials.ts";
 export * from "./diffs.ts";
 export * from "./errors.ts";

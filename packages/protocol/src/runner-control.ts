@@ -202,7 +202,12 @@ export const systemPromptRequest = z.strictObject({
 export type SystemPromptRequest = z.infer<typeof systemPromptRequest>;
 
 /** `POST /repos/check`: can this url be used at all? Answered at once, makes nothing. */
-export const repoCheckRequest = z.strictObject({ git_url: text(1, 2_000), branch: branchName.optional() });
+export const repoCheckRequest = z.strictObject({
+  git_url: text(1, 2_000),
+  branch: branchName.optional(),
+  /** Whose credential is tried; absent: a url that is no rig yet. */
+  rig_id: idSchema("rig").optional(),
+});
 export const repoCheckAnswer = z.strictObject({
   ok: z.boolean(),
   /** `empty` is a repository without any commit. */

@@ -7,6 +7,7 @@ import { configRoutes } from "./config/routes.ts";
 import { needsYouRoutes } from "./needs-you/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { createForgeTokens } from "./credentials/tokens.ts";
+import { credentialsTestRoute } from "./credentials/test-route.ts";
 import { convoyRoutes } from "./convoys/routes.ts";
 import { escalationRoutes } from "./escalations/routes.ts";
 import { eventRoutes } from "./events/routes.ts";
@@ -77,7 +78,9 @@ export function createServer(ports: ServerPorts): GastownServer {
   mayorRoutes(on, ports);
   escalationRoutes(on);
   eventRoutes(on);
-  runnerRoutes(on, ports, createForgeTokens(ports));
+  const tokens = createForgeTokens(ports);
+  runnerRoutes(on, ports, tokens);
+  credentialsTestRoute(on, ports, tokens);
   mcpRoute(app, ports, registry);
   webhookRoute(app, ports, registry);
   liveRoute(app, ports, registry);

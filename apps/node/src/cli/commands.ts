@@ -333,7 +333,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     usage: "doctor",
     summary: "Check this machine, the data directory, the server and the invariants of every town",
     options: [["--fix", "repair what is safe to repair; the server must be stopped"]],
-    operations: ["service.ready"],
+    operations: ["service.ready", "admin.credentials.test"],
     load: async () => (await import("../commands/doctor.ts")).doctor,
   },
   {

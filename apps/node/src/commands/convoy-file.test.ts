@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { convoyFile, tasksOf } from "./convoy-file.ts";
+import { convoyFile, rigsOf, tasksOf } from "./convoy-file.ts";
 
 const read = (value: unknown) => tasksOf(convoyFile.parse(value));
 
@@ -26,6 +26,17 @@ describe("a convoy file", () => {
       tasks: [{ title: "x" }, { name: "x", title: "y" }, { title: "z", after: "x" }],
     });
     expect(tasks[2]).toMatchObject({ dependsOn: [1] });
+  });
+
+  it("may name another rig for a task", () => {
+    const file = convoyFile.parse({
+      title: "T",
+      rig: "app",
+      tasks: [{ title: "a", rig: "web" }, { title: "b" }, { title: "c", rig: "web" }],
+    });
+    expect(rigsOf(file)).toEqual(["web"]);
+    const tasks = tasksOf(file, new Map([["web", "rig_1"]]));
+    expect(tasks).toEqual([{ title: "a", rigId: "rig_1" }, { title: "b" }, { title: "c", rigId: "rig_1" }]);
   });
 
   it("refuses what it does not know", () => {

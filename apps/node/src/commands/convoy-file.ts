@@ -10,6 +10,8 @@ const task = z.strictObject({
   title: z.string().min(1),
   body: z.string().optional(),
   after: names.optional(),
+  /** Left out: the convoy's. */
+  rig: z.string().optional(),
   priority: priority.optional(),
   labels: z.array(z.string()).optional(),
 });
@@ -26,10 +28,22 @@ export const convoyFile = z.strictObject({
 
 type ConvoyFile = z.infer<typeof convoyFile>;
 
-/** The tasks with positions in place of names. Throws exit code 2 for a name that means nothing. */
-export function tasksOf(file: ConvoyFile): SlingConvoyBody["tasks"] {
-  return file.tasks.map(({ title, body, priority: level, labels, after }, index) => ({
+/** The rigs that single tasks name, each once. */
+export function rigsOf(file: ConvoyFile): string[] {
+  return [...new Set(file.tasks.flatMap(({ rig }) => rig ?? []))];
+}
+
+/**
+ * The tasks with positions in place of names, and ids in place of those of rigs. Throws exit code 2 for a
+ * name that means nothing.
+ */
+export function tasksOf(
+  file: ConvoyFile,
+  rigIds: ReadonlyMap<string, string> = new Map(),
+): SlingConvoyBody["tasks"] {
+  return file.tasks.map(({ title, body, priority: level, labels, after, rig }, index) => ({
     title,
+    ...(rig === undefined ? {} : { rigId: rigIds.get(rig) ?? rig }),
     ...(body === undefined ? {} : { body }),
     ...(level === undefined ? {} : { priority: level }),
     ...(labels === undefined ? {} : { labels }),

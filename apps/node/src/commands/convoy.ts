@@ -10,22 +10,25 @@ import { listOf, theRig, theTown } from "../cli/target.ts";
 import { findConvoy } from "../cli/things.ts";
 import { choiceOption, readTextFile, textOption, textOrFile, timeoutOption } from "../cli/values.ts";
 import { waitForConvoy } from "../cli/waiting.ts";
-import { convoyFile, tasksOf } from "./convoy-file.ts";
+import { convoyFile, rigsOf, tasksOf } from "./convoy-file.ts";
 
 /** `gastown convoy sling`: all the tasks of a file, or none of them. */
 export const convoySling: Run = async (context, [path = ""], options) => {
   const source = path === "-" ? await textOrFile("-", context.cwd) : readTextFile(path, context.cwd);
   const file = readFile(path, source);
-  const tasks = tasksOf(file);
+  // Names that mean nothing are told before anything is asked.
+  tasksOf(file);
   const timeoutMs = timeoutOption(options);
   const mode = choiceOption(options, "mode", convoyMode.options) ?? file.mode;
   const api = await context.api();
   const town = await theTown(context);
-  const rig = await theRig(context, town.id, context.options.rig ?? file.rig);
+  const rig = await theRig(context, town.id, context.options.rig ?? file.rig ?? file.tasks[0]?.rig);
+  const rigIds = new Map<string, string>();
+  for (const name of rigsOf(file)) rigIds.set(name, (await theRig(context, town.id, name)).id);
   const convoy = await api.post(convoyDetail, `/api/towns/${town.id}/convoys`, {
     title: file.title,
     rigId: rig.id,
-    tasks,
+    tasks: tasksOf(file, rigIds),
     staged: options["stage"] === true || file.staged === true,
     ...(mode === undefined ? {} : { mode }),
     ...(options["parallel"] === true || file.parallel === true ? { parallel: true } : {}),

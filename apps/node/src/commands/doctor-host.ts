@@ -1,8 +1,8 @@
-import { GastownError, townStatus } from "@gastown/protocol";
+import { credentialsTest, GastownError, rigShape, townStatus, type Rig } from "@gastown/protocol";
 import { z } from "zod";
 import { ApiClient } from "../cli/client.ts";
 import type { Context } from "../cli/context.ts";
-import { listTowns } from "../cli/target.ts";
+import { listOf, listTowns } from "../cli/target.ts";
 import { readLocalToken } from "../host/credentials.ts";
 import { dataDir, dataDirPath } from "../host/data-dir.ts";
 import { openHostDatabase } from "../host/host-database.ts";
@@ -70,12 +70,46 @@ function checkDatabase(dir: ReturnType<typeof dataDir>): Check {
   }
 }
 
+/** What each rig is reached with, and what was tried before that (spec/review.md §4.2). */
+async function checkCredentials(
+  api: ApiClient,
+  town: { readonly id: string; readonly name: string },
+): Promise<Check[]> {
+  const { items } = await api.get(listOf(rigShape), `/api/towns/${town.id}/rigs`);
+  return Promise.all(items.map((rig) => checkCredential(api, town, rig)));
+}
+
+async function checkCredential(
+  api: ApiClient,
+  town: { readonly id: string; readonly name: string },
+  rig: Rig,
+): Promise<Check> {
+  const name = `credential of ${town.name}/${rig.name}`;
+  try {
+    const path = `/api/towns/${town.id}/admin/credentials/test`;
+    const found = await api.post(credentialsTest, path, { rigId: rig.id });
+    const source = found.source === undefined ? "" : `${found.source}: `;
+    const before = found.tried.length === 0 ? "" : ` Tried before: ${found.tried.join(", ")}.`;
+    if (found.ok) return { name, state: "ok", message: `${source}${found.message}${before}` };
+    return {
+      name,
+      state: "failed",
+      message: `${source}${found.message}${before}`,
+      action: "`gastown config set credentials.<name>`, or repair what is named above",
+    };
+  } catch (error) {
+    const message = error instanceof GastownError ? error.message : "it cannot be tried";
+    return { name, state: "warning", message, action: "try again when the runner can be started" };
+  }
+}
+
 /** What of each town needs somebody: dead letters and rigs. */
 export async function checkTowns(context: Context): Promise<Check[]> {
   try {
     const api = await context.api();
     const checks: Check[] = [];
     for (const town of await listTowns(api)) {
+      checks.push(...(await checkCredentials(api, town)));
       const status = await api.get(townStatus, `/api/towns/${town.id}/status`);
       const dead = status.inbox.dead + status.outbox.dead;
       checks.push(

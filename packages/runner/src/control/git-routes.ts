@@ -20,8 +20,8 @@ const CHECK_MS = 60_000;
 export function gitRoutes(git: GitWorkspace, effects: Effects, registry: Registry): Hono {
   const app = new Hono();
   app.post("/repos/check", async (c) => {
-    const { git_url, branch } = await jsonBody(c, repoCheckRequest);
-    return c.json(await git.check(git_url, branch, AbortSignal.timeout(CHECK_MS)));
+    const { git_url, branch, rig_id } = await jsonBody(c, repoCheckRequest);
+    return c.json(await git.check(git_url, branch, AbortSignal.timeout(CHECK_MS), rig_id));
   });
   app.post("/repos/setup", async (c) => {
     const body = await jsonBody(c, setupRigRequest);

@@ -105,7 +105,13 @@ export interface SavedWork {
  */
 export interface GitWorkspace {
   /** Can this url be used? Reads the remote, makes nothing. Without `branch`: its default branch. */
-  check(url: string, branch: string | undefined, signal: AbortSignal): Promise<RepoCheckAnswer>;
+  check(
+    url: string,
+    branch: string | undefined,
+    signal: AbortSignal,
+    /** Whose credential is tried. */
+    rigId?: string,
+  ): Promise<RepoCheckAnswer>;
   /** Clones or fetches: `rig_ready`, `rig_broken`. */
   setupRig(rig: RigRef, signal: AbortSignal): Promise<EffectOutcome>;
   /** Makes or reuses the slot's worktree; never while it has commits that no remote ref has. */

@@ -94,8 +94,8 @@ export function createGitWorkspace(options: GitWorkspaceOptions): GitWorkspace {
     }
   };
   return {
-    check: (url, branchName, signal) =>
-      after(() => check(context, options.allowLocal, url, branchName, signal)),
+    check: (url, branchName, signal, rigId) =>
+      after(() => check(context, options.allowLocal, url, branchName, signal, rigId ?? null)),
     setupRig: (rig, signal) => after(() => setupRig(context, options.allowLocal, rig, signal)),
     prepareWorktree: (o) =>
       after(() => slots.run(`${o.slot} ${o.rig.id}`, o.signal, () => prepareWorktree(context, o))),

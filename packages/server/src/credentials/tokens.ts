@@ -36,7 +36,19 @@ interface IssuedToken {
   expiresAt: number | null;
 }
 
+/** Where a rig's token would come from; never the token. */
+export interface TokenOrigin {
+  provider: ForgeKind;
+  /** `host`: nothing is stored, so that the host's git counts; null: nothing gave one. */
+  source: string | null;
+  /** What was asked before, in order, with why it gave none. */
+  tried: readonly string[];
+  expiresAt: number | null;
+}
+
 export interface ForgeTokens {
+  /** Resolves a rig's token and gives nobody anything; null: a path, which needs none. */
+  origin(town: TownActor, rigId: string): Promise<TokenOrigin | null>;
   /**
    * Throws `session_fenced`, `scope_mismatch`, `host_mismatch`, and `no_token` with what was tried.
    * `host`: whom it is for; left out: the rig's own.
@@ -49,7 +61,7 @@ export interface ForgeTokens {
 }
 
 /** Source of a credential that the town does not have and the host's git may. */
-const HOST_SOURCE = "host";
+export const HOST_SOURCE = "host";
 
 type Ports = Pick<ServerPorts, "now" | "sink" | "sealingKeys" | "forges">;
 
@@ -88,6 +100,14 @@ export function createTownTokens(ports: Ports): (town: TownActor, rigId: string)
 export function createForgeTokens(ports: Ports): ForgeTokens {
   const resolve = resolverOf(ports);
   return {
+    async origin(town, rigId) {
+      const grounds = town.read((open) => open.tokenGrounds({ session: null, rigId }));
+      const host = grounds.gitUrl === null ? null : hostOf(grounds.gitUrl);
+      if (grounds.gitUrl === null || host === null) return null;
+      const { credentials, unreadable } = await opened(ports.sealingKeys, town.id, grounds);
+      const repository = repositoryPathOf(grounds.gitUrl);
+      return originOf(withUnreadable(await resolve({ host, repository, credentials }), unreadable));
+    },
     async issue(town, claim, { host, purpose }) {
       const grounds = town.read((open) => open.tokenGrounds(claim));
       const own = grounds.gitUrl === null ? null : hostOf(grounds.gitUrl);
@@ -100,6 +120,19 @@ export function createForgeTokens(ports: Ports): ForgeTokens {
       return settle(town, claim, { host: asked, purpose }, answer);
     },
   };
+}
+
+function originOf(answer: ForgeTokenAnswer): TokenOrigin {
+  if (answer.ok) {
+    const { provider, source, tried, expiresAt } = answer;
+    return { provider, source, tried, expiresAt };
+  }
+  if (answer.reason === "host_mismatch") {
+    const tried = [...answer.tried, `a token for ${answer.expected}, which never leaves for ${answer.got}`];
+    return { provider: "gitlab", source: null, tried, expiresAt: null };
+  }
+  const { provider, tried, reason } = answer;
+  return { provider, source: reason === "nothing_stored" ? HOST_SOURCE : null, tried, expiresAt: null };
 }
 
 const NO_HOST = "This repository is a path on the host: it has no forge, and needs no token.";
