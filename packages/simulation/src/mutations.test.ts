@@ -6,6 +6,7 @@ import { withSql } from "#host";
 import type { Fact, Sql, Town } from "@gastown/town";
 import { describe, expect, it } from "vitest";
 import { scenarioOf, simulate, type Result, type ScenarioChanges } from "./index.ts";
+import type { SimulateOptions } from "./simulate.ts";
 
 interface Mutation {
   rule: string;
@@ -16,7 +17,7 @@ interface Mutation {
   /** Text of a statement, and what is carried out instead. */
   sql?: [from: string, to: string];
   town?: (town: Town) => Town;
-  mergeBlindly?: boolean;
+  lacks?: SimulateOptions["lacks"];
 }
 
 const MUTATIONS: Mutation[] = [
@@ -37,7 +38,7 @@ const MUTATIONS: Mutation[] = [
     rule: "a merge asks first whether the work has landed",
     breaks: [14],
     seeds: 60,
-    mergeBlindly: true,
+    lacks: "landed_question",
   },
   {
     rule: "a bead waits for its blockers",
@@ -109,6 +110,39 @@ const MUTATIONS: Mutation[] = [
         town.giveVerdict(id, verdict.kind === "approve" ? verdict : { kind: "approve", summary: "" }),
     }),
   },
+  {
+    rule: "work is saved before its worktree is gone",
+    breaks: [12],
+    seeds: 60,
+    lacks: "saved_work",
+  },
+  {
+    rule: "a credential is in no settings",
+    breaks: [13],
+    seeds: 20,
+    town: (town) => ({
+      ...town,
+      setConfig: (config, actor, secrets) => {
+        const [secret] = secrets ?? [];
+        town.setConfig({ ...config, default_model: secret?.sealed ?? "any" }, actor, secrets);
+      },
+    }),
+  },
+  {
+    rule: "what ended sessions cost counts for the budget",
+    breaks: [16],
+    seeds: 60,
+    sql: ["from spend where scope = ? and id = ?", "from spend where scope = ? and id = 'none' || ?"],
+  },
+  {
+    rule: "a hard budget stops what lives",
+    breaks: [16],
+    seeds: 60,
+    sql: [
+      "update sessions set stop_requested = ?, deadline = ? where id = ?",
+      "update sessions set stop_requested = null where ?1 is null and ?2 is null and id = ?3",
+    ],
+  },
 ];
 
 /** A reading as an engine would see it that looks at neither threads nor checks. */
@@ -146,7 +180,7 @@ const run = (seed: number, mutation: Mutation): Promise<Result> =>
   withSql((sql) =>
     simulate(scenarioOf(seed, mutation.changes), mutated(sql, mutation), {
       ...(mutation.town === undefined ? {} : { breakTown: mutation.town }),
-      mergeBlindly: mutation.mergeBlindly === true,
+      ...(mutation.lacks === undefined ? {} : { lacks: mutation.lacks }),
     }),
   );
 

@@ -1,5 +1,5 @@
 /** What one seed stands for. Everything in it follows from the seed and can be made smaller by hand. */
-import type { RigConfig, TownConfig } from "@gastown/protocol";
+import type { Budget, RigConfig, TownConfig } from "@gastown/protocol";
 import { FAULT_KINDS, type FaultKind, type FaultPlan } from "./kernel/faults.ts";
 import { Random } from "./kernel/random.ts";
 
@@ -73,11 +73,29 @@ function townConfigOf(random: Random): TownConfig {
       tick_batch: random.pick([16, 256, 256]),
     },
     on_blocker_failure: random.pick(["hold", "hold", "skip"]),
+    ...budgetsOf(random, ["bead", "convoy", "rig", "town_day"]),
   };
+}
+
+/** In some towns: up to one budget of each kind, in tokens or in money. */
+function budgetsOf<Scope extends string>(
+  random: Random,
+  scopes: readonly Scope[],
+): { budgets?: Partial<Record<Scope, Budget>> } {
+  if (!random.chance(0.25)) return {};
+  const budgets: Partial<Record<Scope, Budget>> = {};
+  for (const scope of scopes) {
+    if (!random.chance(0.4)) continue;
+    const tokens = random.pick([20_000, 100_000, 1_000_000]);
+    const limit = random.chance(0.5) ? { tokens } : { usd: tokens / 100_000 };
+    budgets[scope] = { ...limit, hard: random.chance(0.5) };
+  }
+  return { budgets };
 }
 
 export function rigConfigOf(random: Random): RigConfig {
   return {
+    ...budgetsOf(random, ["bead", "convoy", "rig"]),
     merge_strategy: random.pick(["direct", "direct", "direct", "pr"]),
     review: {
       mode: random.pick(["rework", "rework", "comments"]),

@@ -2,7 +2,10 @@
 import type { Row, Sql, Town } from "@gastown/town";
 import { checkPulls, watchedPulls } from "./checks/pulls.ts";
 import { checkRest } from "./checks/ending.ts";
+import { checkSecrets } from "./checks/secrets.ts";
+import { checkUse } from "./checks/spending.ts";
 import { ViolationFound, type Violation } from "./checks/violation.ts";
+import { checkWork, workRemoved } from "./checks/work.ts";
 import { Watcher } from "./checks/watcher.ts";
 import { Executor } from "./host/executor.ts";
 import { Fleet } from "./host/fleet.ts";
@@ -15,7 +18,7 @@ import { DAY, HOUR, SECOND } from "./kernel/timeline.ts";
 import { troubleMachine } from "./people/machine.ts";
 import { People } from "./people/people.ts";
 import type { Scenario } from "./scenario.ts";
-import { World, type TraceEntry } from "./world/world.ts";
+import { World, type RunnerDuty, type TraceEntry } from "./world/world.ts";
 
 export interface Result {
   seed: number;
@@ -35,8 +38,8 @@ export interface SimulateOptions {
   trace?: boolean;
   /** Replaces the engine by a broken one, which the checks must find. */
   breakTown?: (town: Town) => Town;
-  /** The same for runners: one that merges without asking first whether the work has landed. */
-  mergeBlindly?: boolean;
+  /** The same for runners: what they fail to do. */
+  lacks?: RunnerDuty;
 }
 
 /** How long the town has to come to rest once nothing goes wrong any more. */
@@ -49,7 +52,7 @@ const POLL_TICKS = 18;
 /** Runs a scenario on an empty database. */
 export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions = {}): Result {
   const world = new World(scenario.seed, scenario.faults, options.trace === true);
-  world.mergeBlindly = options.mergeBlindly === true;
+  world.lacks = options.lacks ?? null;
   const watcher = new Watcher(world, sql, options.trace === true);
   const network = new Network(world);
   const fleet: Fleet = new Fleet(world, network, () => host);
@@ -74,6 +77,7 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
   });
   const clock = new Stretches(world.time, sql, host.power, () => watcher.rewound());
   world.pushed = () => watcher.pushed();
+  world.removed = (tree) => workRemoved(world, tree);
   world.letThrough = (claims, how) => watcher.letThrough(claims, how);
   const people = new People({ world, host, fleet, scenario, onAsked: () => undefined });
   const violation = guarded(() => {
@@ -89,6 +93,9 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
     clock.runTo(world.time.now + REST);
     checkRest(sql);
     checkPulls(world, sql);
+    checkWork(world, fleet.disks, sql);
+    checkUse(world, sql);
+    checkSecrets(sql);
     checkQuiet(world, host, clock, sql);
   });
   return {
@@ -108,7 +115,7 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
 /** People repair what is red on the branches that work goes to; a town cannot. */
 function repairTargets(world: World, sql: Sql): void {
   const targets = sql.all<Row & { rig_id: string; target: string }>(
-    "select distinct rig_id, target from merge_requests",
+    "select rig_id, target from merge_requests union select rig_id, branch as target from convoy_branches",
   );
   for (const { rig_id, target } of targets) {
     const remote = world.remote(rig_id);

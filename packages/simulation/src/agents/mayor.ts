@@ -7,6 +7,7 @@ export function workAsMayor(session: AgentSession, messageId: string): void {
   const { runner } = session;
   session.later(runner.random.skewed(2 * SECOND, 5 * MINUTE), () => {
     if (runner.world.faults.hit("agent_crash")) return session.end("failed", "agent_exited");
+    session.paid();
     session.turnOver();
     const endedAt = runner.wallNow();
     runner.callbacks.add({

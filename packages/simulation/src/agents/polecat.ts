@@ -12,6 +12,7 @@ export function workAsPolecat(session: AgentSession): void {
   if (faults.hit("agent_crash")) {
     return session.later(duration / 2, () => {
       if (random.chance(0.5)) commit(session);
+      if (random.chance(0.5)) session.paid();
       session.end("failed", "agent_exited");
     });
   }
@@ -36,6 +37,7 @@ export function workAsPolecat(session: AgentSession): void {
 function finishWork(session: AgentSession): void {
   const { faults } = session.runner.world;
   session.activeTools = [];
+  session.paid();
   answerThreads(session);
   if (faults.hit("agent_no_change")) return callDone(session, true, 1);
   if (faults.hit("agent_lies")) return callDone(session, session.runner.random.chance(0.5), 1);
@@ -52,6 +54,7 @@ function answerThreads({ plan, runner }: AgentSession): void {
 
 /** A turn that ends without an outcome: asked once, then its session is over. */
 function endSilently(session: AgentSession): void {
+  session.paid();
   session.turnOver();
   session.later(2 * MINUTE, () => session.end("completed", "no_outcome"));
 }
@@ -76,7 +79,13 @@ function commit(session: AgentSession): void {
     plan.start_head !== null && target !== null && remote.history.conflicts(tree.head, target).length > 0;
   const parents = resolves ? [tree.head, target] : [tree.head];
   const files = resolves ? [] : [runner.random.between(0, FILES - 1)];
-  tree.head = remote.history.commit({ parents, files, red, trailer: null, by });
+  made(session, remote.history.commit({ parents, files, red, trailer: null, by }));
+}
+
+function made({ tree, runner }: AgentSession, sha: string): void {
+  if (!tree) return;
+  tree.head = sha;
+  runner.disk.made.push({ sha, rigId: tree.rigId, branch: tree.branch });
 }
 
 function callDone(session: AgentSession, noChanges: boolean, calls: number): void {
@@ -137,13 +146,11 @@ function mergeBranch(session: AgentSession): void {
   const there = runner.world.remote(tree.rigId).branch(plan.branch);
   if (there === null || runner.world.history.contains(tree.head, there)) return;
   const red = runner.world.history.get(tree.head).red;
-  tree.head = runner.world.history.commit({
-    parents: [tree.head, there],
-    files: [],
-    red,
-    trailer: null,
-    by: plan.bead?.id ?? "agent",
-  });
+  const by = plan.bead?.id ?? "agent";
+  made(
+    session,
+    runner.world.history.commit({ parents: [tree.head, there], files: [], red, trailer: null, by }),
+  );
 }
 
 /** Submitted: most stop; one that does not goes on committing and pushing to its own branch. */

@@ -50,6 +50,7 @@ function verdict(town: Town, sessionId: string, kind: Kind): unknown {
 }
 
 function end(session: AgentSession): void {
+  session.paid();
   session.turnOver();
   session.later(10 * MINUTE, () => session.end("completed", "no_outcome"));
 }

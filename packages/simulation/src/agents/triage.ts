@@ -35,6 +35,7 @@ function batchOver(session: AgentSession, attempt: number): void {
     (outcome) => {
       const unknown = outcome.type === "lost" || outcome.type === "down";
       if (unknown && attempt < 6) return session.later(5 * SECOND, () => batchOver(session, attempt + 1));
+      session.paid();
       session.turnOver();
       session.later(10 * MINUTE, () => session.end("completed", "no_outcome"));
     },

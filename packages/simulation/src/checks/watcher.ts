@@ -5,6 +5,7 @@
 import type { Row, Sql, Town } from "@gastown/town";
 import type { World } from "../world/world.ts";
 import { notGreen } from "./green.ts";
+import { startedWithinBudget, stoppedAtHardBudgets } from "./spending.ts";
 import { ViolationFound } from "./violation.ts";
 
 type AuditRow = Row & {
@@ -44,6 +45,10 @@ export class Watcher {
   readonly #everyStep: boolean;
   #quiet = 0;
   #seen = 0;
+  /** The town's time at its last entry. */
+  #at = 0;
+  /** Whether anybody set one. */
+  #budgets = false;
   /** Heads that a reviewer, a person or a rig without review let through, as `merge request head`. */
   readonly #approved = new Set<string>();
   merged = 0;
@@ -65,11 +70,13 @@ export class Watcher {
     const rows = this.#sql.all<AuditRow>("select * from audit where seq > ? order by seq", this.#seen);
     for (const row of rows) {
       this.#seen = row.seq;
+      this.#at = row.at;
       this.#world.note(() => `  ${row.kind}: ${row.text} [${row.bead_id ?? row.subject_id}]`);
       this.#judge(town, row);
     }
     // Every change of a state is in the audit; what has none is looked at now and then.
     if (rows.length === 0 && this.#quiet++ % CHECK_EVERY !== 0 && !this.#everyStep) return;
+    if (this.#budgets) stoppedAtHardBudgets(town, this.#sql, this.#at);
     for (const violation of town.checkInvariants())
       throw new ViolationFound(violation.id, `${violation.title}: ${violation.subjects.join(", ")}`);
   }
@@ -83,7 +90,11 @@ export class Watcher {
       case "review.completed":
         return this.#approval(town, row);
       case "session.created":
+        if (this.#budgets) startedWithinBudget(town, this.#sql, row.subject_id, row.at);
         return this.#begins(row);
+      case "config.updated":
+        this.#budgets = this.#sql.get("select 1 from config where value like '%\"budgets\"%'") !== undefined;
+        return;
       case "reconciler.controller_failed":
       case "reconciler.dead_letter":
         throw new ViolationFound(10, row.text);

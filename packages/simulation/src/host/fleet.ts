@@ -21,6 +21,7 @@ export class Fleet {
   #starting: Runner | null = null;
   #waiting: { ready: () => void; failed: () => void }[] = [];
   #disk = new Disk();
+  readonly disks = [this.#disk];
 
   constructor(world: World, network: Network, host: () => Host) {
     this.#world = world;
@@ -42,10 +43,16 @@ export class Fleet {
     if (this.current?.alive && !this.current.leaving) {
       // Unreachable for a while is enough to be believed dead; the old one goes on elsewhere.
       if (!faults.hit("two_runners")) return ready();
-      this.#disk = new Disk();
-    } else if (this.current && !this.current.alive && faults.hit("disk_lost")) this.#disk = new Disk();
+      this.#newDisk();
+    } else if (this.current && !this.current.alive && faults.hit("disk_lost")) this.#newDisk();
     this.#waiting.push({ ready, failed });
     this.#start();
+  }
+
+  #newDisk(): void {
+    this.#disk.lost = true;
+    this.#disk = new Disk();
+    this.disks.push(this.#disk);
   }
 
   /** Drained and gone; there may be none. */

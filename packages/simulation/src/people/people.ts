@@ -1,5 +1,7 @@
 /** People: what they ask for at the start, what they change their minds about later, what they push. */
+import type { SecretChange } from "@gastown/protocol";
 import type { Actor, Town } from "@gastown/town";
+import { SECRET_MARK } from "../checks/secrets.ts";
 import type { Fleet } from "../host/fleet.ts";
 import type { Host } from "../host/host.ts";
 import type { FaultKind } from "../kernel/faults.ts";
@@ -10,6 +12,8 @@ import { rigConfigOf, type Scenario } from "../scenario.ts";
 import type { World } from "../world/world.ts";
 
 const PERSON: Actor = { kind: "person", id: "user_local", name: "you" };
+
+const secretOf = (key: SecretChange["key"]): SecretChange => ({ key, sealed: SECRET_MARK, masked: "…x" });
 
 export interface PeopleOptions {
   world: World;
@@ -33,7 +37,7 @@ export class People {
   /** Repositories, settings, work: before anything goes wrong. */
   begin(town: Town): void {
     const { scenario } = this.#options;
-    town.setConfig(scenario.town, PERSON);
+    town.setConfig(scenario.town, PERSON, [secretOf("github_token")]);
     for (let i = 0; i < scenario.rigs; i++) {
       const rig = town.addRig({ name: `rig-${i}`, gitUrl: `https://github.com/acme/rig-${i}.git` }, PERSON);
       town.setRigConfig(rig.id, scenario.rig, PERSON);
@@ -213,10 +217,20 @@ export class People {
     return rig === undefined ? undefined : town.setRigConfig(rig, rigConfigOf(this.#random), PERSON);
   }
 
-  /** When the faults are over: nothing is paused any more. Where nobody answers just then, it is asked again. */
+  /**
+   * When the faults are over: nothing is paused, and nothing waits for money. Where nobody answers just
+   * then, it is asked again.
+   */
   settle(): void {
-    const { host, world } = this.#options;
-    if (host.request((town) => town.resume(PERSON)).type === "ok") return;
+    const { host, world, scenario } = this.#options;
+    const lifted = { bead: null, convoy: null, rig: null };
+    const reply = host.request((town) => {
+      town.resume(PERSON);
+      town.setConfig({ ...scenario.town, budgets: { ...lifted, town_day: null } }, PERSON);
+      for (const rig of town.rigs())
+        town.setRigConfig(rig.id, { ...town.rigConfig(rig.id).config, budgets: lifted }, PERSON);
+    });
+    if (reply.type === "ok") return;
     world.time.after(MINUTE, () => this.settle());
   }
 }

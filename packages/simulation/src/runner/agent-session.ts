@@ -1,5 +1,5 @@
 /** One session in one runner: its worktree, its agent, its settles, its end (spec/runner.md §4, §5). */
-import type { ClaimedNudge, HeartbeatSession, SessionEnded, SettleRequest } from "@gastown/protocol";
+import type { ClaimedNudge, HeartbeatSession, SessionEnded, SettleRequest, Usage } from "@gastown/protocol";
 import type { LaunchPlan, SessionContext, Town } from "@gastown/town";
 import { workAsMayor } from "../agents/mayor.ts";
 import { workAsPolecat } from "../agents/polecat.ts";
@@ -9,7 +9,7 @@ import type { Outcome } from "../kernel/network.ts";
 import { SECOND } from "../kernel/timeline.ts";
 import type { Worktree } from "./disk.ts";
 import type { Runner } from "./runner.ts";
-import { NO_USAGE, reportEnd, saveWork } from "./save-work.ts";
+import { LEFT_OVER, NO_USAGE, reportEnd, saveWork } from "./save-work.ts";
 import { Settles } from "./settles.ts";
 
 const REFUSALS = [
@@ -33,6 +33,8 @@ export class AgentSession {
   activeTools: string[] = [];
   readonly #settles: Settles;
   #prompted = false;
+  /** What it has used since this runner took it up. */
+  #used: Usage = NO_USAGE;
   #over = false;
   #waiting: (() => void)[] = [];
   readonly #messages = new Set<string>();
@@ -76,11 +78,12 @@ export class AgentSession {
       this.tree = found;
       return true;
     }
-    if (found) saveWork(this.runner, found, "evicted", "left_over");
+    if (found) saveWork(this.runner, found, LEFT_OVER);
     const base = world.remote(rigId).resolve(startPoint);
     if (base === null) return false;
     const { agent } = this.plan;
-    this.tree = { agentId: agent.id, sessionId: this.id, epoch: this.epoch, rigId, base, head: base };
+    const { branch } = this.plan;
+    this.tree = { agentId: agent.id, sessionId: this.id, epoch: this.epoch, rigId, branch, base, head: base };
     disk.worktrees.set(agent.id, this.tree);
     return true;
   }
@@ -113,9 +116,7 @@ export class AgentSession {
 
   #refuse(code: string): void {
     this.state = "gone";
-    this.#dropTree();
-    reportEnd(this.runner, this.id, this.epoch, "refused", code, null);
-    this.#isOver();
+    this.#leave("refused", code);
   }
 
   /** Runs `run` once its directory is free. */
@@ -129,10 +130,21 @@ export class AgentSession {
     for (const run of this.#waiting.splice(0)) run();
   }
 
-  #dropTree(): void {
-    const { disk } = this.runner;
-    if (this.tree && disk.worktrees.get(this.tree.agentId) === this.tree)
-      disk.worktrees.delete(this.tree.agentId);
+  /** Its work is saved, its directory free, the town told. */
+  #leave(outcome: SessionEnded["outcome"], code: string): void {
+    const end = { outcome, code, usage: this.#used };
+    if (this.tree) saveWork(this.runner, this.tree, end);
+    else reportEnd(this.runner, { sessionId: this.id, epoch: this.epoch }, end, null);
+    this.#isOver();
+  }
+
+  /** A turn ends, and the agent says what it has cost. */
+  paid(): void {
+    const { random, world } = this.runner;
+    const tokens = random.skewed(1_000, 100_000);
+    world.use(this.id, tokens);
+    const usd = Math.round((this.#used.usd + tokens / 100_000) * 1e6) / 1e6;
+    this.#used = { tokens_in: this.#used.tokens_in + tokens, tokens_out: 0, usd, usd_known: true };
   }
 
   /** A call of one of the town's tools with this session's token. */
@@ -206,12 +218,7 @@ export class AgentSession {
   end(outcome: SessionEnded["outcome"], code: string): void {
     if (this.state === "gone") return;
     this.state = "gone";
-    this.runner.later(this.runner.random.between(200, 5_000), () => {
-      if (this.tree) saveWork(this.runner, { ...this.tree, epoch: this.epoch }, outcome, code);
-      else reportEnd(this.runner, this.id, this.epoch, outcome, code, null);
-      this.#dropTree();
-      this.#isOver();
-    });
+    this.runner.later(this.runner.random.between(200, 5_000), () => this.#leave(outcome, code));
   }
 
   /** It is not there any more, and nothing of it goes on. */
@@ -246,7 +253,7 @@ export class AgentSession {
       last_event_at: this.frozenAt ?? this.runner.wallNow(),
       active_tools: this.activeTools,
       prompted: this.#prompted,
-      usage: NO_USAGE,
+      usage: this.#used,
     };
   }
 }

@@ -131,7 +131,7 @@ export class Landing {
     const { world } = this.#runner;
     const remote = world.remote(body.rig.id);
     if (target === null) return missing(body.target);
-    if (!world.mergeBlindly && remote.history.landed(body.reviewed_sha, target))
+    if (world.lacks !== "landed_question" && remote.history.landed(body.reviewed_sha, target))
       return { outcome: "merged", commit: target, already: true };
     if (work.withdrawn) return { outcome: "withdrawn" };
     const head = remote.branch(body.branch);

@@ -13,7 +13,7 @@ import { AgentSession } from "./agent-session.ts";
 import { Callbacks } from "./callbacks.ts";
 import type { Disk } from "./disk.ts";
 import { Landing } from "./landing.ts";
-import { saveWork } from "./save-work.ts";
+import { LEFT_OVER, saveWork } from "./save-work.ts";
 
 export interface RunnerOptions {
   world: World;
@@ -110,8 +110,14 @@ export class Runner {
   fenced(): void {
     if (!this.alive || this.leaving) return;
     this.leaving = true;
-    for (const session of this.sessions.values()) session.end("evicted", "runner_fenced");
-    this.later(2 * SECOND, () => this.#end(true));
+    const sessions = [...this.sessions.values()];
+    for (const session of sessions) session.end("evicted", "runner_fenced");
+    this.#exitOnceSaved();
+  }
+
+  /** It may not say anything any more, but what it has is not lost. */
+  #exitOnceSaved(): void {
+    this.later(6 * SECOND, () => (this.disk.aside.size === 0 ? this.#end(true) : this.#exitOnceSaved()));
   }
 
   /** Turns may end, work is saved, callbacks are flushed, then it is gone. */
@@ -168,8 +174,8 @@ export class Runner {
 
   #resume(desired: readonly LaunchPlan[]): void {
     const wanted = new Set(desired.map((plan) => plan.session_id));
-    for (const tree of this.disk.worktrees.values())
-      if (!wanted.has(tree.sessionId)) saveWork(this, tree, "evicted", "left_over");
+    const leftOver = [...this.disk.worktrees.values()].filter((tree) => !wanted.has(tree.sessionId));
+    for (const tree of [...leftOver, ...this.disk.aside]) saveWork(this, tree, LEFT_OVER);
     for (const plan of desired) this.start(plan);
     this.callbacks.pump();
     this.#heartbeat();

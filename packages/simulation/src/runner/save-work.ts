@@ -1,36 +1,41 @@
 /** No commit is lost with its session: it goes to a ref of its own before anything else (spec/runner.md §5). */
-import type { SessionEnded } from "@gastown/protocol";
+import type { SessionEnded, Usage } from "@gastown/protocol";
 import { MINUTE } from "../kernel/timeline.ts";
 import type { Worktree } from "./disk.ts";
 import type { Runner } from "./runner.ts";
 
-export const NO_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
+/** As a runner reports of a session that another one had. */
+export const NO_USAGE: Usage = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
+
+export interface SessionEnd {
+  outcome: SessionEnded["outcome"];
+  code: string;
+  usage: Usage;
+}
+
+export const LEFT_OVER: SessionEnd = { outcome: "evicted", code: "left_over", usage: NO_USAGE };
 
 /** Saves what no remote ref has, then says that the session is over. Repeated until the push succeeds. */
-export function saveWork(
-  runner: Runner,
-  tree: Worktree,
-  outcome: SessionEnded["outcome"],
-  code: string,
-): void {
-  const remote = runner.world.remote(tree.rigId);
-  const unsaved = tree.head !== tree.base && !remote.holds(tree.head);
-  if (unsaved && runner.world.faults.hit("push_network")) {
-    runner.later(MINUTE, () => saveWork(runner, tree, outcome, code));
+export function saveWork(runner: Runner, tree: Worktree, end: SessionEnd): void {
+  const { world, disk } = runner;
+  disk.setAside(tree);
+  const remote = world.remote(tree.rigId);
+  const unsaved = tree.head !== tree.base && !remote.holds(tree.head) && world.lacks !== "saved_work";
+  if (unsaved && world.faults.hit("push_network")) {
+    runner.later(MINUTE, () => saveWork(runner, tree, end));
     return;
   }
   const ref = `refs/gastown/wip/${tree.sessionId}`;
   if (unsaved) remote.swap(ref, remote.read(ref), tree.head);
-  if (runner.disk.worktrees.get(tree.agentId) === tree) runner.disk.worktrees.delete(tree.agentId);
-  reportEnd(runner, tree.sessionId, tree.epoch, outcome, code, unsaved ? ref : null);
+  disk.remove(tree);
+  world.removed(tree);
+  reportEnd(runner, tree, end, unsaved ? ref : null);
 }
 
 export function reportEnd(
   runner: Runner,
-  sessionId: string,
-  epoch: number,
-  outcome: SessionEnded["outcome"],
-  code: string,
+  { sessionId, epoch }: { sessionId: string; epoch: number },
+  { outcome, code, usage }: SessionEnd,
   workRef: string | null,
 ): void {
   const ended: SessionEnded = {
@@ -38,7 +43,7 @@ export function reportEnd(
     outcome,
     reason: { code, message: code },
     work_ref: workRef,
-    usage: NO_USAGE,
+    usage,
   };
   runner.callbacks.add({
     lane: sessionId,

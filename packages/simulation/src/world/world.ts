@@ -2,9 +2,13 @@
 import { Forge } from "../forge/forge.ts";
 import { Faults, type FaultPlan } from "../kernel/faults.ts";
 import { Random } from "../kernel/random.ts";
+import type { Worktree } from "../runner/disk.ts";
 import { Timeline } from "../kernel/timeline.ts";
 import { History } from "./history.ts";
 import { Remote } from "./remote.ts";
+
+/** Merging only what has not landed; removing only what is saved. */
+export type RunnerDuty = "landed_question" | "saved_work";
 
 export interface TraceEntry {
   at: number;
@@ -21,8 +25,8 @@ export class World {
   readonly trace: TraceEntry[] = [];
   /** Verdicts as they were given, as `merge request head`. */
   readonly approvals = new Set<string>();
-  /** Runners merge without asking first whether the work has landed (a mutation of the tests). */
-  mergeBlindly = false;
+  /** What this world's runners fail to do (a mutation of the tests). */
+  lacks: RunnerDuty | null = null;
   /** A runner has pushed to a target: what has to be so is checked in that moment. */
   pushed: () => void = () => undefined;
   /** A call of a session was not refused: whether it should have been is checked in that moment. */
@@ -30,6 +34,10 @@ export class World {
     claims: { sessionId: string; epoch: number },
     how: { live: boolean; changed: boolean },
   ) => void = () => undefined;
+  /** A worktree is gone: whether its work was saved is checked in that moment. */
+  removed: (tree: Worktree) => void = () => undefined;
+  /** Tokens that each session has really used. */
+  readonly used = new Map<string, number>();
   readonly #tracing: boolean;
 
   constructor(seed: number, plan: FaultPlan, tracing: boolean) {
@@ -44,6 +52,10 @@ export class World {
   /** A line of the trace; it costs nothing while nobody reads it. */
   note(text: () => string): void {
     if (this.#tracing) this.trace.push({ at: this.time.now, text: text() });
+  }
+
+  use(sessionId: string, tokens: number): void {
+    this.used.set(sessionId, (this.used.get(sessionId) ?? 0) + tokens);
   }
 
   remote(rigId: string): Remote {
