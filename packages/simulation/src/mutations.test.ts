@@ -111,6 +111,21 @@ const MUTATIONS: Mutation[] = [
     }),
   },
   {
+    rule: "a command that closes a bead ends its merge request",
+    breaks: [4],
+    seeds: 40,
+    sql: [
+      "select * from merge_requests where source_id = ? and state not in ('merged', 'failed')",
+      "select * from merge_requests where source_id = ? and state = 'queued'",
+    ],
+  },
+  {
+    rule: "a convoy lands what its members merged into its branch",
+    breaks: [8],
+    seeds: 40,
+    sql: ["lands_convoy = 0 and state = 'merged' limit 1", "lands_convoy = 0 and state = 'never' limit 1"],
+  },
+  {
     rule: "work is saved before its worktree is gone",
     breaks: [12],
     seeds: 60,
