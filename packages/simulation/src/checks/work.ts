@@ -1,5 +1,5 @@
 /** 12: every commit that an agent made is on a remote ref before its worktree is gone, and stays there. */
-import type { Row, Sql } from "@gastown/town";
+import type { Sql } from "@gastown/town";
 import type { Disk, Made, Worktree } from "../runner/disk.ts";
 import type { World } from "../world/world.ts";
 import { ViolationFound } from "./violation.ts";
@@ -26,7 +26,7 @@ export function checkWork(world: World, disks: readonly Disk[], sql: Sql): void 
 /** What was squashed or rebased is in the target under another name. */
 function isMerged(sql: Sql, { rigId, branch }: Made): boolean {
   return (
-    sql.get<Row>(
+    sql.get(
       "select 1 as there from merge_requests where rig_id = ? and branch = ? and state = 'merged'",
       rigId,
       branch,
