@@ -82,8 +82,9 @@ function commit(session: AgentSession): void {
   made(session, remote.history.commit({ parents, files, red, trailer: null, by }));
 }
 
-function made({ tree, runner }: AgentSession, sha: string): void {
+function made({ id, tree, runner }: AgentSession, sha: string): void {
   if (!tree) return;
+  runner.world.note(() => `${id} commits ${sha.slice(-4)}`);
   tree.head = sha;
   runner.disk.made.push({ sha, rigId: tree.rigId, branch: tree.branch });
 }

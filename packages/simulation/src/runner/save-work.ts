@@ -27,6 +27,11 @@ export function saveWork(runner: Runner, tree: Worktree, end: SessionEnd): void 
   }
   const ref = `refs/gastown/wip/${tree.sessionId}`;
   if (unsaved) remote.swap(ref, remote.read(ref), tree.head);
+  if (tree.head !== tree.base)
+    world.note(
+      () =>
+        `work of ${tree.sessionId} at ${tree.head.slice(-4)} is ${unsaved ? `saved as ${ref}` : "saved already"}`,
+    );
   disk.remove(tree);
   world.removed(tree);
   reportEnd(runner, tree, end, unsaved ? ref : null);
