@@ -161,6 +161,29 @@ test("keep without a worktree makes one", async () => {
   expect(git(dir, "symbolic-ref", "HEAD")).toBe("refs/heads/gt/toast/1");
 });
 
+test("a session whose disk is gone begins at what it had saved, and its next save takes the place of nothing", async () => {
+  const first = await f.workspace.prepareWorktree(prepareOptions(f));
+  const work = commitFiles(first.dir, { "work.txt": "work" });
+  writeFileSync(join(first.dir, "dirty.txt"), "dirty");
+  await f.workspace.saveWork(saveOptions(f, first.dir));
+  rmSync(f.root, { recursive: true });
+  const goesOn = id("sess", "1");
+  const { dir, kept } = await f.restart().prepareWorktree(prepareOptions(f, { keep: true, goesOn }));
+  expect(kept).toBe(false);
+  expect(readFileSync(join(dir, "dirty.txt"), "utf8")).toBe("dirty");
+  expect(git(dir, "symbolic-ref", "HEAD")).toBe("refs/heads/gt/toast/1");
+  commitFiles(dir, { "more.txt": "more" });
+  await f.restart().saveWork(saveOptions(f, dir));
+  expect(f.remoteHas(work, `refs/gastown/wip/${goesOn}`)).toBe(true);
+});
+
+test("a session that goes on without anything saved begins at its start point", async () => {
+  const { baseSha } = await f.workspace.prepareWorktree(
+    prepareOptions(f, { keep: true, goesOn: id("sess", "1") }),
+  );
+  expect(baseSha).toBe(f.remoteHead("refs/heads/main"));
+});
+
 test("a worktree whose .git file or whole directory was destroyed keeps its unsaved commits", async () => {
   const { dir } = await f.workspace.prepareWorktree(prepareOptions(f));
   const work = commitFiles(dir, { "work.txt": "precious" });

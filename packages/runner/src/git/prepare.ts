@@ -6,7 +6,7 @@ import type { Contents } from "./contents.ts";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
 import { openWithFiles } from "./open-worktree.ts";
-import { isCommitId, isFullRef } from "./refs.ts";
+import { isCommitId, isFullRef, wipBranchRef, wipRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
 import type { PreparedWorktree, PrepareOptions } from "./types.ts";
@@ -36,8 +36,22 @@ function worktreeFailure(message: string): GitFailure {
   return new GitFailure({ phase: "worktree", code: "git_failed", message, action });
 }
 
+/** What a session has saved on the remote; null: nothing. */
+async function savedBy(
+  context: GitContext,
+  of: RemoteOf,
+  sessionId: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const refs = [wipRef(sessionId), wipBranchRef(sessionId)];
+  const heads = await context.remotes.current(of, refs, signal);
+  return refs.map((ref) => heads.get(ref) ?? null).find((head) => head !== null) ?? null;
+}
+
 /** A commit id is taken as it is: whether the mirror has it shows when it is checked out. */
 async function resolveStart(context: GitContext, of: RemoteOf, o: PrepareOptions): Promise<string> {
+  const saved = o.goesOn === null ? null : await savedBy(context, of, o.goesOn, o.signal);
+  if (saved !== null) return saved;
   if (isCommitId(o.startPoint)) return o.startPoint;
   if (!isFullRef(o.startPoint)) throw missingStart(JSON.stringify(o.startPoint));
   const head = (await context.remotes.current(of, [o.startPoint], o.signal)).get(o.startPoint) ?? null;

@@ -50,6 +50,11 @@ export interface PrepareOptions {
   readonly startPoint: string;
   /** Leave what is there: the same session goes on. Without a worktree one is made. */
   readonly keep: boolean;
+  /**
+   * The session that goes on: where its worktree is gone, it begins at what it has saved on the remote,
+   * told to the town or not, or its next save would take the place of that. Null: a new one.
+   */
+  readonly goesOn: string | null;
   readonly author: GitIdentity;
   readonly signal: AbortSignal;
 }

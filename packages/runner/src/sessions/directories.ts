@@ -62,6 +62,7 @@ async function prepareWorktree(options: DirectoryOptions, rig: RigRef): Promise<
     branch: request.branch,
     startPoint: request.start_point ?? `refs/heads/${rig.default_branch}`,
     keep: goesOn(options),
+    goesOn: request.resume && request.branch !== null ? request.session_id : null,
     author: request.author,
     signal,
   });
@@ -84,6 +85,7 @@ async function prepareOwn(options: DirectoryOptions): Promise<Directories> {
           branch: null,
           startPoint: `refs/heads/${rig.default_branch}`,
           keep: goesOn(options),
+          goesOn: null,
           author: request.author,
           signal,
         });

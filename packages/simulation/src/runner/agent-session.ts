@@ -9,7 +9,7 @@ import type { Outcome } from "../kernel/network.ts";
 import { SECOND } from "../kernel/timeline.ts";
 import type { Worktree } from "./disk.ts";
 import type { Runner } from "./runner.ts";
-import { LEFT_OVER, NO_USAGE, reportEnd, saveWork } from "./save-work.ts";
+import { LEFT_OVER, NO_USAGE, reportEnd, saveWork, wipRef } from "./save-work.ts";
 import { Settles } from "./settles.ts";
 
 const REFUSALS = [
@@ -79,7 +79,9 @@ export class AgentSession {
       return true;
     }
     if (found) saveWork(this.runner, found, LEFT_OVER);
-    const base = world.remote(rigId).resolve(startPoint);
+    // A later save of a session must not take the place of an earlier one.
+    const remote = world.remote(rigId);
+    const base = remote.read(wipRef(this.id)) ?? remote.resolve(startPoint);
     if (base === null) return false;
     const { agent } = this.plan;
     const { branch } = this.plan;

@@ -7,6 +7,8 @@ import type { Runner } from "./runner.ts";
 /** As a runner reports of a session that another one had. */
 export const NO_USAGE: Usage = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
 
+export const wipRef = (sessionId: string): string => `refs/gastown/wip/${sessionId}`;
+
 export interface SessionEnd {
   outcome: SessionEnded["outcome"];
   code: string;
@@ -25,7 +27,7 @@ export function saveWork(runner: Runner, tree: Worktree, end: SessionEnd): void 
     runner.later(MINUTE, () => saveWork(runner, tree, end));
     return;
   }
-  const ref = `refs/gastown/wip/${tree.sessionId}`;
+  const ref = wipRef(tree.sessionId);
   if (unsaved) remote.swap(ref, remote.read(ref), tree.head);
   if (tree.head !== tree.base)
     world.note(

@@ -10,6 +10,7 @@ const prepare = z.object({
   branch: z.string().nullable(),
   startPoint: z.string(),
   keep: z.boolean(),
+  goesOn: z.string().nullable(),
   author: gitIdentity,
 });
 const settle = z.object({

@@ -175,6 +175,7 @@ export function prepareOptions(f: Fixture, more: Partial<PrepareOptions> = {}): 
     branch: "gt/toast/1",
     startPoint: "refs/heads/main",
     keep: false,
+    goesOn: null,
     author: AGENT,
     signal: NEVER,
     ...more,
