@@ -29,6 +29,8 @@ export const reviewSettings = z.strictObject({
   merge_method: mergeMethod.optional(),
   auto_resolve_feedback: z.boolean().optional(),
   auto_resolve_conflicts: z.boolean().optional(),
+  /** A small model says which threads by bots and people without write access block; all others do. */
+  classify_threads: z.boolean().optional(),
   max_change_rounds: z.int().min(1).max(20).optional(),
   max_feedback_rounds: z.int().min(1).max(20).optional(),
   parallel_reviews: z.int().min(1).max(8).optional(),
@@ -49,6 +51,7 @@ export interface EffectiveReview {
   merge_method: "merge" | "squash" | "rebase" | "auto";
   auto_resolve_feedback: boolean;
   auto_resolve_conflicts: boolean;
+  classify_threads: boolean;
   max_change_rounds: number;
   max_feedback_rounds: number;
   parallel_reviews: number;
@@ -66,6 +69,7 @@ const DEFAULTS: EffectiveReview = {
   merge_method: "auto",
   auto_resolve_feedback: false,
   auto_resolve_conflicts: true,
+  classify_threads: false,
   max_change_rounds: 5,
   max_feedback_rounds: 5,
   parallel_reviews: 1,

@@ -244,6 +244,8 @@ export const effectOutcome = z.discriminatedUnion("outcome", [
   z.strictObject({ outcome: z.literal("head_moved"), head: sha.nullable() }),
   /** The branch stands at this head, which is the known one with the target merged in and nothing else. */
   z.strictObject({ outcome: z.literal("branch_updated"), head: sha }),
+  /** What an agent said to a question. */
+  z.strictObject({ outcome: z.literal("answered"), text: text(0, 20_000) }),
   z.strictObject({ outcome: z.literal("conflict"), files: z.array(z.string()).max(500) }),
   z.strictObject({
     outcome: z.literal("gates_failed"),

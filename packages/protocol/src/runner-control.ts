@@ -249,6 +249,21 @@ export const gatesRequest = z.strictObject({
 });
 export type GatesRequest = z.infer<typeof gatesRequest>;
 
+/**
+ * `POST /agents/ask`: one question to a model, put to an agent that has no tools, no repository and no
+ * permission. Result `answered`.
+ */
+export const askRequest = z.strictObject({
+  ...effect,
+  runtime: text(1, 60),
+  /** Null: the runtime's own choice. */
+  model: z.string().nullable(),
+  env: z.record(z.string(), z.string()),
+  process_idle_minutes: z.int().min(1),
+  prompt: text(1, 100_000),
+});
+export type AskRequest = z.infer<typeof askRequest>;
+
 /** `POST /git/merge` (spec/review.md §3). Result `merge`. */
 export const mergeRequest = z.strictObject({
   ...effect,

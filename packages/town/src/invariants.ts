@@ -47,7 +47,8 @@ const CHECKS: readonly Check[] = [
             or json_extract(m.pr_reading, '$.pr.base') is not m.target
             or json_extract(m.pr_reading, '$.pr.mergeable') not in ('clean', 'has_hooks', 'unstable')
             or json_extract(m.pr_reading, '$.signals.threads.state') is not 'known'
-            or json_array_length(m.pr_reading, '$.signals.threads.unresolved') is not 0
+            or exists (select 1 from json_each(m.pr_reading, '$.signals.threads.unresolved') t
+                       where json_extract(m.thread_verdicts, '$."' || json_extract(t.value, '$.id') || '".blocking') is not 0)
             or json_extract(m.pr_reading, '$.signals.checks.state') is not 'known'
             or exists (select 1 from json_each(m.pr_reading, '$.signals.checks.items') c
                        where json_extract(c.value, '$.state') not in ('success', 'skipped', 'neutral'))

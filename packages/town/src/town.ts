@@ -4,6 +4,7 @@
  * a random number or touches a network: those come in through `TownPorts`.
  */
 import type {
+  AskRequest,
   Agent,
   Bead,
   BeadDetail,
@@ -130,6 +131,7 @@ export type EffectRequest =
   | { kind: "merge"; body: MergeRequestBody }
   | { kind: "withdraw_merge"; effectId: string }
   | { kind: "update_branch"; body: UpdateBranchRequest }
+  | { kind: "ask_model"; body: AskRequest }
   | ForgeRequest
   | NotifyRequest
   | { kind: "ensure_runner" }

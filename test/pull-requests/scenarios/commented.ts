@@ -9,7 +9,7 @@ import { answerThread, change } from "./steps.ts";
 export const GRACE_MINUTES = 1;
 
 /** Resolves when nothing but its grace period keeps it from being merged. */
-async function inGrace(story: Story, bead: string): Promise<void> {
+export async function inGrace(story: Story, bead: string): Promise<void> {
   await story.until("its grace period", async () => {
     const { mergeRequest } = await story.town.bead(bead);
     return mergeRequest?.waitingOn?.code === "grace" ? true : undefined;

@@ -20,10 +20,5 @@ export const runnerInput = z.object({
   version: z.string(),
   ...runnerTiming.shape,
   drainWaitMs: z.int().optional(),
-  /**
-   * How often unfinished work is pushed, in milliseconds: for a host whose runners' disks go with them
-   * (spec/runner.md §5). The host of this machine leaves it out: its disk stays.
-   */
-  checkpointMs: z.int().min(1_000).optional(),
 });
 export type RunnerInput = z.infer<typeof runnerInput>;

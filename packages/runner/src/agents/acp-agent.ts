@@ -118,10 +118,11 @@ export class AcpAgent {
     return this;
   }
 
-  async open(cwd: string, server: ToolServer): Promise<OpenedConversation> {
+  /** A new conversation; `server` null: without any tools of the town. */
+  async open(cwd: string, server: ToolServer | null): Promise<OpenedConversation> {
     const answer = await this.#connection.agent.request(methods.agent.session.new, {
       cwd,
-      mcpServers: mcpServers(server),
+      mcpServers: server === null ? [] : mcpServers(server),
     });
     return { conversationId: answer.sessionId, ...optionsOf(answer) };
   }

@@ -1,4 +1,5 @@
 import {
+  askRequest,
   interruptRequest,
   messageRequest,
   modelRequest,
@@ -12,13 +13,19 @@ import {
 } from "@gastown/protocol";
 import { Hono } from "hono";
 import type { Registry } from "../sessions/registry.ts";
+import type { Effects } from "./effects.ts";
 import { jsonBody, query } from "./json-body.ts";
 
 const accepted = { accepted: true } as const;
 
 /** `/agents/…` (spec/runner.md §1). */
-export function agentRoutes(registry: Registry): Hono {
+export function agentRoutes(registry: Registry, effects: Effects): Hono {
   const app = new Hono();
+  app.post("/agents/ask", async (c) => {
+    const body = await jsonBody(c, askRequest);
+    effects.begin(body.effect_id, body.attempt, ({ signal }) => registry.ask(body, signal));
+    return c.json(accepted, 202);
+  });
   app.post("/agents/start", async (c) => c.json(registry.start(await jsonBody(c, startRequest)), 202));
   app.post("/agents/:session/settle", async (c) => {
     const body = await jsonBody(c, settleRequest);

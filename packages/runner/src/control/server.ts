@@ -67,7 +67,7 @@ export function controlApp(options: ControlOptions): Hono {
     options.drain(await jsonBody(c, drainRequest));
     return c.json({ accepted: true }, 202);
   });
-  app.route("/", agentRoutes(options.registry));
+  app.route("/", agentRoutes(options.registry, options.effects));
   app.route("/", gitRoutes(options.git, options.effects, options.registry));
   app.route("/", readingRoutes(options));
   return app;

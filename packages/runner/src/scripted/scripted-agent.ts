@@ -20,6 +20,7 @@ import { Misbehavior } from "./misbehavior.ts";
 import { ModelPlay, ModelRefusal, ModelSilence } from "./model-play.ts";
 import { planTurn } from "./plan.ts";
 import { readPrime } from "./prime.ts";
+import { answerQuestion } from "./question.ts";
 import type { ParseScript, Step } from "./script.ts";
 import { Turn } from "./turn.ts";
 import type { Reporter } from "./turn.ts";
@@ -197,7 +198,7 @@ class ScriptedAgent {
 
   async #turn(session: ScriptedSession, text: string, report: Voice, signal: AbortSignal): Promise<void> {
     const { mcp, cwd, turns: turn } = session;
-    if (mcp === null) throw new Error("I was given no tools.");
+    if (mcp === null) return report.say(answerQuestion(text));
     const answer = await mcp.call("gt_prime", {}, signal);
     if (answer.isError) throw new Error(`gt_prime was refused: ${answer.text}`);
     const prime = readPrime(answer.structured);

@@ -4,6 +4,8 @@
  */
 import { GastownError, RetryableError } from "@gastown/protocol";
 import type {
+  AskRequest,
+  EffectOutcome,
   HeartbeatSession,
   SessionChange,
   SessionEnded,
@@ -15,6 +17,7 @@ import type {
 } from "@gastown/protocol";
 import { resolveRuntime } from "../agents/resolve-runtime.ts";
 import { MODEL_ACTION } from "../models/model-gate.ts";
+import { ask } from "./ask.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import { providerOfRequest } from "./launching.ts";
 import { reasonOf } from "./refusal.ts";
@@ -159,6 +162,11 @@ export class Registry {
       usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
     };
     this.#deps.sender.ended(request.session_id, ended);
+  }
+
+  /** @throws where there is no answer: see `ask` */
+  ask(request: AskRequest, signal: AbortSignal): Promise<EffectOutcome> {
+    return ask(request, this.#deps, signal);
   }
 
   onVerdict(sessionId: string, verdict: Verdict, token: string | undefined, nudges: number): void {

@@ -2,6 +2,7 @@
 import type { EffectAnswer, EffectRequest } from "@gastown/town";
 import { createRunnerClient } from "../runner/client.ts";
 import type { PerformEffect } from "../towns/actor.ts";
+import { askModel } from "./ask-model.ts";
 import { branch } from "./branch.ts";
 import { changeModel } from "./change-model.ts";
 import { checkSession } from "./check-session.ts";
@@ -44,6 +45,7 @@ const EXECUTORS: Executors = {
   merge,
   withdraw_merge: withdrawMerge,
   update_branch: updateBranch,
+  ask_model: askModel,
   open_pull_request: openPullRequest,
   poll_pull_request: pollPullRequest,
   merge_pull_request: mergePullRequest,

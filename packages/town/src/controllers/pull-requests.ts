@@ -11,6 +11,7 @@ import { iso } from "../kernel/iso.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { blockedWait } from "../reviews/blockers-left.ts";
+import { askAbout, passingThreads, undecidedThreads } from "../reviews/classify-threads.ts";
 import { conflictOrder } from "../reviews/conflict.ts";
 import { besidesConflict, feedbackOrder, feedbackText, isSilent, joinConflict } from "../reviews/feedback.ts";
 import { sendBack } from "../reviews/fix-beads.ts";
@@ -30,6 +31,8 @@ export function approvedPullRequest(ctx: Ctx, merge: MergeRow): number | null {
   if (reading === null && merge.poll_error_kind === null) return waitsAt(ctx, merge, unread(merge));
   if (reading === null) return waitsFor(ctx, merge, unread(merge));
   const judged = judgeReading(ctx, merge, reading);
+  const undecided = undecidedThreads(ctx, merge, reading);
+  if (undecided.length > 0 && !judged.conflict) return waitsFor(ctx, merge, askAbout(ctx, merge, undecided));
   if (repair(ctx, merge, judged, reading)) return null;
   settled(ctx, merge, judged);
   const wait = judged.waits ?? ownWaits(ctx, merge) ?? (judged.behind ? bringUpToDate(ctx, merge) : null);
@@ -44,6 +47,7 @@ function judgeReading(ctx: Ctx, merge: MergeRow, reading: Reading): Judgement {
     headAt: merge.head_at,
     readAt: merge.pr_read_at,
     requireChecks: settings(ctx, merge.rig_id).review.require_checks,
+    passing: passingThreads(ctx, merge, reading),
   });
 }
 

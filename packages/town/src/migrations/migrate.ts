@@ -26,6 +26,7 @@ import { usageLives } from "./0022-usage.ts";
 import { modelWaits } from "./0023-model-waits.ts";
 import { snoozes } from "./0024-snoozes.ts";
 import { permissions } from "./0025-permissions.ts";
+import { threadVerdicts } from "./0026-thread-verdicts.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -54,6 +55,7 @@ export const MIGRATIONS: readonly string[] = [
   modelWaits,
   snoozes,
   permissions,
+  threadVerdicts,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -31,6 +31,7 @@ export type EffectKind =
   | "merge"
   | "withdraw_merge"
   | "update_branch"
+  | "ask_model"
   | "open_pull_request"
   | "poll_pull_request"
   | "merge_pull_request"

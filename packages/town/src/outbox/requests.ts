@@ -8,6 +8,7 @@ import { fromJson } from "../kernel/json.ts";
 import { inDelivery } from "../mayor/messages.ts";
 import { turnToGive } from "../mayor/give.ts";
 import { notifyRequest } from "../notify/request.ts";
+import { askedThreads, threadQuestion } from "../reviews/classify-threads.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
 import { forgeRequest } from "../reviews/forge-request.ts";
 import { wantsTarget } from "../reviews/update-branch.ts";
@@ -33,6 +34,7 @@ const payloadSchema = z.object({
   headSha: z.string().optional(),
   effectId: z.string().optional(),
   seenHead: z.string().optional(),
+  asked: askedThreads.optional(),
   notifierId: z.string().optional(),
   seq: z.number().optional(),
   severity: severity.optional(),
@@ -116,6 +118,8 @@ export function buildRequest(ctx: Ctx, row: EffectRow, attempt: number): EffectR
       return payload.effectId ? { kind: "withdraw_merge", effectId: payload.effectId } : null;
     case "update_branch":
       return updateBranchBody(ctx, payload, ids);
+    case "ask_model":
+      return askModel(ctx, payload, ids);
     case "open_pull_request":
     case "poll_pull_request":
     case "merge_pull_request":
@@ -255,6 +259,25 @@ function runGates(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | n
       gates: config.review.gates,
       env: config.env,
       setup: config.setup,
+    },
+  };
+}
+
+/** By the runtime that decides what is stuck, with the small model; without one it is the runtime's own. */
+function askModel(ctx: Ctx, payload: EffectPayload, ids: Ids): EffectRequest | null {
+  const merge = payload.mergeId ? mergeRow(ctx, payload.mergeId) : undefined;
+  const prompt = merge && payload.asked ? threadQuestion(merge, payload.asked) : null;
+  if (!merge || prompt === null) return null;
+  const config = settings(ctx, merge.rig_id);
+  return {
+    kind: "ask_model",
+    body: {
+      ...ids,
+      runtime: config.role_runtimes.triage,
+      model: config.models.small || null,
+      env: config.env,
+      process_idle_minutes: config.runner.process_idle_minutes,
+      prompt,
     },
   };
 }

@@ -4,6 +4,7 @@ import { branchFailed, branchMade } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { undeliver } from "../mayor/messages.ts";
+import { threadsClassified } from "../reviews/classify-threads.ts";
 import { gatesError, gatesFinished, mergeFinished } from "../reviews/landing.ts";
 import type { ForgeAnswer } from "../reviews/forge-effects.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
@@ -110,6 +111,15 @@ function deliver(ctx: Ctx, row: EffectRow, outcome: EffectOutcome): void {
     case "merge":
       if (payload.mergeId) mergeFinished(ctx, payload.mergeId, outcome);
       return;
+    case "ask_model":
+      if (payload.mergeId && payload.asked)
+        threadsClassified(
+          ctx,
+          payload.mergeId,
+          payload.asked,
+          outcome.outcome === "answered" ? outcome.text : null,
+        );
+      return;
     case "update_branch": {
       const { mergeId, headSha, seenHead } = payload;
       if (mergeId && headSha) branchUpdated(ctx, { mergeId, headSha, seenHead }, outcome);
@@ -204,6 +214,9 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
       if (mergeId && headSha) branchUpdated(ctx, { mergeId, headSha }, error);
       return;
     }
+    case "ask_model":
+      if (payload.mergeId && payload.asked) threadsClassified(ctx, payload.mergeId, payload.asked, null);
+      return;
     case "poll_pull_request":
       if (payload.mergeId) pollLost(ctx, payload.mergeId);
       return;

@@ -82,7 +82,7 @@ function hasRedChecks(merge: MergeRow): boolean {
   if (!reading) return false;
   const { pr, signals } = reading;
   const facts = { pr, signals, target: merge.target, headAt: 0, readAt: 0, requireChecks: false };
-  return judge(facts).red.length > 0;
+  return judge({ ...facts, passing: new Set() }).red.length > 0;
 }
 
 /** An open pull request without a change for a day. */

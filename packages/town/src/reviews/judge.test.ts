@@ -41,6 +41,7 @@ function judged({ pr = {}, signals = {}, input = {} }: Change): Judgement {
     headAt: 0,
     readAt: CHECKS_APPEAR,
     requireChecks: false,
+    passing: new Set(),
     ...input,
   });
 }

@@ -23,11 +23,13 @@ export interface JudgeInput {
   headAt: number;
   readAt: number;
   requireChecks: boolean;
+  /** Ids of unresolved threads that do not keep it from merging. */
+  passing: ReadonlySet<string>;
 }
 
 export interface Judgement {
   conflict: boolean;
-  /** Unresolved threads; every one of them blocks. */
+  /** Unresolved threads that block. */
   threads: readonly ReviewThread[];
   red: readonly CheckRun[];
   /** What those who ask for changes of this head say to it as a whole. */
@@ -40,8 +42,9 @@ export interface Judgement {
 const FINE: readonly CheckRun["state"][] = ["success", "skipped", "neutral"];
 
 export function judge(input: JudgeInput): Judgement {
-  const { pr, signals } = input;
-  const threads = signals?.threads.state === "known" ? signals.threads.unresolved : [];
+  const { pr, signals, passing } = input;
+  const unresolvedThreads = signals?.threads.state === "known" ? signals.threads.unresolved : [];
+  const threads = unresolvedThreads.filter(({ id }) => !passing.has(id));
   const checks = signals?.checks.state === "known" ? signals.checks.items : [];
   const red = checks.filter(
     ({ state }) => !FINE.includes(state) && state !== "pending" && state !== "unknown",

@@ -76,6 +76,8 @@ export type MergeRow = Row & {
   /** Why the live fix bead was made; what one that changed nothing was made for. */
   fix_cause: FixCause | null;
   recheck: FixCause | null;
+  /** What a small model said of threads by bots and strangers; null: it was not asked. */
+  thread_verdicts: string | null;
   /** A review that is being posted, or whose threads are awaited. */
   review_post: "posting" | "posted" | null;
   green_since: number | null;
