@@ -175,8 +175,12 @@ const FAULTS: Fault[] = [
   },
   {
     id: 10,
-    what: "a broken rig that nobody sets up again",
-    prepare: (h) => h.settle(),
+    what: "a broken rig that work waits for and that nobody sets up again",
+    prepare: (h) => {
+      h.town.pause("", PERSON);
+      h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);
+      h.settle();
+    },
     inject: (sql) => {
       sql.run("update rigs set state = 'broken'");
       sql.run("delete from schedule where kind = 'rig'");

@@ -104,6 +104,8 @@ const CHECKS: readonly Check[] = [
                             and (b.status in ('open', 'in_progress', 'in_review') or b.status = 'failed' and b.waived = 0))
             and exists (select 1 from beads b where b.convoy_id = c.bead_id and b.type = 'issue')
           union select r.id from rigs r where r.state <> 'ready'
+            and (r.state <> 'broken' or exists (select 1 from beads b where b.rig_id = r.id and b.ready = 1))
+            and not exists (select 1 from schedule s where s.kind = 'dispatch' and s.id = r.id)
             and not exists (select 1 from schedule s where s.kind = 'rig' and s.id = r.id)
             and not exists (select 1 from outbox o where o.subject = r.id and o.state in ('pending', 'running', 'accepted'))
             and not exists (select 1 from inbox i where i.state = 'pending'))`,

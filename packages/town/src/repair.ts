@@ -21,6 +21,7 @@ const FORGOTTEN = `
     and (m.waiting is null or json_extract(m.waiting, '$.code') in ('review_slot', 'landing_queue'))
   ) union select * from (select 'convoy', c.bead_id from convoys c where c.state in ('active', 'landing')
   union select 'rig', r.id from rigs r where r.state = 'broken'
+    and exists (select 1 from beads b where b.rig_id = r.id and b.ready = 1)
   union select 'dispatch', r.id from rigs r where exists (select 1 from beads b where b.rig_id = r.id and b.ready = 1))`;
 
 /** Says what it would make due; with `apply` it does, in the audit. */

@@ -15,7 +15,7 @@ import { fromJson, toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { mergeOfFix, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
-import { rigRows, type RigRow } from "../rigs/rigs.ts";
+import { rigRows, wantBrokenRig, type RigRow } from "../rigs/rigs.ts";
 import { startPolecat, startRefinery } from "../sessions/start.ts";
 import { townRow } from "../town-row.ts";
 
@@ -34,6 +34,7 @@ export function dispatchController(ctx: Ctx, rigId: string): number | null {
   if (!rig) return null;
   const gate = sharedGate(ctx, rig);
   keepGate(ctx, rig, gate);
+  if (rig.state === "broken") wantBrokenRig(ctx, rig.id);
   // The other gates are lifted by events; only a day's budget comes back by the clock.
   if (gate) return gate.code === "budget" ? (gate.until ?? null) : null;
   fillSlots(ctx, rig);

@@ -13,6 +13,7 @@ import { mootFix } from "../reviews/fix-beads.ts";
 import { laneOfSubject, laneOpens } from "../reviews/lanes.ts";
 import { mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
+import { askForSetup } from "../rigs/rigs.ts";
 import { storeApproval } from "../reviews/verdict-row.ts";
 import { decidePermission, isPermission } from "../sessions/permissions.ts";
 import { choicesOf, closeEscalation, sourceOf, toEscalation, type EscalationRow } from "./escalations.ts";
@@ -80,6 +81,7 @@ function carryOut(ctx: Ctx, row: EscalationRow, choice: string): void {
   if (lane) return laneOpens(ctx, lane);
   const merge = mergeRow(ctx, row.subject);
   if (merge) return onMerge(ctx, merge, choice);
+  if (row.subject.startsWith("rig_")) return askForSetup(ctx, row.subject);
   if (row.subject.startsWith("convoy_")) return onConvoy(ctx, row.subject, choice);
   if (choice === "retry") retryIssue(ctx, row.subject, { fresh: false, note: "" });
   else if (choice === "waive") closeIssue(ctx, row.subject, "waived", "");

@@ -8,13 +8,14 @@ import {
   type FormulaProblem,
 } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
+import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import { secretsOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { schedule, unschedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
 import { storeFormulas } from "../molecules/formulas.ts";
-import { enqueue } from "../outbox/outbox.ts";
+import { enqueue, underWay } from "../outbox/outbox.ts";
 import { move } from "../status.ts";
 
 export type RigRow = Row & {
@@ -126,6 +127,7 @@ export function setupSucceeded(
   );
   storeFormulas(ctx, rigId, found.formulas, found.problems);
   unschedule(ctx, "rig", rigId);
+  mootEscalations(ctx, rigId, RIG_BROKEN);
   if (rig.state === "ready") return;
   move(ctx, {
     machine: "rig",
@@ -163,13 +165,45 @@ export function rigFailed(ctx: Ctx, rigId: string, problem: { message: string; a
       data: { action: problem.action, failures },
     },
   });
+  askAbout(ctx, rig, problem);
 }
 
-/** Due while the rig is broken: tries its set-up again. */
+/** One is open for as long as the rig is broken: a person is asked once for each episode. */
+const RIG_BROKEN = "rig_broken";
+
+function askAbout(ctx: Ctx, rig: RigRow, problem: { message: string; action: string }): void {
+  escalate(ctx, {
+    severity: "high",
+    category: RIG_BROKEN,
+    subject: rig.id,
+    title: `The repository ${rig.name} cannot be used`,
+    body: `${problem.message} ${problem.action}`.trim(),
+    choices: [{ id: "retry", label: "Try again now" }],
+    source: { rigId: rig.id },
+  });
+}
+
+/** Due while the rig is broken and work waits for it: tries its set-up again. */
 export function rigController(ctx: Ctx, id: string): number | null {
   const rig = ctx.sql.get<RigRow>("select * from rigs where id = ?", id);
-  if (rig?.state === "broken") askForSetup(ctx, id);
+  if (rig?.state === "broken" && isWaitedFor(ctx, id)) askForSetup(ctx, id);
   return null;
+}
+
+/** With nothing to do there, a broken repository is left alone: a town without work makes no ticks. */
+function isWaitedFor(ctx: Ctx, rigId: string): boolean {
+  return (
+    ctx.sql.get(
+      "select id from beads where rig_id = ? and type = 'issue' and status in ('open', 'in_progress', 'in_review') limit 1",
+      rigId,
+    ) !== undefined
+  );
+}
+
+/** Work came for a broken rig. It has a time for its next try, or one is under way, or this is the first to ask. */
+export function wantBrokenRig(ctx: Ctx, rigId: string): void {
+  if (ctx.sql.get("select id from schedule where kind = 'rig' and id = ?", rigId)) return;
+  if (!underWay(ctx, "setup_rig", rigId)) schedule(ctx, "rig", rigId);
 }
 
 export function toRig(ctx: Ctx, row: RigRow): Rig {
