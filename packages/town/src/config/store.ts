@@ -4,6 +4,7 @@ import { audit } from "../audit/audit.ts";
 import { namesOf, storeSecrets, TOWN_SCOPE } from "../credentials/store.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { lanesOpen } from "../reviews/lanes.ts";
+import { askForSetup } from "../rigs/rigs.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
@@ -60,5 +61,5 @@ export function storeConfig(
 /** A credential is what most broken repositories wait for (spec/town.md §5). */
 function tryBrokenRigs(ctx: Ctx): void {
   const broken = ctx.sql.all<{ id: string }>("select id from rigs where state = 'broken'");
-  for (const { id } of broken) schedule(ctx, "rig", id);
+  for (const { id } of broken) askForSetup(ctx, id);
 }
