@@ -31,6 +31,8 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   "git.author_name": "A",
   "git.author_email": "a@b.example",
   "git.ai_coauthor": false,
+  "git.submodules": true,
+  "git.lfs": true,
   env: { A: "b" },
   setup: [{ command: "true" }],
   notify: [{ kind: "slack", id: "0123abcd", url: "****" }],
