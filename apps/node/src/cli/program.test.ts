@@ -26,6 +26,7 @@ describe("a command line", () => {
     });
     expect(run("mayor", "hello", "--no-wait").options).toEqual({ wait: false });
     expect(run("mayor").args).toEqual([]);
+    expect(run("--version", "--json")).toMatchObject({ spec: { usage: "version" }, globals: { json: true } });
     expect(run("config", "set", "a=1", "b=2").args).toEqual(["a=1", "b=2"]);
   });
 

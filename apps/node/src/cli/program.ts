@@ -25,7 +25,7 @@ const GLOBAL_NAMES = new Set(["json", "quiet", "yes", "town", "rig", "server", "
 /** Either something to run, or text that was asked for (help). */
 export type Parsed = { type: "run"; invocation: Invocation } | { type: "text"; text: string };
 
-/** Reads a command line. Throws exit code 2 with what is wrong. */
+/** Reads a command line; `--version` is what everybody tries first. Throws exit code 2 with what is wrong. */
 export function parseCommandLine(argv: readonly string[]): Parsed {
   let invocation: Invocation | undefined;
   let help = "";
@@ -40,7 +40,7 @@ export function parseCommandLine(argv: readonly string[]): Parsed {
       writeErr: () => {},
     });
   try {
-    root.parse([...argv], { from: "user" });
+    root.parse(argv[0] === "--version" ? ["version", ...argv.slice(1)] : [...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { type: "text", text: help };
