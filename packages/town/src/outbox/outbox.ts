@@ -69,6 +69,8 @@ export interface NewEffect {
   /** Idempotency key: the same wish while one is under way is one effect. */
   key: string;
   payload?: Record<string, unknown>;
+  /** No try begins before this time (epoch ms); absent: now. */
+  dueAt?: number;
   /** No try begins after this time (epoch ms); the answer then stays unknown. */
   giveUpAt?: number;
 }
@@ -89,7 +91,7 @@ export function enqueue(ctx: Ctx, effect: NewEffect): string {
     effect.subject,
     effect.key,
     toJson(effect.payload ?? {}),
-    ctx.now,
+    effect.dueAt ?? ctx.now,
     effect.giveUpAt ?? null,
     ctx.now,
   );

@@ -30,6 +30,7 @@ const payloadSchema = z.object({
   rigId: z.string().optional(),
   branch: z.string().optional(),
   expectedHead: z.string().optional(),
+  failures: z.number().optional(),
   mergeId: z.string().optional(),
   headSha: z.string().optional(),
   effectId: z.string().optional(),

@@ -4,6 +4,7 @@ import { branchFailed, branchMade } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { undeliver } from "../mayor/messages.ts";
+import { deletionEnded } from "../reviews/delete-branch.ts";
 import { threadsClassified } from "../reviews/classify-threads.ts";
 import { gatesError, gatesFinished, mergeFinished } from "../reviews/landing.ts";
 import type { ForgeAnswer } from "../reviews/forge-effects.ts";
@@ -151,7 +152,10 @@ function carriedOut(ctx: Ctx, row: EffectRow, result: string): void {
 }
 
 function branchResult(ctx: Ctx, payload: ReturnType<typeof payloadOf>, outcome: EffectOutcome): void {
-  if (payload.operation !== "create" || !payload.convoyId || !payload.rigId) return;
+  const { operation, rigId, branch, expectedHead, failures = 0 } = payload;
+  if (operation === "delete" && rigId && branch && expectedHead)
+    return deletionEnded(ctx, { rigId, branch, expectedHead, failures }, outcome);
+  if (operation !== "create" || !payload.convoyId || !payload.rigId) return;
   if (outcome.outcome === "branch_done")
     return branchMade(ctx, payload.convoyId, payload.rigId, outcome.head_sha);
   branchFailed(ctx, payload.convoyId, payload.rigId, problemOf(outcome).message);
@@ -194,7 +198,10 @@ function refused(ctx: Ctx, row: EffectRow, reason: FailureReason): void {
     case "setup_rig":
       return rigFailed(ctx, row.subject, { message: reason.message, action: reason.action ?? "" });
     case "branch":
-      return branchResult(ctx, payload, { outcome: "error", message: reason.message });
+      // One that is given up has been tried often enough.
+      if (payload.operation === "create")
+        branchResult(ctx, payload, { outcome: "error", message: reason.message });
+      return;
     case "run_gates":
       if (payload.mergeId) gatesError(ctx, payload.mergeId, reason.message);
       return;

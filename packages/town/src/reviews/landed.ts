@@ -4,7 +4,8 @@ import { settings } from "../config/store.ts";
 import { branchMoved } from "../convoys/branches.ts";
 import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
-import { cancelPending, enqueue } from "../outbox/outbox.ts";
+import { cancelPending } from "../outbox/outbox.ts";
+import { deleteBranch } from "./delete-branch.ts";
 import { dismissMerge, stopReview } from "./fail.ts";
 import { laneIsGreen, laneOpens } from "./lanes.ts";
 import { mootFix } from "./fix-beads.ts";
@@ -42,7 +43,13 @@ export function landed(ctx: Ctx, merge: MergeRow, landing: Landing): void {
   mootEscalations(ctx, merge.bead_id);
   closeSource(ctx, merge, landing.commit);
   // The branch of an adopted pull request is a person's.
-  if (merge.adopted === 0 && settings(ctx, merge.rig_id).review.delete_branch) deleteBranch(ctx, merge);
+  if (merge.adopted === 0 && settings(ctx, merge.rig_id).review.delete_branch)
+    deleteBranch(ctx, {
+      rigId: merge.rig_id,
+      branch: merge.branch,
+      expectedHead: merge.head_sha,
+      failures: 0,
+    });
 }
 
 function closeSource(ctx: Ctx, merge: MergeRow, commit: string): void {
@@ -60,13 +67,4 @@ function liveSiblings(ctx: Ctx, merge: MergeRow): MergeRow[] {
     merge.source_id,
     merge.bead_id,
   );
-}
-
-function deleteBranch(ctx: Ctx, merge: MergeRow): void {
-  enqueue(ctx, {
-    kind: "branch",
-    subject: `branch:${merge.rig_id}:${merge.branch}`,
-    key: `branch:delete:${merge.rig_id}:${merge.branch}`,
-    payload: { operation: "delete", rigId: merge.rig_id, branch: merge.branch, expectedHead: merge.head_sha },
-  });
 }

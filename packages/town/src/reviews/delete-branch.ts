@@ -1,0 +1,33 @@
+/** A branch whose work is merged goes from the remote, only while it stands where it did (spec/review.md §4.5). */
+import type { EffectOutcome } from "@gastown/protocol";
+import { retryBackoff, type Ctx } from "../kernel/context.ts";
+import { enqueue } from "../outbox/outbox.ts";
+
+/** So often it is tried again where the remote cannot be reached: for about an hour. */
+const TRIES = 20;
+
+export interface Deletion {
+  rigId: string;
+  branch: string;
+  /** The head that was merged. */
+  expectedHead: string;
+  /** Tries that failed so far. */
+  failures: number;
+}
+
+export function deleteBranch(ctx: Ctx, deletion: Deletion): void {
+  const { rigId, branch, failures } = deletion;
+  enqueue(ctx, {
+    kind: "branch",
+    subject: `branch:${rigId}:${branch}`,
+    key: `branch:delete:${rigId}:${branch}`,
+    payload: { operation: "delete", ...deletion },
+    ...(failures === 0 ? {} : { dueAt: ctx.now + retryBackoff(failures) }),
+  });
+}
+
+/** What may pass is tried again; a branch that moved, or a remote that says no, keeps it. */
+export function deletionEnded(ctx: Ctx, deletion: Deletion, outcome: EffectOutcome): void {
+  const failures = deletion.failures + 1;
+  if (outcome.outcome === "error" && failures < TRIES) deleteBranch(ctx, { ...deletion, failures });
+}
