@@ -54,7 +54,7 @@ export class Nudges {
   async #fetch(): Promise<void> {
     if (this.#fetching || !this.#options.mayShow()) return;
     this.#fetching = true;
-    const idle = !this.#options.turns.isRunning;
+    const idle = this.#isIdle;
     // Set again by whoever tells of more while this is under way.
     this.#waiting = !idle;
     try {
@@ -66,7 +66,13 @@ export class Nudges {
     } finally {
       this.#fetching = false;
     }
-    if (this.#waiting && !this.#options.turns.isRunning) await this.#fetch();
+    if (this.#waiting && this.#isIdle) await this.#fetch();
+  }
+
+  /** Between a turn that was interrupted and the one that interrupted it, nothing runs but something waits. */
+  get #isIdle(): boolean {
+    const { turns } = this.#options;
+    return !turns.isRunning && turns.waiting === 0;
   }
 
   async #claim(when: "idle" | "busy"): Promise<ClaimedNudge[]> {
