@@ -102,8 +102,9 @@ function budgetItem(ctx: Ctx, { scope, id, limit, used, share }: BudgetState): I
 function toldSince(ctx: Ctx, scope: string, id: string): number {
   return (
     ctx.sql.get<{ at: number | null }>(
-      `select max(at) as at from audit where kind in ('budget.warned', 'budget.exhausted')
+      `select max(at) as at from audit where subject_id = ? and kind in ('budget.warned', 'budget.exhausted')
          and json_extract(data, '$.scope') = ? and json_extract(data, '$.id') = ?`,
+      scope === "rig" ? id : ctx.townId,
       scope,
       id,
     )?.at ?? 0

@@ -16,9 +16,10 @@ import { mergeRow, type MergeRow } from "./merge-row.ts";
 import { mergeTitle } from "./move-merge.ts";
 import { readingOf, type Reading } from "./pull-request.ts";
 
-/** Characters of one thread, and of all of them, that the model is shown; what is beyond blocks. */
+/** Characters of a thread that the model can be shown; a longer one blocks, for it would judge a part of it. */
 const MAX_THREAD = 4_000;
-const MAX_ALL = 60_000;
+/** And of one question: the threads that do not fit are asked about in the next. */
+const MAX_QUESTION = 60_000;
 
 /** By thread: the comments that were judged, so that a new one is judged anew. */
 const storedVerdicts = z.record(z.string(), z.object({ comments: z.string(), blocking: z.boolean() }));
@@ -34,12 +35,8 @@ const commentsOf = (thread: ReviewThread): string => thread.comments.map(({ id }
 
 /** A comment by somebody of whom it is not known whether they may push counts as if they could. */
 const mayPass = (thread: ReviewThread): boolean =>
-  thread.comments.every((comment) => comment.author_kind === "bot" || comment.can_write === false);
-
-function verdictOf(merge: MergeRow, thread: ReviewThread): boolean | null {
-  const verdict = (fromJson(storedVerdicts, merge.thread_verdicts) ?? {})[thread.id];
-  return verdict?.comments === commentsOf(thread) ? verdict.blocking : null;
-}
+  thread.comments.every((comment) => comment.author_kind === "bot" || comment.can_write === false) &&
+  threadText(thread, 1).length <= MAX_THREAD;
 
 const asks = (ctx: Ctx, merge: MergeRow): boolean => settings(ctx, merge.rig_id).review.classify_threads;
 
@@ -48,15 +45,30 @@ function candidates(ctx: Ctx, merge: MergeRow, reading: Reading): ReviewThread[]
   return threads?.state === "known" && asks(ctx, merge) ? threads.unresolved.filter(mayPass) : [];
 }
 
+/** The candidates of which the model has said that they block, or not, or nothing yet (null). */
+function judgedSo(ctx: Ctx, merge: MergeRow, reading: Reading, blocking: boolean | null): ReviewThread[] {
+  const threads = candidates(ctx, merge, reading);
+  if (threads.length === 0) return [];
+  const verdicts = fromJson(storedVerdicts, merge.thread_verdicts) ?? {};
+  return threads.filter((thread) => {
+    const verdict = verdicts[thread.id];
+    return (verdict?.comments === commentsOf(thread) ? verdict.blocking : null) === blocking;
+  });
+}
+
 /** Ids of the threads that do not keep it from merging. */
 export function passingThreads(ctx: Ctx, merge: MergeRow, reading: Reading): ReadonlySet<string> {
-  const passing = candidates(ctx, merge, reading).filter((thread) => verdictOf(merge, thread) === false);
-  return new Set(passing.map(({ id }) => id));
+  return new Set(judgedSo(ctx, merge, reading, false).map(({ id }) => id));
 }
 
 /** Threads about which the model is still to be asked. */
 export function undecidedThreads(ctx: Ctx, merge: MergeRow, reading: Reading): ReviewThread[] {
-  return candidates(ctx, merge, reading).filter((thread) => verdictOf(merge, thread) === null);
+  return judgedSo(ctx, merge, reading, null);
+}
+
+/** As many as one question holds, each of them whole. */
+function fitting(threads: readonly ReviewThread[]): readonly ReviewThread[] {
+  return threads.slice(0, Math.floor((MAX_QUESTION - INSTRUCTION.length) / (MAX_THREAD + 2)));
 }
 
 /** Asks about these threads, and what the pull request waits for meanwhile. */
@@ -67,7 +79,7 @@ export function askAbout(ctx: Ctx, merge: MergeRow, threads: readonly ReviewThre
     key: `ask:${merge.bead_id}`,
     payload: {
       mergeId: merge.bead_id,
-      asked: threads.map((thread) => ({ id: thread.id, comments: commentsOf(thread) })),
+      asked: fitting(threads).map((thread) => ({ id: thread.id, comments: commentsOf(thread) })),
     },
   });
   const which = threads.length === 1 ? "whether a thread" : `which of ${threads.length} threads`;
@@ -86,7 +98,7 @@ export function threadQuestion(merge: MergeRow, asked: AskedThreads): string | n
   );
   if (shown.every((thread) => thread === undefined)) return null;
   const parts = shown.map((thread, index) => (thread ? threadText(thread, index + 1) : ""));
-  return [INSTRUCTION, ...parts].join("\n\n").slice(0, MAX_ALL);
+  return [INSTRUCTION, ...parts].join("\n\n");
 }
 
 const INSTRUCTION = `# Which of these review threads block?
@@ -104,7 +116,7 @@ function threadText(thread: ReviewThread, number: number): string {
   const comments = thread.comments.map(
     ({ author, author_kind, body }) => `${author} (${author_kind}): ${body}`,
   );
-  return `## Thread ${number} on ${place}\n\n${comments.join("\n\n").slice(0, MAX_THREAD)}`;
+  return `## Thread ${number} on ${place}\n\n${comments.join("\n\n")}`;
 }
 
 /** What the model said; null: it could not be asked. Every thread that it does not let pass blocks. */

@@ -146,6 +146,40 @@ describe("threads that a small model judges", () => {
       expect(asked).toEqual([]);
     }));
 
+  it("block where they are longer than the model is shown, for it would judge a part", () =>
+    withSql((sql) => {
+      const { h, bead, asked, pull } = watched(sql, lets(1), { auto_resolve_feedback: false });
+      threadsOf(pull, [bot("t1", `fyi ${"x".repeat(5_000)} this leaks a handle`)]);
+      h.advance(10 * MINUTE);
+      expect(asked).toEqual([]);
+      expect(h.town.merge(bead).waitingOn?.message).toBe("has 1 unresolved thread");
+    }));
+
+  it("are asked about in several questions where one would cut them off", () =>
+    withSql((sql) => {
+      const all = (body: AskRequest): EffectAnswer =>
+        outcome({
+          outcome: "answered",
+          text: JSON.stringify({
+            // Also of threads that it was not shown.
+            threads: Array.from({ length: 60 }, (_, one) => ({
+              thread: one + 1,
+              blocking: body.attempt > 9,
+            })),
+          }),
+        });
+      const { h, bead, asked, pull } = watched(sql, all);
+      const threads = Array.from({ length: 30 }, (_, one) =>
+        bot(`t${one}`, `fyi ${one} ${"x".repeat(3_500)}`),
+      );
+      threadsOf(pull, threads);
+      h.advance(2 * MINUTE);
+      expect(asked.length).toBeGreaterThan(1);
+      for (const { id, comments } of threads)
+        expect(asked.filter(({ prompt }) => prompt.includes(comments[0]?.body ?? "?")).length, id).toBe(1);
+      expect(h.town.merge(bead).waitingOn?.code).toBe("grace");
+    }));
+
   it("are waited for with a reason, also across a lost answer", () =>
     withSql((sql) => {
       const lost = { left: 1 };
