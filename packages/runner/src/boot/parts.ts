@@ -12,6 +12,7 @@ import { Effects } from "../control/effects.ts";
 import type { GitWorkspace, GitWorkspaceOptions } from "../git/index.ts";
 import { startThrough } from "../git/starter.ts";
 import { Semaphore } from "../git/waiting.ts";
+import { forgetQuestions } from "../sessions/ask.ts";
 import { ModelGate } from "../models/model-gate.ts";
 import { systemTimer, timingOf } from "../options.ts";
 import { LogStore } from "../logs/log-store.ts";
@@ -68,6 +69,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   const gitEnv = { ...options.gitEnv, ...marker };
   const access = makeAccess(options, { root, town, redactor });
   const logs = new LogStore(join(root, "logs"));
+  forgetQuestions(root);
   const git = makeGit({
     root: join(root, "git"),
     log,

@@ -2,7 +2,7 @@
  * One question to a model (spec/review.md §4.3). The failures: an answer that keeps a process, a directory or
  * a tool; an agent that never answers and keeps the next question waiting.
  */
-import { readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Control, World } from "../testing/harness.ts";
@@ -53,6 +53,13 @@ it("is answered by an agent without tools, which leaves no directory behind", as
     text: '[scripted] {"threads":[{"thread":1,"blocking":false},{"thread":2,"blocking":true}]}\n',
   });
   expect(directories()).toEqual([]);
+});
+
+it("of a runner that was killed leaves nothing behind once the next one boots", async () => {
+  const left = join(world.root, "questions", "q-left");
+  mkdirSync(left, { recursive: true });
+  await world.runner({});
+  expect(existsSync(left)).toBe(false);
 });
 
 it("shares a warm process with the next one", async () => {

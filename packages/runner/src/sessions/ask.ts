@@ -18,12 +18,19 @@ import type { SessionDeps } from "./deps.ts";
 const LIMIT_MINUTES = 3;
 const MAX_ANSWER = 20_000;
 
+const placeOf = (root: string): string => join(root, "questions");
+
+/** What a runner that was killed left of its questions: the town asks them again. */
+export function forgetQuestions(root: string): void {
+  rmSync(placeOf(root), { recursive: true, force: true });
+}
+
 type AskDeps = Pick<SessionDeps, "options" | "timing" | "places" | "pool" | "redactor">;
 
 /** @throws when the agent cannot be started, refuses, or does not answer in time */
 export async function ask(request: AskRequest, deps: AskDeps, signal: AbortSignal): Promise<EffectOutcome> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MINUTES * deps.timing.minuteMs)]);
-  const place = join(deps.options.root, "questions");
+  const place = placeOf(deps.options.root);
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const lease = acquire(request, deps, place);
   // A directory is an identity, also of one question: nobody else has its conversation.

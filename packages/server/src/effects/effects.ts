@@ -2,14 +2,11 @@
 import type { EffectAnswer, EffectRequest } from "@gastown/town";
 import { createRunnerClient } from "../runner/client.ts";
 import type { PerformEffect } from "../towns/actor.ts";
-import { askModel } from "./ask-model.ts";
-import { branch } from "./branch.ts";
 import { changeModel } from "./change-model.ts";
 import { checkSession } from "./check-session.ts";
 import type { EffectContext, EffectPorts, RequestOf } from "./context.ts";
 import { NotUnderstood } from "./forge.ts";
 import { interruptSession } from "./interrupt-session.ts";
-import { merge, withdrawMerge } from "./merge.ts";
 import { mergePullRequest } from "./merge-pull-request.ts";
 import { messageSession } from "./message-session.ts";
 import { openPullRequest } from "./open-pull-request.ts";
@@ -17,14 +14,13 @@ import { pollPullRequest } from "./poll-pull-request.ts";
 import { postReview } from "./post-review.ts";
 import { notify } from "./notify.ts";
 import { pokeSession } from "./poke-session.ts";
-import { runGates } from "./run-gates.ts";
 import { ensureRunner, stopRunner } from "./runner-life.ts";
 import { settleSession } from "./settle-session.ts";
-import { setupRig } from "./setup-rig.ts";
 import { startSession } from "./start-session.ts";
 import { stopSession } from "./stop-session.ts";
 import { syncConfig } from "./sync-config.ts";
-import { updateBranch } from "./update-branch.ts";
+import { takenByRunner } from "./taken-by-runner.ts";
+import { withdrawMerge } from "./withdraw-merge.ts";
 
 type Executors = {
   [K in EffectRequest["kind"]]: (context: EffectContext, request: RequestOf<K>) => Promise<EffectAnswer>;
@@ -39,13 +35,14 @@ const EXECUTORS: Executors = {
   change_model: changeModel,
   settle_session: settleSession,
   poke_session: pokeSession,
-  setup_rig: setupRig,
-  branch,
-  run_gates: runGates,
-  merge,
+  setup_rig: takenByRunner("/repos/setup"),
+  branch: takenByRunner("/git/branch"),
+  run_gates: takenByRunner("/gates/run"),
+  // The runner asks *landed* first, so a repeat is harmless (spec/review.md §3).
+  merge: takenByRunner("/git/merge"),
   withdraw_merge: withdrawMerge,
-  update_branch: updateBranch,
-  ask_model: askModel,
+  update_branch: takenByRunner("/git/update"),
+  ask_model: takenByRunner("/agents/ask"),
   open_pull_request: openPullRequest,
   poll_pull_request: pollPullRequest,
   merge_pull_request: mergePullRequest,
