@@ -5,6 +5,7 @@
 import type { Benchmark } from "./lib/benchmark.ts";
 import { convoyScale } from "./convoy-scale/convoy-scale.ts";
 import { events } from "./events/events.ts";
+import { exportImport } from "./export-import/export-import.ts";
 import { historyScale } from "./history-scale/history-scale.ts";
 import { idleTowns } from "./idle-towns/idle-towns.ts";
 import { landing } from "./landing/landing.ts";
@@ -17,6 +18,7 @@ import { tickScale } from "./tick-scale/tick-scale.ts";
 export const BENCHMARKS: readonly Benchmark[] = [
   tickScale,
   historyScale,
+  exportImport,
   idleTowns,
   readyToPrompt,
   landing,

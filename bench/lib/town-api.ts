@@ -97,7 +97,8 @@ export class TownApi {
   }
 }
 
-function clientOf(world: World, { url }: RunningHost, signal: AbortSignal): ApiClient {
+/** With the rights of whoever runs that host. */
+export function clientOf(world: World, { url }: RunningHost, signal: AbortSignal): ApiClient {
   const token = readLocalToken(dataDir(world.dataDir));
   return new ApiClient({ url, token, signal, hint: "The benchmark's own server has ended." });
 }

@@ -103,10 +103,15 @@ export class ApiClient {
     return { body: response.body, headers: response.headers };
   }
 
-  /** Sends what can be read only once; what fails in the middle is not tried again. */
-  async upload<T>(schema: z.ZodType<T>, path: string, body: ReadableStream<Uint8Array>): Promise<T> {
-    const headers = { "content-type": "application/jsonl" };
-    const { url, headers: all } = this.#request("POST", path, { headers, key: randomUUID() });
+  /** Sends what can be read only once, packed with gzip; what fails in the middle is not tried again. */
+  async upload<T>(
+    schema: z.ZodType<T>,
+    path: string,
+    body: ReadableStream<Uint8Array>,
+    query: CallOptions["query"] = {},
+  ): Promise<T> {
+    const headers = { "content-type": "application/jsonl", "content-encoding": "gzip" };
+    const { url, headers: all } = this.#request("POST", path, { headers, query, key: randomUUID() });
     const init = {
       method: "POST",
       headers: all,

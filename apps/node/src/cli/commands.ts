@@ -94,14 +94,17 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "town export <town>",
     summary: "Write a town out as JSON lines, to read, to keep or to move; secrets are never in it",
-    options: [["--output <file>", "write into this file (default: standard output)"]],
+    options: [
+      ["--output <file>", "write into this file, packed if it ends in .gz (default: standard output)"],
+    ],
     operations: ["towns.list", "towns.export"],
     load: async () => (await import("../commands/town-history.ts")).townExport,
   },
   {
     usage: "town import <file or ->",
     summary: "Make a town of an export: whole or not at all, paused, nothing of its past sent again",
-    operations: ["towns.import"],
+    options: [["--into <town>", "an empty town that makes room for it"]],
+    operations: ["towns.list", "towns.import"],
     load: async () => (await import("../commands/town-history.ts")).townImport,
   },
   {

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } f
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
 import { GastownError } from "@gastown/protocol";
 import { z } from "zod";
 import type { Run } from "../cli/commands.ts";
@@ -52,25 +53,42 @@ function outputOf({ out }: Context): WritableStream<Uint8Array> {
   return new WritableStream({ write: (bytes) => out.lines(decoder.decode(bytes, { stream: true })) });
 }
 
-/** The file is there only when it is whole. */
+/** The file is there only when it is whole; packed where its name says so. */
 async function intoFile(lines: ReadableStream<Uint8Array>, path: string): Promise<void> {
   const partial = `${path}.partial`;
   try {
-    await pipeline(lines, createWriteStream(partial, { mode: 0o600 }));
+    const file = createWriteStream(partial, { mode: 0o600 });
+    await (path.endsWith(".gz") ? pipeline(lines, createGzip(), file) : pipeline(lines, file));
     renameSync(partial, path);
   } finally {
     rmSync(partial, { force: true });
   }
 }
 
-export const townImport: Run = async (context, [file = "-"]) => {
+/** Packed, as the server takes a town of any size: as it is where it is packed already. */
+async function* packed(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  const pieces = input[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  const [one, two] = first.done === true ? [] : first.value;
+  async function* all(): AsyncGenerator<Buffer, void, void> {
+    if (first.done !== true) yield first.value;
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) yield next.value;
+  }
+  if (one === 0x1f && two === 0x8b) yield* all();
+  else yield* Readable.from(all()).pipe(createGzip({ level: 1 }));
+}
+
+export const townImport: Run = async (context, [file = "-"], { into }) => {
   const path = resolve(context.cwd, file);
   if (file !== "-" && !existsSync(path)) throw new GastownError("not_found", `There is no file ${path}.`);
-  const input = file === "-" ? process.stdin : createReadStream(path);
   const api = await context.api();
+  const query = typeof into === "string" ? { into: choose("town", into, await listTowns(api)).id } : {};
+  const input = file === "-" ? process.stdin : createReadStream(path);
   // Node's own type of web streams and the platform's are the same thing by two names.
-  const lines = Readable.toWeb(input) as ReadableStream<Uint8Array>;
-  const town = await api.upload(importAnswer, "/api/users/user_local/towns/import", lines);
+  const lines = Readable.toWeb(
+    Readable.from(packed(input), { objectMode: false }),
+  ) as ReadableStream<Uint8Array>;
+  const town = await api.upload(importAnswer, "/api/users/user_local/towns/import", lines, query);
   const again = toGiveAgain(town.omitted);
   const next = [
     ...(again.length === 0

@@ -37,6 +37,7 @@ export interface HostDatabase {
   readonly sql: Sql;
   towns(): TownRow[];
   town(id: string): TownRow | undefined;
+  /** Or what there is to know of one that is there, anew. */
   addTown(row: TownRow): void;
   removeTown(id: string): void;
   /** All stored wakes, and when each was stored (epoch ms). */
@@ -130,7 +131,8 @@ function hostDatabase(db: DatabaseSync, sql: Sql): HostDatabase {
     sql,
     towns: () => sql.all<TownRow>(`select ${columns} from towns order by id`),
     town: (id) => sql.get<TownRow>(`select ${columns} from towns where id = ?`, id),
-    addTown: (row) => sql.run("insert into towns values (?, ?, ?)", row.id, row.name, row.createdAt),
+    addTown: (row) =>
+      sql.run("insert or replace into towns values (?, ?, ?)", row.id, row.name, row.createdAt),
     removeTown: (id) =>
       sql.transaction(() => {
         sql.run("delete from wake where town = ?", id);

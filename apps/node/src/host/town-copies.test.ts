@@ -1,6 +1,9 @@
 /** A town that moves: out of one real host as a file, into another one, and nothing is half done. */
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { watch } from "node:fs/promises";
 import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { beadShape, rigShape, townShape } from "@gastown/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -65,7 +68,9 @@ describe("an exported town", () => {
   it("is refused where it is already, and where a line is not what it should be, and nothing is left", async () => {
     const twice = await world.run(["town", "import", file, "--json"]);
     expect(twice.code).toBe(6);
-    expect(twice.json(errorAnswer).error.message).toContain("has that town already (moving)");
+    expect(twice.json(errorAnswer).error.message).toMatch(
+      /moving is there already and is not empty. Delete it first \(gastown town delete moving\)/,
+    );
     await world.must(["town", "delete", "moving", "--force"]);
     const broken = join(world.root, "broken.jsonl");
     const lines = readFileSync(file, "utf8").split("\n");
@@ -105,3 +110,96 @@ describe("an exported town", () => {
     expect(leftovers()).toEqual([]);
   });
 });
+
+describe("an import of a town", () => {
+  const townNames = async (): Promise<string[]> =>
+    (await api.get(listOf(townShape.pick({ name: true })), "/api/towns")).items.map(({ name }) => name);
+  const made = (name: string) =>
+    api.post(townShape.pick({ id: true }), "/api/users/user_local/towns", { name });
+
+  it("takes the place of an empty one, of the same id or of the one that is named, and of no other", async () => {
+    const { id } = await made("other");
+    const empty = join(world.root, "empty.jsonl.gz");
+    await world.must(["town", "export", "other", "--output", empty]);
+    // As a copy of the other town's beginning would be, that was restored somewhere.
+    const same = gunzipSync(readFileSync(empty)).toString().replaceAll(id, townId);
+    const refused = await world.run(["town", "import", file, "--into", "moving", "--json"]);
+    expect(refused.json(errorAnswer).error.code).toBe("already_exists");
+    await world.must(["town", "delete", "moving", "--force"]);
+    await world.must(["town", "import", "-"], { input: same });
+    expect(await titles()).toEqual([]);
+    await world.must(["town", "import", file]);
+    expect(await titles()).toEqual(["one", "two"]);
+    expect((await townNames()).toSorted()).toEqual(["moving", "other"]);
+
+    await world.must(["town", "delete", "moving", "--force"]);
+    await world.must(["town", "import", file, "--into", "other"]);
+    expect(await townNames()).toEqual(["moving"]);
+    expect(existsSync(dataDir(world.dataDir).town(id))).toBe(false);
+    // It is that town for every page that is open, and for whoever opens it next.
+    expect(await titles()).toEqual(["one", "two"]);
+    await made("third");
+    const full = await world.run(["town", "import", empty, "--into", "moving", "--json"]);
+    expect(full.code).toBe(6);
+    expect((await townNames()).toSorted()).toEqual(["moving", "third"]);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it("that is refused at its first line says so, however much is still on its way", async () => {
+    const large = join(world.root, "large.jsonl");
+    const [header = ""] = readFileSync(file, "utf8").split("\n");
+    writeFileSync(large, `${header}\n`);
+    // Nothing that gzip could make smaller.
+    for (let n = 0; n < 32; n++)
+      writeFileSync(large, `${randomBytes(500_000).toString("base64")}\n`, { flag: "a" });
+    const refused = await world.run(["town", "import", large, "--json"]);
+    expect(refused.json(errorAnswer).error.code).toBe("already_exists");
+    expect(leftovers()).toEqual([]);
+  });
+
+  it("leaves nothing when whoever sends it goes, or when the host is killed, and can be repeated", async () => {
+    await world.must(["town", "delete", "moving", "--force"]);
+    const lines = readFileSync(file, "utf8").split("\n");
+    const half = `${lines.slice(0, 10).join("\n")}\n`;
+    const begun = async (): Promise<{ sender: AbortController; sent: Promise<unknown> }> => {
+      const sender = new AbortController();
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(gzipSync(half, { finishFlush: 2 })),
+      });
+      const sent = new ApiClient({
+        url: host.url,
+        token: readLocalToken(dataDir(world.dataDir)),
+        signal: sender.signal,
+        hint: "",
+      })
+        .upload(z.unknown(), "/api/users/user_local/towns/import", body)
+        .catch((error: unknown) => error);
+      await seenInDataDir(() => leftovers().length === 1);
+      return { sender, sent };
+    };
+    const first = await begun();
+    first.sender.abort();
+    await first.sent;
+    await seenInDataDir(() => leftovers().length === 0);
+
+    const second = await begun();
+    host.child.kill("SIGKILL");
+    await host.exit;
+    await second.sent;
+    expect(leftovers()).toHaveLength(1);
+    host = await world.up(`127.0.0.1:${host.port}`);
+    host.child.stdout.resume();
+    expect(leftovers()).toEqual([]);
+    expect(await townNames()).toEqual(["third"]);
+    await world.must(["town", "import", file]);
+    expect(await titles()).toEqual(["one", "two"]);
+  });
+});
+
+/** Resolves as soon as that holds of the data directory: each change of it is looked at. */
+async function seenInDataDir(holds: () => boolean): Promise<void> {
+  const signal = AbortSignal.timeout(120_000);
+  const changes = watch(world.dataDir, { signal });
+  if (holds()) return;
+  for await (const _change of changes) if (holds()) return;
+}

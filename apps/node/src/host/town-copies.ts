@@ -1,10 +1,10 @@
 /** Towns of this host written out and read in as JSON lines (spec/api.md §3.3, towns.export and towns.import). */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { GastownError } from "@gastown/protocol";
-import { exportLines, importTown, openTown, type ExportHeader, type TownImport } from "@gastown/town";
+import { exportLines, importTown, openTown, type ExportHeader } from "@gastown/town";
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
 import { copyTownFile } from "../storage/town-file.ts";
 import type { DataDir } from "./data-dir.ts";
@@ -19,6 +19,21 @@ export interface TownCopiesPorts {
   readonly fallbackRuntime: string;
   /** Epoch milliseconds. */
   readonly now: () => number;
+}
+
+export interface WholeTown {
+  /** Complete and on the disk, beside its place. */
+  readonly file: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly header: ExportHeader;
+}
+
+interface ImportSteps {
+  /** As soon as the first line is read: throws where there is no place for that town. */
+  readonly admit: (header: ExportHeader) => Promise<void>;
+  /** Has it placed, or throws where there is no place for it any more. */
+  readonly put: (whole: WholeTown) => Promise<void>;
 }
 
 export class TownCopies {
@@ -58,8 +73,10 @@ export class TownCopies {
   }
 
   /** Beside its place until it is whole; only then the host knows of it. */
-  async imported(lines: AsyncIterable<readonly string[]>): Promise<ExportHeader> {
-    const { dir, database, now } = this.#ports;
+  async imported(
+    lines: AsyncIterable<readonly string[]>,
+    { admit, put }: ImportSteps,
+  ): Promise<ExportHeader> {
     const folder = this.#folder();
     const file = join(folder, "town.sqlite");
     const db = new DatabaseSync(file, sqlOptions);
@@ -68,20 +85,18 @@ export class TownCopies {
       db.exec("pragma synchronous = off");
       const ports = this.#townPorts(db);
       const importing = importTown(ports);
+      let admitted = false;
       for await (const texts of lines) {
         importing.lines(texts);
-        this.#refuseKnown(importing);
+        if (admitted || importing.header === undefined) continue;
+        await admit(importing.header);
+        admitted = true;
       }
       const header = importing.finish();
-      const created = openTown(ports).town().createdAt;
-      db.exec("pragma synchronous = full; pragma wal_checkpoint(truncate); vacuum");
+      const createdAt = Date.parse(openTown(ports).town().createdAt);
       db.close();
-      this.#refuseKnown(importing);
-      const place = dir.town(header.town.id);
-      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${place}${suffix}`, { force: true });
-      renameSync(file, place);
-      database.addTown({ id: header.town.id, name: header.town.name, createdAt: Date.parse(created) });
-      database.setWake(header.town.id, now(), now(), true);
+      await onDisk(file);
+      await put({ file, createdAt, header });
       return header;
     } finally {
       if (db.isOpen) db.close();
@@ -89,14 +104,15 @@ export class TownCopies {
     }
   }
 
-  #refuseKnown({ header }: TownImport): void {
-    const known = header === undefined ? undefined : this.#ports.database.town(header.town.id);
-    if (known === undefined) return;
-    throw new GastownError(
-      "already_exists",
-      `This server has that town already (${known.name}). Delete it first, or import into another server.`,
-      { existing: known.id },
-    );
+  /** Puts a whole town in its place. The record comes last: before it there is a file that no town has. */
+  place({ file, createdAt, header: { town } }: WholeTown): void {
+    const { dir, database, now } = this.#ports;
+    const place = dir.town(town.id);
+    mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${place}${suffix}`, { force: true });
+    renameSync(file, place);
+    database.setWake(town.id, now(), now(), true);
+    database.addTown({ id: town.id, name: town.name, createdAt });
   }
 
   #folder(): string {
@@ -106,5 +122,15 @@ export class TownCopies {
   #townPorts(db: DatabaseSync) {
     const { fallbackRuntime, now } = this.#ports;
     return { sql: nodeSql(db), now, random: () => randomBytes(16), fallbackRuntime };
+  }
+}
+
+/** Written back to the disk, which nobody waits for meanwhile. */
+async function onDisk(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

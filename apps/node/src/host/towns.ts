@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { GastownError } from "@gastown/protocol";
 import { openTown, type ExportHeader, type NewTown, type Town } from "@gastown/town";
 import {
   openTownActor,
@@ -13,6 +14,7 @@ import {
 } from "@gastown/server";
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
 import { storageError } from "../storage/storage-error.ts";
+import { withTownFile } from "../storage/town-file.ts";
 import type { DataDir } from "./data-dir.ts";
 import { flushed, type HostDatabase, type TownRow } from "./host-database.ts";
 import { TownCopies } from "./town-copies.ts";
@@ -120,28 +122,64 @@ export class Towns implements TownDirectory {
     return this.#copies.exported(townId);
   }
 
+  /** An empty town (of this id, or the one that it is imported into) makes room for it, in the same step. */
   async imported(
     lines: AsyncIterable<readonly string[]>,
+    into?: string,
   ): Promise<{ town: TownActor; header: ExportHeader }> {
-    const header = await this.#copies.imported(lines);
+    const { database } = this.#options;
+    const inTheWay = ({ town: { id } }: ExportHeader): TownRow[] =>
+      [...new Set([id, into ?? id])].flatMap((one) => database.town(one) ?? []);
+    const header = await this.#copies.imported(lines, {
+      admit: async (first) => {
+        for (const known of inTheWay(first))
+          if ((await this.get(known.id))?.read((open) => open.empty()) === false) throw notEmpty(known);
+      },
+      put: (whole) =>
+        this.#withoutEmpty(inTheWay(whole.header), () => {
+          this.#copies.place(whole);
+          if (into !== undefined && into !== whole.header.town.id) this.#forget(into);
+        }),
+    });
     return { town: await this.#opened(header.town.id), header };
   }
 
+  /** Nobody opens them meanwhile, so that nothing can come into them. Throws where something did before. */
+  #withoutEmpty([first, ...more]: readonly TownRow[], then: () => void): Promise<void> {
+    if (first === undefined) return Promise.resolve(then());
+    return this.#without(first.id, () => {
+      if (!withTownFile(this.#options.dir.town(first.id), (town) => town.empty())) throw notEmpty(first);
+      return this.#withoutEmpty(more, then);
+    });
+  }
+
+  remove(townId: string): Promise<void> {
+    return this.#without(townId, () => this.#forget(townId));
+  }
+
   /** The record goes last: after a crash in between the town is still listed, and is deleted again. */
-  async remove(townId: string): Promise<void> {
+  #forget(townId: string): void {
     const { dir, database } = this.#options;
+    const file = dir.town(townId);
+    for (const path of [file, `${file}-wal`, `${file}-shm`]) rmSync(path, { force: true });
+    rmSync(dir.runner(townId), { recursive: true, force: true, maxRetries: 5 });
+    database.removeTown(townId);
+  }
+
+  /** Ends what runs of a town and closes it; nobody opens it before `then` is over. */
+  async #without(townId: string, then: () => void | Promise<void>): Promise<void> {
     await this.#options.retireRunner(townId);
     this.#removing.add(townId);
     try {
       await this.#changing.get(townId);
       await this.#close(townId);
       for (const id of [townId, quiet.id(townId), rest.id(townId)]) this.#clock.set(id, null);
-      const file = dir.town(townId);
-      for (const path of [file, `${file}-wal`, `${file}-shm`]) rmSync(path, { force: true });
-      rmSync(dir.runner(townId), { recursive: true, force: true, maxRetries: 5 });
-      database.removeTown(townId);
+      await then();
+      this.#seen.delete(townId);
     } finally {
       this.#removing.delete(townId);
+      // Whatever came of it: what is there now wants to be looked at.
+      if (this.#options.database.town(townId) !== undefined) this.#clock.set(townId, this.#options.now());
     }
   }
 
@@ -305,6 +343,14 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 
 function entry(row: TownRow): TownEntry {
   return { id: row.id, name: row.name, createdAt: new Date(row.createdAt).toISOString() };
+}
+
+function notEmpty({ id, name }: TownRow): GastownError {
+  return new GastownError(
+    "already_exists",
+    `${name} is there already and is not empty. Delete it first (gastown town delete ${name}), or import on another server or data directory.`,
+    { existing: id },
+  );
 }
 
 /** Times of a town other than its own wake, on the same clock. */

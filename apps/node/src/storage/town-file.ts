@@ -7,6 +7,8 @@ import { backup, DatabaseSync } from "node:sqlite";
 import { openTown, type Sql, type Town } from "@gastown/town";
 import { nodeSql, sqlOptions } from "./node-sql.ts";
 
+type Progress = NonNullable<NonNullable<Parameters<typeof backup>[2]>["progress"]>;
+
 /** Opens (and migrates) the file itself. Only with the host's lock, or on a file that no host knows. */
 export function withTownFile<T>(path: string, fn: (town: Town, sql: Sql) => T): T {
   const db = new DatabaseSync(path, sqlOptions);
@@ -21,11 +23,16 @@ export function withTownFile<T>(path: string, fn: (town: Town, sql: Sql) => T): 
   }
 }
 
-/** Copies the file as it is at one moment; a host may write to it meanwhile. */
-export async function copyTownFile(path: string, to: string): Promise<void> {
+/**
+ * Copies the file as it is at one moment; a host may write to it meanwhile, however much: `backup` begins anew
+ * when another connection has written between two of its steps, unless its own holds one snapshot throughout.
+ * `progress` is told of each step.
+ */
+export async function copyTownFile(path: string, to: string, progress?: Progress): Promise<void> {
   const db = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
   try {
-    await backup(db, to);
+    db.exec("begin; select 1 from sqlite_schema");
+    await backup(db, to, progress === undefined ? {} : { progress });
   } finally {
     db.close();
   }

@@ -130,9 +130,9 @@ export interface Endpoints {
     handle: (call: TownCall<Path, unknown, undefined>) => Promise<Download>,
   ): void;
   /** Reads lines of JSON; no answer of it is stored, so what it makes has to refuse to be made twice. */
-  upload<Path extends string, A extends z.ZodType>(
-    spec: Spec<Path, z.ZodType, z.ZodType, A>,
-    handle: (call: Call<Path, unknown, undefined>, lines: AsyncIterable<string[]>) => Promise<z.input<A>>,
+  upload<Path extends string, A extends z.ZodType, Q extends z.ZodType = z.ZodType>(
+    spec: Spec<Path, Q, z.ZodType, A>,
+    handle: (call: Call<Path, z.output<Q>, undefined>, lines: AsyncIterable<string[]>) => Promise<z.input<A>>,
   ): void;
 }
 

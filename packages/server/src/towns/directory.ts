@@ -24,8 +24,11 @@ export interface TownDirectory {
   /** The town as it is at one moment, as lines of JSON; `done` lets go of it. */
   exported(townId: string): Promise<{ lines: Iterator<string>; done: () => void }>;
   /**
-   * Makes a town of an export, whole or not at all. Throws as `importTown` does, and `already_exists`
-   * where a town of this id is there.
+   * Makes a town of an export, whole or not at all. An empty town makes room for it: one of its id, and the
+   * one of the id `into`. Throws as `importTown` does, and `already_exists` where either is not empty.
    */
-  imported(lines: AsyncIterable<readonly string[]>): Promise<{ town: TownActor; header: ExportHeader }>;
+  imported(
+    lines: AsyncIterable<readonly string[]>,
+    into?: string,
+  ): Promise<{ town: TownActor; header: ExportHeader }>;
 }

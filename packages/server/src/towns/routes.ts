@@ -3,6 +3,7 @@ import {
   CLOSE_CODES,
   createTownBody,
   GastownError,
+  idSchema,
   limits,
   townShape,
   townStatus,
@@ -81,16 +82,19 @@ function historyRoutes(on: Endpoints, ports: ServerPorts): void {
       path: "/api/users/{userId}/towns/import",
       operation: "towns.import",
       summary:
-        "Makes a town of an export, whole or not at all: paused, its ids kept, nothing of its past sent again.",
+        "Makes a town of an export, whole or not at all: paused, its ids kept, nothing of its past sent again. An empty town of its id makes room for it, and so does the empty one that `into` names.",
       who: "user",
+      query: z.strictObject({ into: idSchema("town").optional() }),
       body: line,
       lines: "body",
       status: 201,
       answer: importAnswer,
       location: ({ id }) => `/api/towns/${id}`,
     },
-    async (_call, lines) => {
-      const { town, header } = await ports.towns.imported(lines);
+    async ({ query: { into } }, lines) => {
+      if (into !== undefined && (await ports.towns.get(into)) === undefined)
+        throw new GastownError("not_found", `There is no town ${into} to import into.`);
+      const { town, header } = await ports.towns.imported(lines, into);
       return { ...town.read(shown), omitted: header.omitted };
     },
   );

@@ -123,14 +123,19 @@ describe("a town over HTTP", () => {
         return { town: host.actor, header: header as ExportHeader };
       };
       const { app } = createServer({ ...host.ports, towns: { ...host.ports.towns, imported } });
-      const send = async (pieces: readonly Uint8Array[], type = "application/jsonl") => {
+      const send = async (
+        pieces: readonly Uint8Array[],
+        type = "application/jsonl",
+        encoding = "identity",
+      ) => {
         const body = new ReadableStream<Uint8Array>({
           start(controller) {
             for (const piece of pieces) controller.enqueue(piece);
             controller.close();
           },
         });
-        const init = { method: "POST", headers: { ...USER, "content-type": type }, body, duplex: "half" };
+        const headers = { ...USER, "content-type": type, "content-encoding": encoding };
+        const init = { method: "POST", headers, body, duplex: "half" };
         return app.request(`${BASE}/api/users/user_local/towns/import`, init);
       };
       const text = new TextEncoder().encode('{"a":"ü"}\n{"b":1}\n{"c":2}');
@@ -138,6 +143,17 @@ describe("a town over HTTP", () => {
       expect(made.status).toBe(201);
       expect(await made.json()).toMatchObject({ id: TOWN, omitted: header.omitted });
       expect(taken).toEqual(['{"a":"ü"}', '{"b":1}', '{"c":2}']);
+      const bytes = await new Response(
+        new Blob([text]).stream().pipeThrough(new CompressionStream("gzip")),
+      ).bytes();
+      const packed = Array.from(bytes, (byte) => Uint8Array.of(byte));
+      expect((await send(packed, "application/jsonl", "gzip")).status).toBe(201);
+      expect(taken).toEqual(['{"a":"ü"}', '{"b":1}', '{"c":2}']);
+      for (const wrong of [packed.slice(0, -9), [text]])
+        expect(await (await send(wrong, "application/jsonl", "gzip")).json()).toMatchObject({
+          error: { code: "malformed_json", message: expect.stringContaining("gzip") },
+        });
+      expect((await send([text], "application/jsonl", "br")).status).toBe(415);
       expect((await send([])).status).toBe(400);
       expect((await send([text], "text/html")).status).toBe(415);
       expect(await (await send([Uint8Array.of(0xff, 0x0a)])).json()).toMatchObject({
