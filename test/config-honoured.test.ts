@@ -33,6 +33,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   "git.ai_coauthor": false,
   "git.submodules": true,
   "git.lfs": true,
+  "escalations.assign_to": "triage",
   env: { A: "b" },
   setup: [{ command: "true" }],
   notify: [{ kind: "slack", id: "0123abcd", url: "****" }],

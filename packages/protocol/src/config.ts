@@ -121,7 +121,16 @@ export const townConfig = z.strictObject({
       tick_batch: z.int().min(16).max(4_096).optional(),
     })
     .optional(),
-  budgets: z.strictObject({ ...rigBudgets, town_day: budget.nullable().optional() }).optional(),
+  budgets: z
+    .strictObject({
+      ...rigBudgets,
+      town_day: budget.nullable().optional(),
+      /** Of the triage sessions of a day; used up, what is open goes to a person. */
+      triage_day: budget.nullable().optional(),
+    })
+    .optional(),
+  /** Who hears first of what a polecat or refinery asks; `critical` questions go to people at once. */
+  escalations: z.strictObject({ assign_to: z.enum(["mayor", "triage"]).optional() }).optional(),
   instructions: z
     .strictObject({
       mayor: instruction.optional(),
@@ -183,7 +192,8 @@ export interface EffectiveConfig {
     tick_batch: number;
   };
   /** Null: none. */
-  budgets: { bead: Budget | null; convoy: Budget | null; rig: Budget | null; town_day: Budget | null };
+  budgets: Record<"bead" | "convoy" | "rig" | "town_day" | "triage_day", Budget | null>;
+  escalations: { assign_to: "mayor" | "triage" };
   git: {
     author_name: string | null;
     author_email: string;
@@ -273,7 +283,9 @@ export function effectiveConfig(
       convoy: budgetOf("convoy"),
       rig: budgetOf("rig"),
       town_day: town.budgets?.town_day ?? null,
+      triage_day: town.budgets?.triage_day ?? null,
     },
+    escalations: { assign_to: town.escalations?.assign_to ?? "mayor" },
     git: {
       author_name: rig.git?.author_name ?? town.git?.author_name ?? null,
       author_email: rig.git?.author_email ?? town.git?.author_email ?? BOT_EMAIL,

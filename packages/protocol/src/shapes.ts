@@ -169,6 +169,8 @@ export const escalationShape = z.object({
   open: z.boolean(),
   acknowledgedAt: time.nullable(),
   bumps: z.int(),
+  /** Nobody else is asked while triage looks at it. */
+  routedTo: z.literal("triage").optional(),
   choices: z.array(z.object({ id: z.string(), label: z.string() })),
   resolution: z.object({ choice: z.string().nullable(), answer: z.string().nullable(), at: time }).nullable(),
   createdAt: time,

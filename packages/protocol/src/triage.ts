@@ -16,7 +16,8 @@ export type TriageAction = z.infer<typeof triageAction>;
 
 export const triageItem = z.object({
   id: z.string(),
-  type: z.enum(["inactivity"]),
+  /** An agent that has gone silent, or a question that one asked. */
+  type: z.enum(["inactivity", "question"]),
   /** What is known of it; parts of it came from agents. */
   text: z.string(),
   actions: z.array(triageAction),

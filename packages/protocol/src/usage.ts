@@ -13,8 +13,8 @@ export type UsageSum = z.infer<typeof usageSum>;
 
 const amount = z.object({ tokens: z.int(), usd: z.number() });
 export const budgetState = z.object({
-  scope: z.enum(["bead", "convoy", "rig", "town_day"]),
-  /** The bead, convoy or rig; the day as `2026-11-25`. */
+  scope: z.enum(["bead", "convoy", "rig", "town_day", "triage_day"]),
+  /** The bead, convoy or rig; the day (of the town, of its triage) as `2026-11-25`. */
   id: z.string(),
   limit: budget,
   used: amount,

@@ -10,6 +10,7 @@ import { renewLease, touch } from "./sessions/lease.ts";
 import { prime } from "./sessions/prime.ts";
 import { requestDone, settleState } from "./sessions/settle.ts";
 import { sessionRow, type SessionRow } from "./sessions/session-row.ts";
+import { askTriageAbout, isForTriage } from "./triage/questions.ts";
 import { resolveTriage } from "./triage/resolve.ts";
 import type { Actor, SessionClaims, SessionContext, Town } from "./town.ts";
 
@@ -105,8 +106,11 @@ export function agentTools({ read, write }: Access): AgentTools {
       return as(session, (ctx) => {
         const same = openQuestion(ctx, session, input.title);
         if (same !== null) return toEscalation(ctx, findEscalation(ctx, same));
+        const severity = input.severity ?? "medium";
+        const routed = isForTriage(ctx, session, severity);
         const escalation = escalate(ctx, {
-          severity: input.severity ?? "medium",
+          severity,
+          routedTo: routed ? "triage" : undefined,
           category: input.category ?? "question",
           subject: questionSubject(ctx, session),
           title: input.title,
@@ -117,6 +121,7 @@ export function agentTools({ read, write }: Access): AgentTools {
             sessionId: session.id,
           },
         });
+        if (routed) askTriageAbout(ctx, escalation, session);
         return toEscalation(ctx, findEscalation(ctx, escalation));
       });
     },

@@ -12,8 +12,10 @@ export function money({ usd, usdKnown }: { usd: number; usdKnown: boolean }): st
 
 /** `day 2026-11-25: 80 % (8,000 of 10,000 tokens)`. */
 export function budgetText({ scope, id, limit, used, share }: BudgetState): string {
-  const name = scope === "town_day" ? "day" : scope;
-  const shown = scope === "town_day" ? id : `${scope}_${id.slice(-8).toLowerCase()}`;
+  const daily = { town_day: "day", triage_day: "triage of day" } as const;
+  const isDaily = scope === "town_day" || scope === "triage_day";
+  const name = isDaily ? daily[scope] : scope;
+  const shown = isDaily ? id : `${scope}_${id.slice(-8).toLowerCase()}`;
   const parts = [
     limit.tokens === undefined ? [] : [`${tokens(used.tokens)} of ${tokens(limit.tokens)} tokens`],
     limit.usd === undefined ? [] : [`$${used.usd.toFixed(2)} of $${limit.usd.toFixed(2)}`],

@@ -69,7 +69,7 @@ export function triageResolve(
   args: ToolInput<"gt_triage_resolve">,
 ): ToolResult {
   const { action, applied, left } = town.resolveTriage(session.sessionId, args);
-  const changed = applied ? "" : " The agent was heard of again meanwhile, so nothing was changed.";
+  const changed = applied ? "" : " That was settled meanwhile, so nothing was changed.";
   return { text: `Resolved: ${action}.${changed} ${left} left.`, data: { action, applied, left } };
 }
 

@@ -84,10 +84,12 @@ export function why(town: Town, _session: SessionContext, { bead_id }: ToolInput
 }
 
 export function escalate(town: Town, session: SessionContext, args: ToolInput<"gt_escalate">): ToolResult {
-  const { id, severity } = town.escalate(session.sessionId, args);
+  const { id, severity, routedTo } = town.escalate(session.sessionId, args);
+  const told =
+    routedTo === undefined ? "a person will see it" : "triage looks at it first, then whoever can answer it";
   return {
-    text: `Escalated as ${id} (${severity}): a person will see it. Go on with what you can; do not wait here.`,
-    data: { escalation_id: id, severity },
+    text: `Escalated as ${id} (${severity}): ${told}. Go on with what you can; do not wait here.`,
+    data: { escalation_id: id, severity, told: routedTo ?? "people" },
   };
 }
 

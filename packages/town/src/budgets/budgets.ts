@@ -3,7 +3,7 @@ import type { Budget } from "@gastown/protocol";
 import type { Waiting } from "../beads/waiting.ts";
 import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
-import { nextDay, used, type Amount, type Charged, type Scope, scopesOf } from "./spend.ts";
+import { isDaily, nextDay, used, type Amount, type Charged, type Scope, scopesOf } from "./spend.ts";
 
 /** Those that concern one bead alone; the others are gates that its whole rig shares. */
 export const OWN: readonly Scope[] = ["bead", "convoy"];
@@ -16,11 +16,12 @@ export const SCOPE_NAMES: Record<Scope, string> = {
   convoy: "convoy",
   rig: "rig",
   town_day: "day",
+  triage_day: "day of triage",
 };
 
 /** The limit of a scope, as the settings of that rig (or of the town) say; null: none. */
 export function budgetOf(ctx: Ctx, scope: Scope, rigId: string | null): Budget | null {
-  return settings(ctx, scope === "town_day" ? null : rigId).budgets[scope];
+  return settings(ctx, isDaily(scope) ? null : rigId).budgets[scope];
 }
 
 /** How much of a budget an amount is: 1 is all of it. */
@@ -54,7 +55,7 @@ export function budgetWait(ctx: Ctx, charged: Charged, only: readonly Scope[]): 
       code: "budget",
       message: `the budget of this ${SCOPE_NAMES[scope]} is used up: ${told(budget, amount)}`,
       limit: `budgets.${scope}`,
-      ...(scope === "town_day" ? { until: nextDay(ctx.now) } : {}),
+      ...(isDaily(scope) ? { until: nextDay(ctx.now) } : {}),
     };
   }
   return null;

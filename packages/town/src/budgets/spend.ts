@@ -7,7 +7,7 @@ import type { Ctx } from "../kernel/context.ts";
 import type { Row } from "../kernel/sql.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 
-export type Scope = "bead" | "convoy" | "rig" | "town_day";
+export type Scope = "bead" | "convoy" | "rig" | "town_day" | "triage_day";
 
 export interface Amount {
   tokens: number;
@@ -19,6 +19,13 @@ export interface Charged {
   beadId: string | null;
   convoyId: string | null;
   rigId: string | null;
+  /** A session of triage has a budget of its own besides the day's. */
+  triage?: boolean;
+}
+
+/** Those that begin anew with each day (UTC). */
+export function isDaily(scope: Scope): scope is "town_day" | "triage_day" {
+  return scope === "town_day" || scope === "triage_day";
 }
 
 export const NOTHING: Amount = { tokens: 0, usd: 0 };
@@ -47,6 +54,7 @@ const LIVE: Record<Scope, string> = {
   convoy: "charged_convoy = ?1",
   rig: "rig_id = ?1",
   town_day: "?1 <> ''",
+  triage_day: "?1 <> '' and role = 'triage'",
 };
 
 /** What a scope has cost so far, live sessions included. */
@@ -77,12 +85,14 @@ export function scopesOf(ctx: Ctx, charged: Charged): [Scope, string][] {
     ["convoy", charged.convoyId],
     ["rig", charged.rigId],
     ["town_day", dayOf(ctx.now)],
+    ["triage_day", charged.triage === true ? dayOf(ctx.now) : null],
   ];
   return scopes.flatMap(([scope, id]) => (id === null ? [] : [[scope, id]]));
 }
 
 export function chargedOf(session: SessionRow): Charged {
-  return { beadId: session.charged_bead, convoyId: session.charged_convoy, rigId: session.rig_id };
+  const { charged_bead: beadId, charged_convoy: convoyId, rig_id: rigId, role } = session;
+  return { beadId, convoyId, rigId, triage: role === "triage" };
 }
 
 /** Adds to the sums of ended sessions. */
@@ -94,7 +104,7 @@ export function charge(ctx: Ctx, session: SessionRow, amount: Amount): void {
       `insert into spend (scope, id, tokens, usd) values (?1, ?2, ?3, ?4)
        on conflict (scope, id) do update set tokens = tokens + ?3, usd = usd + ?4`,
       scope,
-      scope === "town_day" ? day : id,
+      isDaily(scope) ? day : id,
       amount.tokens,
       amount.usd,
     );

@@ -14,7 +14,17 @@ import { tellNotifiers } from "../notify/tell.ts";
 import { liveSessions, sessionRow, type SessionRow } from "../sessions/session-row.ts";
 import { requestStop } from "../sessions/stop.ts";
 import { budgetOf, SCOPE_NAMES, share, spentBudgets, told } from "./budgets.ts";
-import { charge, chargedOf, dayOf, scopesOf, spent, used, type Charged, type Scope } from "./spend.ts";
+import {
+  charge,
+  chargedOf,
+  dayOf,
+  isDaily,
+  scopesOf,
+  spent,
+  used,
+  type Charged,
+  type Scope,
+} from "./spend.ts";
 
 const WARNING = 0.8;
 
@@ -75,7 +85,10 @@ export function watchBudgets(ctx: Ctx, session: SessionRow): void {
 
 /** A setting has changed: what was told may not be true any more, and the other way round. */
 export function watchAllBudgets(ctx: Ctx): void {
-  ctx.sql.run("delete from budget_levels where scope = 'town_day' and id <> ?", dayOf(ctx.now));
+  ctx.sql.run(
+    "delete from budget_levels where scope in ('town_day', 'triage_day') and id <> ?",
+    dayOf(ctx.now),
+  );
   for (const row of ctx.sql.all<LevelRow>("select * from budget_levels")) {
     watch(ctx, row.scope, row.id, row.rig_id);
   }
@@ -147,9 +160,9 @@ export function askForMore(ctx: Ctx, charged: Charged): void {
     ask(ctx, { scope, id, rigId: charged.rigId, budget, text: told(budget, amount) });
 }
 
-/** A day's budget comes back by itself; the others only by a person. */
+/** A day's budget comes back by itself; the others only by a person. What triage leaves goes to people. */
 function ask(ctx: Ctx, { scope, id, rigId, text }: Told): void {
-  if (scope === "town_day") return;
+  if (isDaily(scope)) return;
   escalate(ctx, {
     severity: "medium",
     category: "budget",

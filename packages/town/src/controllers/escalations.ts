@@ -39,7 +39,7 @@ function bump(ctx: Ctx, row: EscalationRow): void {
   const raised: Severity =
     SEVERITIES[Math.min(SEVERITIES.indexOf(row.severity) + 1, SEVERITIES.length - 1)] ?? "critical";
   ctx.sql.run(
-    "update escalations set bumps = bumps + 1, severity = ? where bead_id = ?",
+    "update escalations set bumps = bumps + 1, severity = ?, routed_to = null where bead_id = ?",
     raised,
     row.bead_id,
   );

@@ -7,12 +7,18 @@ import { budgetWait, SHARED } from "../budgets/budgets.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { startTriage } from "../sessions/start.ts";
 import { townRow } from "../town-row.ts";
-import { anyOpen, dropMoot, takeBatch } from "../triage/requests.ts";
+import { anyOpen, dropMoot, giveUpAll, takeBatch } from "../triage/requests.ts";
 import { freeAgents } from "./dispatch.ts";
 
 export function triageController(ctx: Ctx): number | null {
   dropMoot(ctx);
   if (!anyOpen(ctx)) return null;
+  // Waiting for tomorrow helps nobody who is stuck today.
+  const own = budgetWait(ctx, { beadId: null, convoyId: null, rigId: null, triage: true }, ["triage_day"]);
+  if (own) {
+    giveUpAll(ctx, `${own.message}.`);
+    return null;
+  }
   const live = ctx.sql.get("select id from sessions where role = 'triage' and state <> 'ended'");
   if (live !== undefined) return null;
   const town = townRow(ctx);

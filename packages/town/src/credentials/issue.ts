@@ -38,8 +38,8 @@ function assertMay(ctx: Ctx, { id, epoch }: { id: string; epoch: number }, rigId
   const row = sessionRow(ctx, id);
   if (!row || row.epoch !== epoch || row.state === "ended")
     throw new GastownError("session_fenced", "This session is over: it gets no credential any more.");
-  // The mayor belongs to no rig: it looks at all of the town's.
-  const own = row.rig_id === null ? rigId !== null : row.rig_id === rigId;
+  // The mayor belongs to no rig: it looks at all of the town's. Triage looks at none.
+  const own = row.role === "mayor" ? rigId !== null : row.rig_id !== null && row.rig_id === rigId;
   if (!own) throw new GastownError("scope_mismatch", "A session gets the credential of its own rig only.");
 }
 

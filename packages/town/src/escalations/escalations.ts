@@ -25,6 +25,8 @@ export type EscalationRow = Row & {
   source: string;
   /** 1 once the mayor was told, or nobody was to be told. */
   told: number;
+  /** Who looks at it before the mayor and people do. */
+  routed_to: "triage" | null;
   created_at: number;
 };
 
@@ -41,6 +43,8 @@ export interface NewEscalation {
   title: string;
   body: string;
   choices?: Choice[];
+  /** Nobody else is told until triage hands it on. */
+  routedTo?: "triage" | undefined;
   source: {
     rigId?: string | undefined;
     beadId?: string | undefined;
@@ -77,8 +81,8 @@ export function escalate(ctx: Ctx, input: NewEscalation): string {
     ctx.now,
   );
   ctx.sql.run(
-    `insert into escalations (bead_id, severity, category, subject, title, body, open, choices, source, created_at)
-     values (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
+    `insert into escalations (bead_id, severity, category, subject, title, body, open, choices, source, routed_to, told, created_at)
+     values (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)`,
     id,
     input.severity,
     input.category,
@@ -87,6 +91,8 @@ export function escalate(ctx: Ctx, input: NewEscalation): string {
     input.body,
     toJson(input.choices ?? []),
     toJson(input.source),
+    input.routedTo ?? null,
+    input.routedTo === undefined ? 0 : 1,
     ctx.now,
   );
   const seq = audit(ctx, {
@@ -97,12 +103,16 @@ export function escalate(ctx: Ctx, input: NewEscalation): string {
     beadId: input.source.beadId ?? null,
     convoyId: input.source.convoyId ?? null,
     sessionId: input.source.sessionId ?? null,
-    text: `Needs a person (${input.severity}): ${input.title}`,
+    text:
+      input.routedTo === undefined
+        ? `Needs a person (${input.severity}): ${input.title}`
+        : `A question (${input.severity}): ${input.title}`,
     data: { severity: input.severity, category: input.category },
   });
   ctx.sql.run("update beads set version = ? where id = ?", seq, id);
   const { severity, category } = input;
-  tellNotifiers(ctx, { event: "escalation.created", severity, seq, category });
+  if (input.routedTo === undefined)
+    tellNotifiers(ctx, { event: "escalation.created", severity, seq, category });
   schedule(ctx, "escalation", id);
   return id;
 }
@@ -127,6 +137,7 @@ export function findEscalation(ctx: Ctx, ref: string): EscalationRow {
 export function acknowledge(ctx: Ctx, row: EscalationRow): void {
   if (row.acknowledged_at !== null) return;
   ctx.sql.run("update escalations set acknowledged_at = ? where bead_id = ?", ctx.now, row.bead_id);
+  if (row.routed_to !== null) schedule(ctx, "triage", "triage");
   unschedule(ctx, "escalation", row.bead_id);
   audit(ctx, {
     kind: "escalation.acknowledged",
@@ -148,6 +159,7 @@ export function closeEscalation(
     row.bead_id,
   );
   unschedule(ctx, "escalation", row.bead_id);
+  if (row.routed_to !== null) schedule(ctx, "triage", "triage");
   move(ctx, {
     machine: "escalation",
     id: row.bead_id,
@@ -227,6 +239,7 @@ export function toEscalation(ctx: Ctx, row: EscalationRow): Escalation {
     open: row.open === 1,
     acknowledgedAt: isoOrNull(row.acknowledged_at),
     bumps: row.bumps,
+    ...(row.routed_to === null ? {} : { routedTo: row.routed_to }),
     choices: choicesOf(row),
     resolution: resolution ? { ...resolution, at: iso(resolution.at) } : null,
     createdAt: iso(row.created_at),

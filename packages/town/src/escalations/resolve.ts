@@ -7,6 +7,8 @@ import { BREAKER, resumeBreaker } from "../breaker/breaker.ts";
 import { closeConvoy, retryConvoy } from "../convoys/commands.ts";
 import { members } from "../convoys/convoys.ts";
 import type { Ctx } from "../kernel/context.ts";
+import { queueMessage } from "../mayor/messages.ts";
+import { nudge } from "../nudges/nudges.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { dismissMerge, stopReview } from "../reviews/fail.ts";
 import { mootFix } from "../reviews/fix-beads.ts";
@@ -16,6 +18,7 @@ import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { askForSetup } from "../rigs/rigs.ts";
 import { storeApproval } from "../reviews/verdict-row.ts";
 import { decidePermission, isPermission } from "../sessions/permissions.ts";
+import { sessionRow } from "../sessions/session-row.ts";
 import { choicesOf, closeEscalation, sourceOf, toEscalation, type EscalationRow } from "./escalations.ts";
 
 export interface Answer {
@@ -43,7 +46,7 @@ export function resolveEscalation(ctx: Ctx, row: EscalationRow, answer: Answer):
   if (answer.choice === undefined && isPermission(row.subject))
     throw new GastownError("validation_failed", `Words alone allow nothing: choose ${offered.join(", ")}.`);
   closeEscalation(ctx, row, { choice: answer.choice ?? null, answer: answer.answer ?? null });
-  if (answer.answer !== undefined) tellNextAttempt(ctx, row, answer.answer);
+  if (answer.answer !== undefined) tellAsker(ctx, row, answer.answer);
   if (answer.choice !== undefined && isPermission(row.subject))
     return decidePermission(ctx, row.subject, answer.choice);
   if (answer.choice !== undefined && answer.choice !== "ignore") carryOut(ctx, row, answer.choice);
@@ -60,10 +63,15 @@ function repeated(ctx: Ctx, row: EscalationRow, answer: Answer): void {
   );
 }
 
-/** The answer reaches the asker's next attempt as a note. */
-function tellNextAttempt(ctx: Ctx, row: EscalationRow, text: string): void {
-  const { beadId } = sourceOf(row);
+/** The answer reaches the asker as a turn while it lives, and its next attempt as a note (spec/api.md §3.12). */
+function tellAsker(ctx: Ctx, row: EscalationRow, text: string): void {
+  const { beadId, sessionId } = sourceOf(row);
   if (beadId) ctx.sql.run("update beads set note = ? where id = ?", text, beadId);
+  const asker = sessionId && row.subject.startsWith("session:") ? sessionRow(ctx, sessionId) : undefined;
+  if (!asker || asker.state === "ended" || asker.stop_requested !== null) return;
+  const told = `${ctx.actor.name} answers your question "${row.title}":\n${text}`;
+  if (asker.role === "mayor") queueMessage(ctx, told);
+  else nudge(ctx, asker, { text: told, mode: "when_idle", urgent: true });
 }
 
 /** A bead that was held for the question goes on. */

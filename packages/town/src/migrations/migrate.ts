@@ -27,6 +27,7 @@ import { modelWaits } from "./0023-model-waits.ts";
 import { snoozes } from "./0024-snoozes.ts";
 import { permissions } from "./0025-permissions.ts";
 import { threadVerdicts } from "./0026-thread-verdicts.ts";
+import { routedQuestions } from "./0027-routed-questions.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -56,6 +57,7 @@ export const MIGRATIONS: readonly string[] = [
   snoozes,
   permissions,
   threadVerdicts,
+  routedQuestions,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

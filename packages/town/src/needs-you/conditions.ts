@@ -2,6 +2,7 @@
 import type { BudgetState } from "@gastown/protocol";
 import type { BeadRow } from "../beads/bead-row.ts";
 import { SCOPE_NAMES, told } from "../budgets/budgets.ts";
+import { isDaily } from "../budgets/spend.ts";
 import type { Ctx } from "../kernel/context.ts";
 import type { Row } from "../kernel/sql.ts";
 import { attention } from "../reviews/attention.ts";
@@ -86,15 +87,15 @@ function budgetItem(ctx: Ctx, { scope, id, limit, used, share }: BudgetState): I
     because: told(limit, used),
     since: toldSince(ctx, scope, id),
     severity: isSpent ? "medium" : "low",
-    object: { type: scope === "town_day" ? "town" : scope, id: scope === "town_day" ? ctx.townId : id },
+    object: { type: isDaily(scope) ? "town" : scope, id: isDaily(scope) ? ctx.townId : id },
     rigId,
     convoyId: scope === "convoy" ? id : null,
-    holds: isSpent ? { type: scope === "town_day" ? "town" : scope, id } : null,
-    primary: action("Raise", scope === "town_day" || rigId === null ? "config.update" : "rigConfig.update", {
+    holds: isSpent && scope !== "triage_day" ? { type: scope === "town_day" ? "town" : scope, id } : null,
+    primary: action("Raise", isDaily(scope) || rigId === null ? "config.update" : "rigConfig.update", {
       key: `budgets.${scope}`,
-      ...(scope === "town_day" || rigId === null ? {} : { rigId }),
+      ...(isDaily(scope) || rigId === null ? {} : { rigId }),
     }),
-    others: [action("See spending", "towns.usage", { groupBy: scope === "town_day" ? "day" : scope })],
+    others: [action("See spending", "towns.usage", { groupBy: isDaily(scope) ? "day" : scope })],
   };
 }
 

@@ -31,7 +31,10 @@ const TOLD_ELSEWHERE = "budget";
 
 export function questions(ctx: Ctx): Item[] {
   return ctx.sql
-    .all<EscalationRow>("select * from escalations where open = 1 order by created_at limit ?", LISTED)
+    .all<EscalationRow>(
+      "select * from escalations where open = 1 and routed_to is null order by created_at limit ?",
+      LISTED,
+    )
     .filter(({ category, subject }) => category !== TOLD_ELSEWHERE || subject.startsWith("session:"))
     .map((row) => question(ctx, row));
 }

@@ -66,7 +66,7 @@ function briefBead(bead: BeadRow): NonNullable<PrimeContext["bead"]> {
   return {
     id: bead.id,
     title: bead.title,
-    body: bead.note ? `${bead.body}\n\nNote from a person: ${bead.note}` : bead.body,
+    body: bead.note ? `${bead.body}\n\nNote for you: ${bead.note}` : bead.body,
     kind: beadKind.catch("work").parse(bead.kind),
     priority: prioritySchema.catch("medium").parse(PRIORITIES[bead.priority]),
     attempt: bead.sessions_count,

@@ -144,7 +144,7 @@ export function startTriage(ctx: Ctx): string {
     agentId: agent.id,
     beadId: null,
     rigId: null,
-    charged: { beadId: null, convoyId: null, rigId: null },
+    charged: { beadId: null, convoyId: null, rigId: null, triage: true },
     place: NOWHERE,
   });
 }

@@ -1,10 +1,11 @@
 /**
- * What triage is asked to judge: agents that have been silent for an hour (spec/town.md §5, triage).
+ * What triage is asked to judge: agents that have been silent for an hour, and questions that are put
+ * before it (spec/town.md §5, triage; `questions.ts`).
  *
  *   open   → judged     a triage session was given it, in a batch
  *   judged → resolved   by an action of that session
  *   judged → open       the session ended without one; after three attempts a person is asked
- *   open, judged → moot what it was about is over, or the agent was heard of again
+ *   open, judged → moot what it was about is over, the agent was heard of again, or somebody answered
  */
 import { GastownError, type TriageAction, type TriageItem } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
@@ -13,6 +14,7 @@ import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
 import { sessionRow, type SessionRow } from "../sessions/session-row.ts";
+import { handOn, isQuestionOver } from "./questions.ts";
 
 export type TriageRow = Row & {
   seq: number;
@@ -24,6 +26,8 @@ export type TriageRow = Row & {
   bead_id: string | null;
   agent_id: string;
   rig_id: string | null;
+  /** The question that it is about; null: the silence of the session. */
+  escalation_id: string | null;
   text: string;
   state: "open" | "judged" | "resolved" | "moot" | "given_up";
   attempts: number;
@@ -48,18 +52,25 @@ const ACTIONS: readonly TriageAction[] = [
   "discard",
 ];
 
+/** A question is answered, given up with its bead, or handed on; none is dropped. */
+const ABOUT_QUESTIONS: readonly TriageAction[] = ["guide", "fail_bead", "escalate", "escalate_to_person"];
+
 /** Without a bead there is nothing to reassign or to fail; a review is given again by itself. */
-export function offered(role: string | undefined): TriageAction[] {
+export function offered(ctx: Ctx, row: TriageRow): TriageAction[] {
+  const isWork = sessionRow(ctx, row.session_id)?.role === "polecat";
   const onlyWork: readonly TriageAction[] = ["restart_with_backoff", "reassign", "fail_bead"];
-  return ACTIONS.filter((action) => role === "polecat" || !onlyWork.includes(action));
+  return (row.escalation_id === null ? ACTIONS : ABOUT_QUESTIONS).filter(
+    (action) => isWork || !onlyWork.includes(action),
+  );
 }
 
-/** Asks for a judgement of a silent agent. Nothing that triage does makes one; five may be open. */
+/** Asks for a judgement of a silent agent. Nothing that triage does makes one; five such may be open. */
 export function askTriage(ctx: Ctx, session: SessionRow): void {
   if (session.role === "triage" || session.role === "mayor") return;
   const open =
-    ctx.sql.get<{ n: number }>("select count(*) as n from triage_requests where state in ('open', 'judged')")
-      ?.n ?? 0;
+    ctx.sql.get<{ n: number }>(
+      "select count(*) as n from triage_requests where state in ('open', 'judged') and escalation_id is null",
+    )?.n ?? 0;
   if (open >= MAX_OPEN) return;
   const id = ctx.id("triage");
   ctx.sql.run(
@@ -118,8 +129,9 @@ export function anyOpen(ctx: Ctx): boolean {
   return ctx.sql.get("select id from triage_requests where state = 'open' limit 1") !== undefined;
 }
 
-/** The snapshot's session is over, lives in another way, or was heard of again. */
+/** The snapshot's session is over, lives in another way, or was heard of again; or the question is over. */
 export function isMoot(ctx: Ctx, row: TriageRow): boolean {
+  if (row.escalation_id !== null) return isQuestionOver(ctx, row.escalation_id);
   const session = sessionRow(ctx, row.session_id);
   return (
     !session ||
@@ -154,9 +166,9 @@ export function itemsFor(ctx: Ctx, sessionId: string): TriageItem[] {
     )
     .map((row) => ({
       id: row.id,
-      type: "inactivity" as const,
+      type: row.escalation_id === null ? ("inactivity" as const) : ("question" as const),
       text: row.text,
-      actions: offered(sessionRow(ctx, row.session_id)?.role),
+      actions: offered(ctx, row),
     }));
 }
 
@@ -202,24 +214,36 @@ export function triageSessionEnded(
       );
       continue;
     }
-    settle(ctx, row, "given_up", null, null);
-    toPerson(ctx, row, "Triage could not judge it in three attempts.");
-    audit(ctx, {
-      kind: "triage.exhausted",
-      subject: { type: "session", id: row.session_id },
-      sessionId: row.session_id,
-      beadId: row.bead_id,
-      rigId: row.rig_id,
-      text: "Triage could not judge a silent agent: a person is asked",
-      data: { requestId: row.id },
-    });
+    giveUp(ctx, row, "Triage could not judge it in three attempts.");
   }
   if (rest > 0) ctx.sql.run("update town set triage_rest_until = ? where id = 1", ctx.now + rest);
   schedule(ctx, "triage", "triage");
 }
 
+/** Triage cannot, or may not spend more: a person is asked. */
+function giveUp(ctx: Ctx, row: TriageRow, why: string): void {
+  settle(ctx, row, "given_up", null, null);
+  toPerson(ctx, row, why);
+  audit(ctx, {
+    kind: "triage.exhausted",
+    subject: { type: "session", id: row.session_id },
+    sessionId: row.session_id,
+    beadId: row.bead_id,
+    rigId: row.rig_id,
+    text: `A person is asked instead of triage: ${why}`,
+    data: { requestId: row.id },
+  });
+}
+
+/** All that wait for a session of triage: none may start any more today. */
+export function giveUpAll(ctx: Ctx, why: string): void {
+  for (const row of ctx.sql.all<TriageRow>("select * from triage_requests where state = 'open' order by seq"))
+    giveUp(ctx, row, why);
+}
+
 /** Never through triage again: a person looks at it. */
 export function toPerson(ctx: Ctx, row: TriageRow, notes: string): void {
+  if (row.escalation_id !== null) return handOn(ctx, row.escalation_id, notes, true);
   escalate(ctx, {
     severity: "high",
     category: "stalled_agent",
@@ -237,7 +261,7 @@ export function toPerson(ctx: Ctx, row: TriageRow, notes: string): void {
 /** The session that requests were about is over. */
 export function requestsOfEnded(ctx: Ctx, sessionId: string): void {
   for (const row of ctx.sql.all<TriageRow>(
-    "select * from triage_requests where session_id = ? and state = 'open'",
+    "select * from triage_requests where session_id = ? and state = 'open' and escalation_id is null",
     sessionId,
   ))
     settle(ctx, row, "moot", null, null);

@@ -62,6 +62,7 @@ export function budgetStates(ctx: Ctx): BudgetState[] {
   );
   return [
     ...stateOf(ctx, "town_day", dayOf(ctx.now), null),
+    ...stateOf(ctx, "triage_day", dayOf(ctx.now), null),
     ...rigs.flatMap(({ id }) => stateOf(ctx, "rig", id, id)),
     ...told.flatMap(({ scope, id, rig_id }) => stateOf(ctx, scope, id, rig_id)),
   ];
