@@ -2,6 +2,11 @@
 /**
  * memory-per-agent: what a further session of `kilo acp` costs, each in a directory of its own, and
  * how long one takes to open where another was before. The model is never asked.
+ *
+ * What that time is spent on is measured from outside: what the town takes to answer is ours, the rest
+ * is the agent's. Kilo 7.7.7 opens the stream of its MCP client and lists its tools at the same moment,
+ * and both read its store of OAuth logins under one lock file of its own: whoever comes second sleeps for
+ * about 100 ms (80 to 120) before it looks again. Nothing in ACP or MCP switches that off.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,15 +50,16 @@ export const memoryPerAgent: Benchmark = {
 };
 
 async function measured({ note, signal }: BenchContext, subject: Subject): Promise<Figures> {
-  const [first] = await opened(subject, ["1"]);
+  const [first] = (await opened(subject, ["1"])).map(({ ms }) => ms);
   const one = await settled(subject, signal);
   note(`1 session: ${one} MB`);
   const names = Array.from({ length: SESSIONS - 1 }, (_, i) => String(i + 2));
-  const fresh = await opened(subject, names);
+  const fresh = (await opened(subject, names)).map(({ ms }) => ms);
   const all = await settled(subject, signal);
   note(`${SESSIONS} sessions: ${all} MB`);
   const reused = await opened(subject, ["1", ...names]);
   const each = (all - one) / (SESSIONS - 1);
+  const reusedMs = median(reused.map(({ ms }) => ms));
   return {
     values: {
       "1 session, MB": rounded(one),
@@ -61,22 +67,42 @@ async function measured({ note, signal }: BenchContext, subject: Subject): Promi
       "per further session, MB": rounded(each),
       "first start in the process, ms": rounded(first ?? 0),
       "start in a new directory: p50 ms": rounded(median(fresh)),
-      "start in a reused directory: p50 ms": rounded(median(reused)),
+      "start in a reused directory: p50 ms": rounded(reusedMs),
+      "of it ours, the answers to its MCP requests: p50 ms": rounded(median(reused.map(({ ours }) => ours))),
+      "of it inside the agent: p50 ms": rounded(median(reused.map(({ ms, ours }) => ms - ours))),
+      "of that its pause before it lists the tools: p50 ms": rounded(
+        median(reused.map(({ pause: paused }) => paused)),
+      ),
     },
-    pass: each <= MAX_MB && median(reused) <= MAX_REUSED_MS,
+    pass: each <= MAX_MB && reusedMs <= MAX_REUSED_MS,
   };
 }
 
+interface Opening {
+  readonly ms: number;
+  /** What the town took to answer. */
+  readonly ours: number;
+  /** From the town's word that it may begin until the agent asked for its tools. */
+  readonly pause: number;
+}
+
 /** How long each of these sessions took to open, one after the other, each in the directory of its name. */
-async function opened(subject: Subject, names: readonly string[]): Promise<number[]> {
+async function opened(subject: Subject, names: readonly string[]): Promise<Opening[]> {
   await subject.agent;
-  const times: number[] = [];
+  const openings: Opening[] = [];
   for (const name of names) {
+    const before = subject.town.mcpRequests.length;
     const began = performance.now();
     await subject.open(name);
-    times.push(performance.now() - began);
+    const ms = performance.now() - began;
+    const requests = subject.town.mcpRequests.slice(before);
+    const ready = requests.find(({ method }) => method === "notifications/initialized");
+    const list = requests.find(({ method }) => method === "tools/list");
+    if (ready === undefined || list === undefined) throw new Error(`${name} has not listed its tools.`);
+    const ours = requests.reduce((sum, request) => sum + request.ended - request.began, 0);
+    openings.push({ ms, ours, pause: list.began - ready.ended });
   }
-  return times;
+  return openings;
 }
 
 /** The least that all its processes together were seen to hold, in MB. */

@@ -310,9 +310,9 @@ export class Session {
     if (failure !== null) this.#transcript.notice("error", failure.message);
     const harmless = this.isMayor || this.#settles.settled;
     if (failure !== null && !harmless) return this.#finish(endings.endedByFailure(failure, this.stderrTail));
-    await this.#place.leaveIfLarge();
-    // Something may have been said meanwhile.
-    if (!this.#turns.isRunning) this.#rest();
+    // Measured beside what comes next: nothing waits for it, and who has to move does so between turns.
+    void this.#place.leaveIfLarge();
+    this.#rest();
   }
 
   #onSettled(): void {

@@ -94,6 +94,8 @@ export class FakeTown {
   readonly prewarmed: string[] = [];
   readonly drained: string[][] = [];
   readonly calls: ToolCall[] = [];
+  /** Every request to the MCP endpoint, in the order of arrival; times of `performance.now()`. */
+  readonly mcpRequests: { readonly method: string; readonly began: number; readonly ended: number }[] = [];
   /** Items by session, in the order of arrival; doubles are kept so that a test can see them. */
   readonly items: Map<string, TranscriptItem[]> = new Map();
   readonly listed: Set<string> = new Set();
@@ -338,7 +340,16 @@ export class FakeTown {
     // A token of this session, first or renewed; not one that the scripted agent made up.
     if (c.req.header("authorization") === "Bearer of-somebody-else")
       return c.json({ error: { code: "scope_mismatch", message: "another session's token" } }, 403);
+    const began = performance.now();
     const message = rpc.parse(await c.req.json());
+    try {
+      return await this.#answerMcp(c, session, message);
+    } finally {
+      this.mcpRequests.push({ method: message.method, began, ended: performance.now() });
+    }
+  }
+
+  async #answerMcp(c: Context, session: string, message: z.infer<typeof rpc>): Promise<Response> {
     if (message.id === undefined) return c.body(null, 202);
     const answer = (result: Json): Response => c.json({ jsonrpc: "2.0", id: message.id, result });
     if (message.method === "initialize") {
