@@ -13,6 +13,9 @@ import { sha, text } from "./text.ts";
 const epoch = z.int().min(1);
 const sessionId = idSchema("session");
 
+/** Whoever answers for a model, and by which credentials it knows the runner: `key` is equal for equal ones. */
+const modelProvider = z.strictObject({ key: text(1, 300), name: text(1, 200) });
+
 export const failureReason = z.strictObject({
   code: text(1, 60),
   phase: startPhase.optional(),
@@ -21,6 +24,8 @@ export const failureReason = z.strictObject({
   stderr_tail: text(0, 16_000).optional(),
   /** When it is worth trying again (epoch ms), where somebody said so. */
   until: z.int().optional(),
+  /** Whose model did not answer, where that is the reason. */
+  provider: modelProvider.optional(),
 });
 export type FailureReason = z.infer<typeof failureReason>;
 
@@ -76,6 +81,8 @@ export const heartbeatRequest = z.strictObject({
   instance_id: idSchema("runner"),
   draining: z.boolean(),
   sessions: z.array(heartbeatSession),
+  /** Keys of providers whose models have answered since the last heartbeat that was answered. */
+  models_answered: z.array(text(1, 300)).max(200).optional(),
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequest>;
 export const heartbeatAnswer = z.strictObject({

@@ -83,6 +83,10 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
           runChild: startThrough({ ...options.starter, env: marker }, () => log("git.starter_lost", {})),
         }),
   });
+  const setTimer = options.setTimer ?? systemTimer;
+  const { minuteMs } = timing;
+  const proceed = (): void => registry.proceed();
+  const models = new ModelGate({ minuteMs, setTimer, onChange: proceed });
   const heartbeats: Heartbeats = new Heartbeats({
     instanceId,
     everyMs: timing.heartbeatMs,
@@ -90,6 +94,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     log,
     draining: () => registry.draining,
     sessions: () => registry.views(),
+    models,
     onVerdict: (sessionId, verdict, token, nudges) => registry.onVerdict(sessionId, verdict, token, nudges),
     onPermission: (sessionId, requestId, decision) => registry.onPermission(sessionId, requestId, decision),
     onAnswered: () => {
@@ -98,10 +103,6 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     },
     onLost: alarms.onLost,
   });
-  const setTimer = options.setTimer ?? systemTimer;
-  const { minuteMs } = timing;
-  const proceed = (): void => registry.proceed();
-  const models = new ModelGate({ minuteMs, setTimer, onChange: proceed });
   const registry = new Registry({
     options: { ...options, root },
     timing,

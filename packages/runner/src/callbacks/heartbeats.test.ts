@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RetryableError } from "@gastown/protocol";
+import { ModelGate } from "../models/model-gate.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { TownClient } from "./town-client.ts";
 
@@ -11,8 +12,12 @@ interface World {
   readonly tokens: string[];
   lost: number;
   beats: number;
+  /** What was sent, the oldest first. */
+  readonly bodies: string[];
   answer: () => Promise<unknown>;
 }
+
+const NO_NEWS = { news: [], told: () => undefined };
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -21,18 +26,20 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function setUp(): World {
+function setUp(models: ConstructorParameters<typeof Heartbeats>[0]["models"] = NO_NEWS): World {
   const world: Omit<World, "heartbeats"> = {
     verdicts: [],
     tokens: [],
     lost: 0,
     beats: 0,
+    bodies: [],
     answer: () => Promise.resolve({ sessions: [{ session_id: ID, verdict: "ok" }] }),
   };
   const town = {
     useToken: (token: string) => world.tokens.push(token),
-    post: () => {
+    post: (_path: string, body: string) => {
       world.beats += 1;
+      world.bodies.push(body);
       return world.answer();
     },
   } as unknown as TownClient;
@@ -43,6 +50,7 @@ function setUp(): World {
     log: () => undefined,
     draining: () => false,
     sessions: () => [],
+    models,
     onVerdict: (_id, verdict) => world.verdicts.push(verdict),
     onPermission: () => undefined,
     onAnswered: () => undefined,
@@ -132,5 +140,31 @@ describe("a fresh verdict", () => {
     const verdict = world.heartbeats.freshVerdict(ID, session.signal);
     session.abort();
     expect(await verdict).toBeNull();
+  });
+
+  it("say which providers have answered until the town has heard it", async () => {
+    const gate = new ModelGate({
+      minuteMs: 60_000,
+      setTimer: () => () => undefined,
+      onChange: () => undefined,
+    });
+    const provider = { key: "kilo anthropic 1", name: "anthropic" };
+    const world = setUp(gate);
+    const said = (): unknown => JSON.parse(world.bodies.at(-1) ?? "{}")["models_answered"];
+    await world.heartbeats.now();
+    expect(said()).toBeUndefined();
+    gate.answered(provider, ID);
+    const { answer } = world;
+    world.answer = fail;
+    await world.heartbeats.now();
+    world.answer = answer;
+    await world.heartbeats.now();
+    expect(said()).toEqual([provider.key]);
+    await world.heartbeats.now();
+    expect(said()).toBeUndefined();
+    gate.answered(provider, ID);
+    gate.refused(provider, ID, { kind: "limited", until: null, message: "wait" });
+    await world.heartbeats.now();
+    expect(said()).toBeUndefined();
   });
 });

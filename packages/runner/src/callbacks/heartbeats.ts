@@ -4,6 +4,7 @@
  */
 import { heartbeatAnswer } from "@gastown/protocol";
 import type { HeartbeatAnswer, HeartbeatSession } from "@gastown/protocol";
+import type { ModelGate } from "../models/model-gate.ts";
 import type { Log } from "../options.ts";
 import type { TownClient } from "./town-client.ts";
 
@@ -16,6 +17,7 @@ export interface HeartbeatOptions {
   readonly log: Log;
   readonly draining: () => boolean;
   readonly sessions: () => HeartbeatSession[];
+  readonly models: Pick<ModelGate, "news" | "told">;
   readonly onVerdict: (
     sessionId: string,
     verdict: Verdict,
@@ -99,14 +101,21 @@ export class Heartbeats {
 
   async #beat(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const { instanceId, town, draining, sessions } = this.#options;
+    const { instanceId, town, draining, sessions, models } = this.#options;
     const waiting = [...this.#fresh];
-    const body = JSON.stringify({ instance_id: instanceId, draining: draining(), sessions: sessions() });
+    const { news } = models;
+    const body = JSON.stringify({
+      instance_id: instanceId,
+      draining: draining(),
+      sessions: sessions(),
+      ...(news.length === 0 ? {} : { models_answered: news }),
+    });
     try {
       const answer = await town.post("runner/heartbeat", body, {
         answer: heartbeatAnswer,
         timeoutMs: TIMEOUT_MS,
       });
+      models.told(news);
       this.#answered(answer, waiting);
     } catch (thrown) {
       this.#failed(thrown);

@@ -51,6 +51,7 @@ describe("the gate of a provider", () => {
       until: now + MINUTE,
       message: "wait",
       provider: "anthropic",
+      key: ANTHROPIC.key,
     });
     expect(gate.enter(OTHER_KEY, "b")).toBeNull();
   });

@@ -19,11 +19,13 @@ export interface ModelWait {
   /** A sentence without a full stop. */
   readonly message: string;
   readonly provider: string;
+  /** Of the provider, as `Provider` has it. */
+  readonly key: string;
 }
 
 interface Open {
   readonly trouble: ModelTrouble;
-  readonly provider: string;
+  readonly provider: Provider;
   /** When the next one may try; while one does, when it is worth asking again. */
   until: number;
   /** Refusals in a row. */
@@ -53,6 +55,8 @@ export const MODEL_ACTION =
 export class ModelGate {
   readonly #options: ModelGateOptions;
   readonly #open = new Map<string, Open>();
+  /** Keys of those that have answered, which the town has not been told. */
+  readonly #answered = new Set<string>();
 
   constructor(options: ModelGateOptions) {
     this.#options = options;
@@ -71,7 +75,9 @@ export class ModelGate {
   }
 
   /** A turn ended so. Only a refused probe makes the wait longer: others ran into the same wall. */
-  refused({ key, name }: Provider, sessionId: string, trouble: ModelTrouble): ModelWait {
+  refused(provider: Provider, sessionId: string, trouble: ModelTrouble): ModelWait {
+    const { key } = provider;
+    this.#answered.delete(key);
     const before = this.#open.get(key);
     const isNews = before === undefined || before.prober === sessionId;
     const refusals = (before?.refusals ?? 0) + (isNews ? 1 : 0);
@@ -81,18 +87,29 @@ export class ModelGate {
     before?.stopTimer();
     const stopTimer = this.#options.setTimer(until - now, this.#options.onChange);
     const prober = isNews ? null : before.prober;
-    const open: Open = { trouble, provider: name, until, refusals, stopTimer, prober };
+    const open: Open = { trouble, provider, until, refusals, stopTimer, prober };
     this.#open.set(key, open);
     return waitOf(open);
   }
 
   /** Something came from the model for a turn that began after the refusal. */
   answered({ key }: Provider, sessionId: string): void {
+    this.#answered.add(key);
     const open = this.#open.get(key);
     if (open?.prober !== sessionId) return;
     open.stopTimer();
     this.#open.delete(key);
     this.#options.onChange();
+  }
+
+  /** Who has answered, for the town: it may have told a person that nobody did, before this runner began. */
+  get news(): readonly string[] {
+    return [...this.#answered];
+  }
+
+  /** The town knows of these. */
+  told(keys: readonly string[]): void {
+    for (const key of keys) this.#answered.delete(key);
   }
 
   /** The session does not try any more: it is over, or waits for another provider now. */
@@ -112,5 +129,5 @@ export class ModelGate {
 }
 
 function waitOf({ trouble, provider, until }: Open): ModelWait {
-  return { until, message: trouble.message, provider };
+  return { until, message: trouble.message, provider: provider.name, key: provider.key };
 }

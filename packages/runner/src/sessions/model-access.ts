@@ -3,7 +3,7 @@
  * ended with the model's trouble is repeated when the gate opens. Everything else of the session waits
  * meanwhile. That is no failure, but it does not last for ever either.
  */
-import type { FailureReason, StartRequest } from "@gastown/protocol";
+import type { FailureReason, HeartbeatSession, StartRequest } from "@gastown/protocol";
 import type { Runtime } from "../agents/runtimes.ts";
 import { MODEL_ACTION, type ModelWait } from "../models/model-gate.ts";
 import type { Provider } from "../models/provider-key.ts";
@@ -42,6 +42,13 @@ export class ModelAccess {
   /** What it waits for; null: nothing. */
   get wait(): ModelWait | null {
     return this.#wait;
+  }
+
+  /** The same for the town. */
+  get told(): NonNullable<HeartbeatSession["waiting_for_model"]> | null {
+    if (this.#wait === null) return null;
+    const { key: _key, ...told } = this.#wait;
+    return told;
   }
 
   /** Asked whenever a turn could begin. Where it may not, the gate's change asks again. */
@@ -132,7 +139,7 @@ function waitedTooLong(wait: ModelWait | null): Ending {
     code: "model_unavailable",
     message: `The agent has waited for its model for ${PATIENCE_MINUTES} min${why}.`,
     action: MODEL_ACTION,
-    ...(wait === null ? {} : { until: wait.until }),
+    ...(wait === null ? {} : { until: wait.until, provider: { key: wait.key, name: wait.provider } }),
   };
   return { outcome: "evicted", reason };
 }

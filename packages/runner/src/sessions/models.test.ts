@@ -138,6 +138,10 @@ describe("a session whose model is limited", () => {
     const ended = await world.town.endOf(one.session_id);
     expect(ended).toMatchObject({ outcome: "evicted", reason: { code: "model_unavailable" } });
     expect(ended.reason.message).toContain("waited for its model for 60 min");
+    expect(ended.reason.provider).toEqual({
+      key: expect.stringMatching(/^scripted /),
+      name: "Scripted agent",
+    });
     expect(ended.work_ref).toMatch(/^refs\/gastown\/wip\//);
   });
 });

@@ -150,7 +150,7 @@ export class Session {
   }
 
   get view(): HeartbeatSession {
-    const { wait } = this.#model;
+    const { told } = this.#model;
     const { ids } = this.asks;
     return {
       session_id: this.id,
@@ -161,7 +161,7 @@ export class Session {
       prompted: this.#prompted,
       usage: this.#usage.usage,
       ...(ids.length === 0 ? {} : { permissions: ids }),
-      ...(wait === null ? {} : { waiting_for_model: wait }),
+      ...(told === null ? {} : { waiting_for_model: told }),
     };
   }
 

@@ -9,12 +9,13 @@ import { escalationRow, SEVERITIES, type EscalationRow } from "../escalations/es
 import { HOUR, type Ctx } from "../kernel/context.ts";
 import { queueMessage } from "../mayor/messages.ts";
 import { tellNotifiers } from "../notify/tell.ts";
+import { MODEL_GONE } from "../sessions/model-gone.ts";
 import { townRow } from "../town-row.ts";
 
 const MAX_BUMPS = 3;
 const BUMP_EVERY = 4 * HOUR;
 /** The mayor cannot help where it is the mayor that is missing. */
-const ABOUT_THE_MAYOR: readonly string[] = ["mayor_unavailable", "mayor_interrupted"];
+const ABOUT_THE_MAYOR: readonly string[] = ["mayor_unavailable", "mayor_interrupted", MODEL_GONE];
 
 export function escalationController(ctx: Ctx, id: string): number | null {
   const row = escalationRow(ctx, id);

@@ -1,8 +1,9 @@
 /** Open escalations as things that need a person. */
-import type { NeedsYouKind } from "@gastown/protocol";
+import type { NeedsYouAction, NeedsYouKind } from "@gastown/protocol";
 import { choicesOf, sourceOf, type EscalationRow } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
+import { MODEL_GONE } from "../sessions/model-gone.ts";
 import { action, type Item } from "./item.ts";
 
 const LISTED = 500;
@@ -24,7 +25,10 @@ const KINDS: Readonly<Record<string, NeedsYouKind>> = {
   rig_broken: "rig_or_runtime",
   runner_lost: "rig_or_runtime",
   mayor_unavailable: "rig_or_runtime",
+  [MODEL_GONE]: "rig_or_runtime",
 };
+
+const WHOLE_TOWN: readonly string[] = ["runner_lost", MODEL_GONE];
 
 /** Told by how full the budget is, instead (`conditions.ts`). */
 const TOLD_ELSEWHERE = "budget";
@@ -42,6 +46,7 @@ export function questions(ctx: Ctx): Item[] {
 function question(ctx: Ctx, row: EscalationRow): Item {
   const { rigId = null, beadId, convoyId = null } = sourceOf(row);
   const kind = kindOf(ctx, row);
+  const remedy = remedyOf(kind, row);
   const [primary = action("Answer", "escalations.resolve", { escalationId: row.bead_id }), ...others] =
     choicesOf(row).map(({ id, label }) =>
       action(label, "escalations.resolve", { escalationId: row.bead_id, choice: id }),
@@ -56,16 +61,22 @@ function question(ctx: Ctx, row: EscalationRow): Item {
     rigId,
     convoyId,
     holds: holdsOf(kind, row, { rigId, beadId, convoyId }),
-    primary:
-      kind === "credential" ? action("Replace credential", "config.update", { key: "credentials" }) : primary,
+    primary: remedy ?? primary,
     others: [
-      ...(kind === "credential" ? [primary] : []),
+      ...(remedy === null ? [] : [primary]),
       ...others,
       ...(row.acknowledged_at === null
         ? [action("Acknowledge", "escalations.acknowledge", { escalationId: row.bead_id })]
         : []),
     ],
   };
+}
+
+/** A setting that ends what it is about, rather than an answer to it. */
+function remedyOf(kind: NeedsYouKind, { category }: EscalationRow): NeedsYouAction | null {
+  if (kind === "credential") return action("Replace credential", "config.update", { key: "credentials" });
+  if (category !== MODEL_GONE) return null;
+  return action("Choose another model", "config.update", { key: "default_model" });
 }
 
 function kindOf(ctx: Ctx, row: EscalationRow): NeedsYouKind {
@@ -80,7 +91,7 @@ function holdsOf(
   row: EscalationRow,
   { rigId, beadId, convoyId }: { rigId: string | null; beadId: string | undefined; convoyId: string | null },
 ): Item["holds"] {
-  if (kind === "breaker" || row.category === "runner_lost") return { type: "town", id: "" };
+  if (kind === "breaker" || WHOLE_TOWN.includes(row.category)) return { type: "town", id: "" };
   if (kind === "convoy_held") return { type: "convoy", id: row.subject };
   if (kind === "rig_or_runtime") return rigId === null ? null : { type: "rig", id: rigId };
   if (beadId !== undefined) return { type: "bead", id: beadId };

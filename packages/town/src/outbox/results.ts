@@ -19,6 +19,7 @@ import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
 import { backToAgent, settleCommitted } from "../sessions/settle.ts";
+import { UNCOUNTED } from "../sessions/refusals.ts";
 import { modelRefused } from "../sessions/model.ts";
 import { settingsApplied } from "../sessions/settings-changed.ts";
 import { sessionRow } from "../sessions/session-row.ts";
@@ -48,7 +49,10 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
       else finish(ctx, row.id, answer.answer.of);
       return deliverForge(ctx, row, answer.answer);
     case "refused":
-      bury(ctx, row, answer.reason);
+      // A start that has to wait is no dead letter: it comes again by itself.
+      if (row.kind === "start_session" && UNCOUNTED.includes(answer.reason.code))
+        finish(ctx, row.id, answer.reason.code);
+      else bury(ctx, row, answer.reason);
       return refused(ctx, row, answer.reason);
     case "no_room":
       return waitForRoom(ctx, row, answer.message);

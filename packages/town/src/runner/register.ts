@@ -10,6 +10,7 @@ import { finishKind, requeueAccepted, underWay } from "../outbox/outbox.ts";
 import { runnerIsGone, runnerSeen, wakeStarters } from "../controllers/runner.ts";
 import { launchPlan } from "../sessions/launch.ts";
 import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
+import { providerAnswers } from "../sessions/model-gone.ts";
 import { decisionsFor, withdrawPermissions } from "../sessions/permissions.ts";
 import { SETTINGS } from "../sessions/settings-changed.ts";
 import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../sessions/session-row.ts";
@@ -121,6 +122,7 @@ export function runnerHeartbeat(ctx: Ctx, epoch: number, request: HeartbeatReque
       ...(nudges === 0 ? {} : { nudges }),
     };
   });
+  for (const key of request.models_answered ?? []) providerAnswers(ctx, key);
   const permissions = decisionsFor(ctx, request.sessions);
   return {
     sessions,

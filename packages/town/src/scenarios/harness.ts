@@ -40,6 +40,8 @@ export interface Harness {
     draining: boolean;
     /** What their model's provider does not answer for. */
     model: NonNullable<HeartbeatSession["waiting_for_model"]> | null;
+    /** Keys of providers that the runner has had an answer of. */
+    answered: string[];
   };
   /** A session says what it has used in all, now and from now on. */
   cost(session: string, tokens: number, usd?: number): void;
@@ -86,7 +88,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     on: {},
     carriedOut: [],
     auto: { done: true, verdict: true, heartbeat: true },
-    agents: { silent: false, tools: [], draining: false, model: null },
+    agents: { silent: false, tools: [], draining: false, model: null, answered: [] },
     nudged: [],
     cost(session, tokens, usd) {
       usages.set(session, { tokens_in: tokens, tokens_out: 0, usd: usd ?? 0, usd_known: usd !== undefined });
@@ -282,6 +284,7 @@ export function harness(sql: Sql, options: { ready?: boolean; gitUrl?: string } 
     state.town.heartbeat(state.town.runnerEpoch(), {
       instance_id: "run_00000000000000000000000001",
       draining: h.agents.draining,
+      models_answered: h.agents.answered,
       sessions: [...live].map(([session_id, epoch]) => ({
         session_id,
         epoch,

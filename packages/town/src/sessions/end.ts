@@ -13,6 +13,7 @@ import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
+import { tellOfProvider } from "./model-gone.ts";
 import { restAfter, RIG_WIDE, UNCOUNTED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
 
@@ -20,6 +21,7 @@ const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
 
 export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   closeSession(ctx, session, end);
+  if (end.outcome === "evicted") tellOfProvider(ctx, session, end.reason);
   release(ctx, session, end);
 }
 

@@ -9,6 +9,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { cancelPending, enqueue } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
+import { forgetProviders, namesOthers } from "./model-gone.ts";
 import { endModelRests } from "./refusals.ts";
 import { liveSessions, type SessionRow } from "./session-row.ts";
 
@@ -22,7 +23,9 @@ export function changeSettings(
   config: TownConfig | RigConfig,
   secrets: readonly SecretChange[] = [],
 ): void {
+  const before = settings(ctx, rigId);
   storeConfig(ctx, rigId, config, secrets);
+  if (namesOthers(before, settings(ctx, rigId))) forgetProviders(ctx);
   endModelRests(ctx);
   tellLiveSessions(ctx);
 }

@@ -1,0 +1,151 @@
+/**
+ * A provider that never comes back (spec/runner.md §4): its sessions are evicted and nothing is counted, so
+ * the failures are a person who never hears of it, one who hears of it once per session, and a question that
+ * stays open when there is an answer.
+ */
+import { withSql } from "#host";
+import type { Escalation, FailureReason } from "@gastown/protocol";
+import { describe, expect, it } from "vitest";
+import { harness, PERSON, type Harness } from "./harness.ts";
+
+const MINUTE = 60_000;
+const KEY = "kilo anthropic 1f";
+
+const reason = (key = KEY): FailureReason => ({
+  code: "model_unavailable",
+  message: "The agent has waited for its model for 60 min: its model's provider says: out of credit.",
+  until: 1_790_007_200_000,
+  provider: { key, name: "anthropic" },
+});
+
+function working(h: Harness, title: string): string {
+  h.auto.done = false;
+  const bead = h.town.sling(h.rig, { title }, { held: false }, PERSON).id;
+  h.settle();
+  return h.session(bead);
+}
+
+/** Its runner has waited for an hour; what starts meanwhile is refused. */
+function evict(h: Harness, sessionId: string, why = reason()): void {
+  const { provider: _provider, ...refused } = why;
+  h.on.start_session = () => ({ type: "refused", reason: refused });
+  h.town.post({
+    type: "session_ended",
+    sessionId,
+    ended: {
+      epoch: h.town.session(sessionId).epoch,
+      outcome: "evicted",
+      reason: why,
+      work_ref: null,
+      usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
+    },
+  });
+  h.settle();
+}
+
+const open = (h: Harness): Escalation[] => h.town.escalations({ open: true });
+
+describe("a provider that does not come back", () => {
+  it("is told to a person once, in words to act on, however many sessions wait for it", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const sessions = ["a", "b"].map((title) => working(h, title));
+      expect(open(h)).toEqual([]);
+      for (const session of sessions) evict(h, session);
+      h.advance(3 * MINUTE);
+      expect(open(h)).toMatchObject([
+        {
+          category: "model_unavailable",
+          severity: "high",
+          title: "The model does not answer: anthropic",
+          body: expect.stringMatching(
+            /out of credit.*default_model=.*env\.<VARIABLE>.*scripted.*more credit/s,
+          ),
+        },
+      ]);
+      const { items } = h.town.needsYou({});
+      expect(items).toMatchObject([
+        {
+          kind: "rig_or_runtime",
+          question: "The model does not answer: anthropic",
+          holdsUp: 2,
+          primary: { operation: "config.update", args: { key: "default_model" } },
+        },
+      ]);
+      for (const title of ["a", "b"])
+        expect(h.bead(title)).toMatchObject({ status: "open", startFailures: 0, runFailures: 0 });
+    }));
+
+  it("is not told of while it is only waited for, nor where the runner is drained meanwhile", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const session = working(h, "a");
+      h.agents.model = { until: h.now() + 90 * MINUTE, provider: "anthropic", message: "out of credit" };
+      h.advance(59 * MINUTE);
+      expect(open(h)).toEqual([]);
+      evict(h, session, { code: "draining", message: "The runner goes." });
+      h.advance(MINUTE);
+      expect(open(h)).toEqual([]);
+      expect(h.town.needsYou({}).items).toEqual([]);
+    }));
+
+  it("is another question with another key, and each is closed by its own answer", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const [a = "", b = "", c = ""] = ["a", "b", "c"].map((title) => working(h, title));
+      const other = "kilo anthropic 2e";
+      evict(h, a);
+      evict(h, b, reason(other));
+      expect(open(h)).toHaveLength(2);
+      expect(h.town.session(c).state).toBe("running");
+      h.agents.answered = ["kilo openai 9"];
+      h.advance(MINUTE);
+      expect(open(h)).toHaveLength(2);
+      h.agents.answered = [KEY];
+      h.advance(MINUTE);
+      expect(open(h)).toHaveLength(1);
+      h.agents.answered = [KEY, other];
+      h.advance(MINUTE);
+      expect(open(h)).toEqual([]);
+      const closed = h.town.escalations({ open: false }).map(({ resolution }) => resolution?.choice);
+      expect(closed).toEqual(["moot", "moot"]);
+    }));
+
+  it("that fails again after it had answered is told of again", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const [a = "", b = "", c = ""] = ["a", "b", "c"].map((title) => working(h, title));
+      evict(h, a);
+      h.agents.answered = [KEY];
+      h.advance(MINUTE);
+      expect(open(h)).toEqual([]);
+      h.agents.answered = [];
+      evict(h, b);
+      expect(open(h)).toHaveLength(1);
+      expect(h.town.session(c).state).toBe("running");
+    }));
+
+  it("is forgotten when the settings name another model, and not when they say something else", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      evict(h, working(h, "a"));
+      h.town.setConfig({ limits: { max_agents: 7 } }, PERSON);
+      h.settle();
+      expect(open(h)).toHaveLength(1);
+      h.town.setConfig({ limits: { max_agents: 7 }, default_model: "openai/gpt" }, PERSON);
+      h.settle();
+      expect(open(h)).toEqual([]);
+    }));
+
+  it("is not told to the mayor, who would need it to listen", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.messageMayor("hello", PERSON);
+      h.settle();
+      const queued = h.town.mayorQueue().length;
+      evict(h, working(h, "a"));
+      h.advance(5 * MINUTE);
+      expect(open(h)).toHaveLength(1);
+      expect(h.town.mayorQueue()).toHaveLength(queued);
+    }));
+});
