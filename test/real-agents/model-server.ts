@@ -49,7 +49,13 @@ export interface ModelRequest {
 export type Reply =
   | { readonly say: string | AsyncIterable<string> }
   | { readonly call: string; readonly with: Readonly<Record<string, unknown>> }
-  | { readonly refuse: number; readonly headers?: Readonly<Record<string, string>> };
+  | Refusal;
+export interface Refusal {
+  readonly refuse: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The provider's own words. */
+  readonly words?: string;
+}
 export type Play = (request: ModelRequest) => Reply | Promise<Reply>;
 
 type Spoken = Exclude<Reply, { refuse: number }>;
@@ -68,6 +74,7 @@ export class ModelServer {
   readonly #play: Play;
   #calls = 0;
   #silence: { readonly asked: () => void; readonly over: Promise<void> } | null = null;
+  #refusal: Refusal | null = null;
 
   private constructor(play: Play) {
     this.#play = play;
@@ -112,6 +119,12 @@ export class ModelServer {
     };
   }
 
+  /** Refuses all that is work, however often it is asked, until the end of it. */
+  refuseWork(refusal: Refusal): { readonly end: () => void } {
+    this.#refusal = refusal;
+    return { end: () => (this.#refusal = null) };
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((done) => this.#server.close(done));
@@ -128,10 +141,12 @@ export class ModelServer {
       await this.#silence.over;
     }
     // A request without tools is not the work: the agent wants a title for the conversation.
-    const reply = request.tools.length === 0 ? { say: "A short title" } : await this.#play(request);
+    const isWork = request.tools.length > 0;
+    const reply = isWork ? (this.#refusal ?? (await this.#play(request))) : { say: "A short title" };
     if ("refuse" in reply) {
-      response.writeHead(reply.refuse, { "content-type": "application/json", ...reply.headers });
-      response.end(JSON.stringify({ error: { message: `Refused with ${reply.refuse}.`, type: "test" } }));
+      const { refuse, headers, words = `Refused with ${refuse}.` } = reply;
+      response.writeHead(refuse, { "content-type": "application/json", ...headers });
+      response.end(JSON.stringify({ error: { message: words, type: "test" } }));
     } else await this.#stream(response, request.model, this.#deltas(request, reply));
   }
 
