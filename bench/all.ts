@@ -1,8 +1,6 @@
-/**
- * Every benchmark of `npm run bench`, in the order in which it runs. Those of spec/quality.md that
- * are not here (api) are not written yet.
- */
+/** Every benchmark of `npm run bench` (spec/quality.md), in the order in which it runs. */
 import type { Benchmark } from "./lib/benchmark.ts";
+import { api } from "./api/api.ts";
 import { convoyScale } from "./convoy-scale/convoy-scale.ts";
 import { events } from "./events/events.ts";
 import { exportImport } from "./export-import/export-import.ts";
@@ -20,6 +18,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   historyScale,
   exportImport,
   idleTowns,
+  api,
   readyToPrompt,
   landing,
   convoyScale,

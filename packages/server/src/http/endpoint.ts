@@ -19,7 +19,7 @@ import { errorShape } from "./error-shape.ts";
 import { answerCommand, answerOnce, keyOf, type Answered } from "./idempotency.ts";
 import { bodyLines, lineStream } from "./lines.ts";
 import type { Registry } from "./registry.ts";
-import { sendJson } from "./send.ts";
+import { sendJson, sendText } from "./send.ts";
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
 
@@ -241,16 +241,16 @@ function respond(spec: AnySpec, { c, params }: AnyCall, { status, json, replayed
   const headers: Record<string, string> = {};
   if (replayed) headers["idempotent-replayed"] = "true";
   if (seq !== undefined) headers["x-town-seq"] = String(seq);
-  const value: unknown = JSON.parse(json);
-  if (status >= 400) return sendJson(c, withRequestId(c, value), status, headers);
-  if (spec.location !== undefined) headers["location"] = spec.location(value, params);
-  if (spec.etag !== undefined) {
-    headers["etag"] = spec.etag(value);
-    if (spec.method === "get" && c.req.header("if-none-match") === headers["etag"]) {
+  if (status >= 400) return sendJson(c, withRequestId(c, JSON.parse(json)), status, headers);
+  const { location, etag } = spec;
+  if (location !== undefined || etag !== undefined) {
+    const value: unknown = JSON.parse(json);
+    if (location !== undefined) headers["location"] = location(value, params);
+    if (etag !== undefined) headers["etag"] = etag(value);
+    if (spec.method === "get" && etag !== undefined && c.req.header("if-none-match") === headers["etag"])
       return new Response(null, { status: 304, headers });
-    }
   }
-  return sendJson(c, value, status, headers);
+  return sendText(c, json, status, headers);
 }
 
 /** A stored refusal carries the id of the request that asks now. */

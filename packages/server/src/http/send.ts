@@ -13,7 +13,7 @@ export function sendJson(
 }
 
 /** JSON that was written before. */
-function sendText(
+export function sendText(
   c: AppContext,
   json: string,
   status: number,

@@ -1,6 +1,7 @@
 /** Lists and counts of beads (spec/api.md §3.6, §5.2). */
 import { withSql } from "#host";
 import { describe, expect, it } from "vitest";
+import type { Bead } from "@gastown/protocol";
 import { harness, PERSON, type Harness } from "../scenarios/harness.ts";
 
 /** More than any page. */
@@ -31,6 +32,36 @@ describe("a list of beads", () => {
       expect(new Set(seen).size).toBe(MANY);
       expect(seen).not.toContain("merged");
       expect(() => h.town.beads({}, { cursor: "5" })).toThrow(/cursor/);
+    }));
+
+  it("says of each that waits for an agent which place it has, in the order in which they get one", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      h.town.setRigConfig(h.rig, { limits: { max_polecats_per_rig: 1 } }, PERSON);
+      for (const [i, priority] of (["low", "high", "medium", "high", "critical", "low"] as const).entries()) {
+        h.town.sling(h.rig, { title: `${priority} ${i}`, priority }, { held: false }, PERSON);
+        h.settle();
+      }
+      const place = ({ waitingOn }: Bead): number => waitingOn?.position ?? 0;
+      const queue = (): string[] =>
+        h.town
+          .beads({ status: ["open"] }, {})
+          .items.toSorted((a, b) => place(a) - place(b))
+          .map((bead) => `${place(bead)} ${bead.title}`);
+      expect(queue()).toEqual(["1 critical 4", "2 high 1", "3 high 3", "4 medium 2", "5 low 5"]);
+      // A page without some of them, and one bead by itself, know of the others.
+      const few = h.town.beads({ status: ["open"], priority: ["low", "high"] }, {}).items;
+      expect(few.map(place).toSorted((a, b) => a - b)).toEqual([2, 3, 5]);
+      for (const { id, waitingOn } of few) expect(h.town.bead(id).waitingOn).toEqual(waitingOn);
+      const started: string[] = [];
+      for (let next = queue(); next.length > 0; next = queue()) {
+        started.push(next[0] ?? "");
+        const [live] = h.town.sessions({ live: true });
+        h.town.closeBead(live?.beadId ?? "", "cancelled", "", PERSON);
+        h.advance(1_000);
+      }
+      expect(started).toEqual(["1 critical 4", "1 high 1", "1 high 3", "1 medium 2", "1 low 5"]);
     }));
 
   it("follows every filter, also together", () =>

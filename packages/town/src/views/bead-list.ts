@@ -4,7 +4,7 @@ import { PRIORITIES, type BeadRow } from "../beads/bead-row.ts";
 import type { Ctx } from "../kernel/context.ts";
 import type { SqlValue } from "../kernel/sql.ts";
 import type { Page, PageQuery } from "../town.ts";
-import { toBead } from "./beads.ts";
+import { toBeads } from "./beads.ts";
 
 export const LIVE: readonly BeadStatus[] = ["open", "in_progress", "in_review", "failed"];
 
@@ -28,7 +28,7 @@ export function listBeads(ctx: Ctx, filter: BeadFilter, page: PageQuery): Page<B
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   return {
-    items: items.map((row) => toBead(ctx, row)),
+    items: toBeads(ctx, items),
     nextCursor: rows.length > limit && last ? `${last.created_at}.${last.id}` : null,
   };
 }

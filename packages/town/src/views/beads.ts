@@ -5,19 +5,26 @@ import { PRIORITIES, type BeadRow } from "../beads/bead-row.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { iso, isoOrNull } from "../kernel/iso.ts";
 import { fromJson } from "../kernel/json.ts";
+import { placesInQueue } from "./queue.ts";
 import { waitingOf } from "./waiting.ts";
 
 const labelsSchema = z.array(z.string());
 const metadataSchema = z.record(z.string(), z.unknown());
 const actorSchema = z.object({ kind: z.string(), id: z.string(), name: z.string() });
 
-export function toBead(ctx: Ctx, row: BeadRow): Bead {
+/** One after the other, with what they share read once. */
+export function toBeads(ctx: Ctx, rows: readonly BeadRow[]): Bead[] {
+  const placeOf = placesInQueue(ctx, rows);
+  return rows.map((row) => toBead(ctx, row, placeOf));
+}
+
+export function toBead(ctx: Ctx, row: BeadRow, placeOf?: (row: BeadRow) => number): Bead {
   const assignee = ctx.sql.get<{ agent_id: string; name: string; session_id: string }>(
     `select s.agent_id, a.name, s.id as session_id from sessions s join agents a on a.id = s.agent_id
      where s.bead_id = ? and s.state <> 'ended'`,
     row.id,
   );
-  const waiting = waitingOf(ctx, row);
+  const waiting = waitingOf(ctx, row, placeOf);
   return {
     id: row.id,
     shortId: shortId(row.id),

@@ -13,6 +13,7 @@ import { sessionRow } from "../sessions/session-row.ts";
 import { nextWakeAt } from "../tick.ts";
 import { townRow } from "../town-row.ts";
 import { agentWait } from "../sessions/session-wait.ts";
+import { placesInQueue } from "./queue.ts";
 import { budgetStates } from "./usage.ts";
 import { waitingOf } from "./waiting.ts";
 
@@ -39,7 +40,8 @@ export function townStatus(ctx: Ctx): TownStatus {
   const waits = counts(
     ctx,
     `select json_extract(waiting, '$.code') as key, count(*) as n from beads indexed by beads_waiting
-     where type = 'issue' and status = 'open' and waiting is not null group by json_extract(waiting, '$.code')`,
+     where type = 'issue' and status = 'open' and waiting is not null
+       and json_extract(waiting, '$.code') in ('blocked', 'blocked_by_failed') group by json_extract(waiting, '$.code')`,
   );
   const held = counts(
     ctx,
@@ -127,8 +129,9 @@ export function townStatus(ctx: Ctx): TownStatus {
 }
 
 function waitingList(ctx: Ctx, open: BeadRow[]): TownStatus["waiting"] {
+  const placeOf = placesInQueue(ctx, open);
   return open.flatMap((bead) => {
-    const waitingOn = waitingOf(ctx, bead);
+    const waitingOn = waitingOf(ctx, bead, placeOf);
     return waitingOn ? [{ beadId: bead.id, title: bead.title, waitingOn }] : [];
   });
 }

@@ -14,9 +14,14 @@ import { latestMergeOf, mergeRow, type MergeRow } from "../reviews/merge-row.ts"
 import { passingRefusal } from "../sessions/refusals.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { agentWait } from "../sessions/session-wait.ts";
+import { placesInQueue } from "./queue.ts";
 
 /** The first that holds, in the order of `waitingCode`: the bead's own reason, its rig's gate, its place in the queue. */
-export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
+export function waitingOf(
+  ctx: Ctx,
+  row: BeadRow,
+  placeOf: (row: BeadRow) => number = placesInQueue(ctx, [row]),
+): WaitingOn | undefined {
   if (row.type === "merge_request") return mergeWaiting(ctx, row.id);
   if (row.type === "convoy") return convoyWaiting(ctx, row);
   if (row.type === "escalation") return answerWaiting(row);
@@ -34,7 +39,7 @@ export function waitingOf(ctx: Ctx, row: BeadRow): WaitingOn | undefined {
   const gate = gateOf(ctx, row);
   if (own && !(gate && comesBefore(gate.code, own.code))) return toWaitingOn(ctx, own);
   if (!row.rig_id || (own === null && row.ready === 0)) return undefined;
-  return gate ? toWaitingOn(ctx, gate) : noSlot(ctx, row);
+  return gate ? toWaitingOn(ctx, gate) : noSlot(ctx, row, placeOf(row));
 }
 
 function gateOf(ctx: Ctx, row: { rig_id: string | null }): SharedGate | null {
@@ -75,18 +80,7 @@ function answerWaiting(row: BeadRow): WaitingOn | undefined {
 }
 
 /** Its place among what is ready in its rig, and the limit that keeps it. */
-function noSlot(ctx: Ctx, row: BeadRow): WaitingOn {
-  const before = ctx.sql.get<{ n: number }>(
-    `select count(*) as n from beads where rig_id = ?1 and ready = 1 and id <> ?2
-       and (dispatch_class < ?3 or (dispatch_class = ?3 and (priority > ?4 or (priority = ?4 and (convoy_at, created_at, id) < (?6, ?5, ?2)))))`,
-    row.rig_id,
-    row.id,
-    row.dispatch_class,
-    row.priority,
-    row.created_at,
-    row.convoy_at,
-  );
-  const position = (before?.n ?? 0) + 1;
+function noSlot(ctx: Ctx, row: BeadRow, position: number): WaitingOn {
   const { limits } = settings(ctx, row.rig_id);
   const holders = ctx.sql.all<{ bead_id: string }>(
     "select bead_id from sessions where rig_id = ? and role = 'polecat' and state <> 'ended' order by started_at",
