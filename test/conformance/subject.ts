@@ -80,7 +80,14 @@ export class Subject {
     this.#instances += 1;
     const marker = `conformance-${process.pid}-${this.options.id}-${this.#instances}`;
     const redactor = new Redactor();
-    return new AgentProcess({ spec: this.#spec, root: this.root, marker, redactor, log: () => undefined });
+    return new AgentProcess({
+      spec: this.#spec,
+      root: this.root,
+      marker,
+      redactor,
+      log: () => undefined,
+      logs: null,
+    });
   }
 
   get agent(): Promise<AcpAgent> {

@@ -110,6 +110,11 @@ export const fileDiffShape = z.object({
   truncated: z.boolean(),
 });
 
+/** `GET /logs/:log` of a runner; with `follow` the answer goes on until nothing is added any more. */
+export const logQuery = z.strictObject({ follow: z.enum(["true", "false"]).optional() });
+/** Whether more may be added to the log, in the runner's answer. */
+export const LOG_LIVE_HEADER = "x-gastown-log-live";
+
 export const logShape = z.object({
   /** Number of the first line, from 0. */
   from: z.int(),

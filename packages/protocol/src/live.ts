@@ -26,6 +26,14 @@ export const liveFrame = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("resync"), fromSeq: z.int() }),
   z.object({ type: z.literal("transcript"), topic: z.string(), item: transcriptItem }),
+  /** Lines of a log, `from` counted from 0; `done`: nothing is added to it any more. */
+  z.object({
+    type: z.literal("log"),
+    topic: z.string(),
+    from: z.int(),
+    lines: z.array(z.string()),
+    done: z.boolean(),
+  }),
   z.object({ type: z.literal("refused"), topic: z.string(), code: z.string() }),
   z.object({ type: z.literal("pong") }),
 ]);

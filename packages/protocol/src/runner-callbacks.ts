@@ -59,6 +59,13 @@ export const registerAnswer = z.strictObject({
 });
 export type RegisterAnswer = z.infer<typeof registerAnswer>;
 
+/** A log of a session on its runner's disk: of its setup commands, or of an agent process that it was in. */
+export const sessionLog = z.strictObject({ kind: z.enum(["setup", "stderr"]), log_id: idSchema("log") });
+export type SessionLog = z.infer<typeof sessionLog>;
+/** More are not remembered: the newest are kept. */
+export const SESSION_LOGS = 20;
+const sessionLogs = z.array(sessionLog).max(SESSION_LOGS);
+
 export const heartbeatSession = z.strictObject({
   session_id: sessionId,
   epoch,
@@ -70,6 +77,7 @@ export const heartbeatSession = z.strictObject({
   usage,
   /** Permission requests of its agent that a person is to decide. */
   permissions: z.array(permissionId).max(50).optional(),
+  logs: sessionLogs.optional(),
   /** Its model's provider does not answer for now: its turn is repeated at `until` (epoch ms). */
   waiting_for_model: z
     .strictObject({ until: z.int(), provider: text(1, 200), message: text(0, 1_000) })
@@ -162,6 +170,7 @@ export const sessionEnded = z.strictObject({
   /** Where unfinished work was saved: a ref on the remote, or null when there was none. */
   work_ref: text(1, 300).nullable(),
   usage,
+  logs: sessionLogs.optional(),
 });
 export type SessionEnded = z.infer<typeof sessionEnded>;
 

@@ -105,6 +105,8 @@ export const sessionShape = z.object({
   startedAt: time,
   endedAt: time.nullable(),
   transcriptSeq: z.int(),
+  /** Of its setup commands and its agents' stderr, oldest first; `T/logs/{logId}` has what is in them. */
+  logs: z.array(z.object({ kind: z.enum(["setup", "stderr"]), logId: z.string() })),
   version,
 });
 export type Session = z.infer<typeof sessionShape>;

@@ -11,4 +11,5 @@ export type { MailPort, MailResult, OutgoingMail } from "./notify/mail.ts";
 export { createForgeFor } from "./effects/forge-for.ts";
 export { sqlServerStore } from "./store/sql-store.ts";
 export { refreshRunnerToken } from "./runner/refresh-token.ts";
+export { logFollower, type FollowLog } from "./reading/follow-log.ts";
 export { createServer, type GastownServer } from "./server.ts";

@@ -23,7 +23,7 @@ export class Topics {
   readonly #known = new Map<string, number>();
   #socket: WebSocket | undefined;
 
-  /** `session:<id>`; items up to `after` are known already. */
+  /** `session:<id>` or `log:<id>`; items, or lines, up to `after` are known already. */
   add(topic: string, after: number): void {
     if (this.#known.has(topic)) return;
     this.#known.set(topic, after);
@@ -65,6 +65,7 @@ export async function* liveFrames(
         if (frame.type === "event") after = frame.entry.seq;
         else if (frame.type === "hello") after ??= frame.seq;
         else if (frame.type === "transcript") topics?.shown(frame.topic, frame.item.seq);
+        else if (frame.type === "log") topics?.shown(frame.topic, frame.from + frame.lines.length);
         yield frame;
       }
     } finally {

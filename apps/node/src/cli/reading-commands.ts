@@ -21,9 +21,11 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/diff.ts")).sessionDiff,
   },
   {
-    usage: "log <log>",
-    summary: "The complete log of a gate; `gastown merge show` names it",
+    usage: "log <log-or-session>",
+    summary: "A log: of a gate (`gastown merge show` names it), or what a session's agent wrote to stderr",
     options: [
+      ["--setup", "of a session: what its setup commands said"],
+      ["-f, --follow", "go on with what is added"],
       ["--tail <lines>", "only its end"],
       ["--search <text>", "only lines with this text"],
     ],

@@ -5,6 +5,7 @@ import { checkGit } from "@gastown/runner";
 import { idMaker } from "@gastown/town";
 import {
   createEffects,
+  logFollower,
   createForgeFor,
   createServer,
   refreshRunnerToken,
@@ -188,6 +189,7 @@ function run(parts: Parts): Host {
       notifiers: { mail: mailPort },
       ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
     }),
+    followLog: logFollower({ runners, ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }) }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
     hasRunner: (townId) => runners.current(townId) !== null,
     retireRunner: (townId) => runners.retire(townId),

@@ -7,6 +7,7 @@ import {
   openTownActor,
   type ClockPorts,
   type EventSink,
+  type FollowLog,
   type PerformEffect,
   type TownActor,
   type TownDirectory,
@@ -33,6 +34,8 @@ export interface TownsOptions extends ClockPorts {
   readonly database: HostDatabase;
   readonly sink: EventSink;
   readonly perform: PerformEffect;
+  /** Left out: logs are read in pages only. */
+  readonly followLog?: FollowLog;
   readonly fallbackRuntime: string;
   readonly version: string;
   /** Milliseconds of a clock that nobody sets. */

@@ -13,6 +13,8 @@ import { AcpAgent } from "./acp-agent.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
 import type { Redactor } from "./redact.ts";
 import { StderrTail } from "./stderr-tail.ts";
+import type { LogStore } from "../logs/log-store.ts";
+import type { LogWriter } from "../logs/log-writer.ts";
 
 export interface Death {
   /** `killed`: by this runner, for the sake of another session. */
@@ -26,6 +28,8 @@ export interface AgentProcessOptions {
   readonly marker: string;
   readonly redactor: Redactor;
   readonly log: Log;
+  /** Where what it writes to stderr is kept; null: nowhere. */
+  readonly logs: LogStore | null;
 }
 
 const STEP_MS = 3_000;
@@ -41,6 +45,7 @@ export class AgentProcess {
   readonly agent: Promise<AcpAgent>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #stderr = new StderrTail();
+  #stderrLog: LogWriter | null = null;
   readonly #options: AgentProcessOptions;
   readonly #exited: Promise<void>;
   readonly #stderrOver: Promise<void>;
@@ -59,7 +64,7 @@ export class AgentProcess {
     });
     this.pid = this.#child.pid ?? 0;
     const forget = this.pid === 0 ? () => undefined : recordProcess(options.root, this.pid);
-    this.#child.stderr.setEncoding("utf8").on("data", (chunk: string) => this.#stderr.push(chunk));
+    this.#child.stderr.setEncoding("utf8").on("data", (chunk: string) => this.#noteStderr(chunk));
     // A write to an agent that has just died must not take the runner with it.
     this.#child.stdin.on("error", () => undefined);
     this.#exited = new Promise((done) => {
@@ -83,6 +88,18 @@ export class AgentProcess {
   /** The last lines of stderr without secrets. */
   stderrTail(): string {
     return this.#options.redactor.clean(this.#stderr.text());
+  }
+
+  /** The log of all of it, for every session of the process; null: it has said nothing so far. */
+  get stderrLog(): string | null {
+    return this.#stderrLog?.id ?? null;
+  }
+
+  #noteStderr(chunk: string): void {
+    const { logs, redactor } = this.#options;
+    this.#stderr.push(chunk);
+    this.#stderrLog ??= logs?.begin((text) => redactor.clean(text)) ?? null;
+    this.#stderrLog?.write(Buffer.from(chunk));
   }
 
   /**
@@ -109,6 +126,8 @@ export class AgentProcess {
     reapMarker(this.marker);
     await this.#exited;
     await within(this.#stderrOver, LAST_WORDS_MS);
+    this.#stderrLog?.end();
+    void this.#options.logs?.prune();
     const death: Death = { cause: this.#ending ?? "exit", message: `The agent process ${how}.` };
     this.#options.log("agent.process_ended", { pid: this.pid, runtime: this.spec.runtime, ...death });
     return death;

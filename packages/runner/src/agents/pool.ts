@@ -3,6 +3,7 @@
  * of sessions each; a process that nobody wants ends after a while. Prewarming is asking for it.
  */
 import type { Log } from "../options.ts";
+import type { LogStore } from "../logs/log-store.ts";
 import { directoryMarker } from "../processes/reap.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { specKey } from "./launch-spec.ts";
@@ -14,6 +15,7 @@ export interface PoolOptions {
   readonly instanceId: string;
   readonly redactor: Redactor;
   readonly log: Log;
+  readonly logs: LogStore | null;
 }
 
 export interface Limits {
@@ -112,10 +114,10 @@ export class Pool {
 
   #start(key: string, spec: LaunchSpec): Entry {
     this.#started += 1;
-    const { root, instanceId, redactor, log } = this.#options;
+    const { root, instanceId, redactor, log, logs } = this.#options;
     redactor.addEnv(spec.env);
     const marker = `${directoryMarker(root)}.${instanceId}.${this.#started}`;
-    const process = new AgentProcess({ spec, root, marker, redactor, log });
+    const process = new AgentProcess({ spec, root, marker, redactor, log, logs });
     const entry: Entry = { key, process, sessions: 0, retired: false, recycled: false, unwanted: null };
     this.#entries.add(entry);
     log("agent.process_started", { pid: process.pid, runtime: spec.runtime });

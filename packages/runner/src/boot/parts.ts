@@ -63,12 +63,12 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   const town = new TownClient(options.apiUrl, options.townId, alarms.onFenced);
   const sender = new Sender(outbox, town, log);
   const slots = new SlotRecords(root);
-  const pool = new Pool({ root, instanceId, redactor, log });
+  const logs = new LogStore(join(root, "logs"));
+  const pool = new Pool({ root, instanceId, redactor, log, logs });
   // Gates and git carry the marker too, so that the next instance ends what this one leaves.
   const marker = { [MARKER]: `${directoryMarker(root)}.${instanceId}.git` };
   const gitEnv = { ...options.gitEnv, ...marker };
   const access = makeAccess(options, { root, town, redactor });
-  const logs = new LogStore(join(root, "logs"));
   forgetQuestions(root);
   const git = makeGit({
     root: join(root, "git"),
@@ -125,6 +125,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     checkpointMs: options.checkpointMs ?? null,
     setTimer,
     setupPlaces: new Semaphore(2),
+    logs,
     marker,
   });
   const effects = new Effects(sender, log);

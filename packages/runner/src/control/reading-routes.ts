@@ -1,4 +1,11 @@
-import { diffQuery, GastownError, PATCH_HEADERS, treeDiffQuery } from "@gastown/protocol";
+import {
+  diffQuery,
+  GastownError,
+  LOG_LIVE_HEADER,
+  logQuery,
+  PATCH_HEADERS,
+  treeDiffQuery,
+} from "@gastown/protocol";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { DiffAnswer, GitWorkspace } from "../git/index.ts";
@@ -10,7 +17,7 @@ import { query } from "./json-body.ts";
 export interface ReadingParts {
   readonly git: GitWorkspace;
   readonly registry: Registry;
-  readonly logs: Pick<LogStore, "open">;
+  readonly logs: Pick<LogStore, "open" | "follow">;
   readonly slots: Pick<SlotRecords, "read">;
 }
 
@@ -35,9 +42,15 @@ export function readingRoutes({ git, registry, logs, slots }: ReadingParts): Hon
     return c.body(...said(await inTime(c, (signal) => git.treeDiff({ dir, rig, query: wanted, signal }))));
   });
   app.get("/logs/:log", async (c) => {
-    const log = await logs.open(c.req.param("log"));
+    const id = c.req.param("log");
+    const wanted = query(c, logQuery);
+    const log = await (wanted.follow === "true" ? logs.follow(id, c.req.raw.signal) : logs.open(id));
     if (log === null) throw new GastownError("not_found", "This log is not on this machine (any more).");
-    return c.body(log.text, 200, { "content-type": TEXT, "content-length": String(log.size) });
+    return c.body(log.text, 200, {
+      "content-type": TEXT,
+      [LOG_LIVE_HEADER]: String(log.live),
+      ...(log.size === null ? {} : { "content-length": String(log.size) }),
+    });
   });
   return app;
 }

@@ -20,18 +20,46 @@ async function read(store: LogStore, id: string | null): Promise<string | null> 
   return found === null ? null : text(found.text);
 }
 
-test("a log is there when it has ended, with all that was said", async () => {
+test("a log is there while it is written, and with all that was said when it has ended", async () => {
   const store = new LogStore(dir);
   const log = store.begin(asIs);
   log.write(Buffer.from("one\ntw"));
   const euro = Buffer.from("o €\n");
   log.write(euro.subarray(0, 3));
   log.write(euro.subarray(3));
-  expect(await read(store, log.id)).toBeNull();
+  expect(await read(store, log.id)).toBe("one\ntwo €\n");
+  expect(await store.open(log.id)).toMatchObject({ live: true });
   log.write(Buffer.from("no end"));
   expect(log.end()).toBe(log.id);
   expect(await read(store, log.id)).toBe("one\ntwo €\nno end");
   expect(await read(new LogStore(dir), log.id)).toBe("one\ntwo €\nno end");
+});
+
+test("whoever follows a log reads what there is and what comes, until it ends or they go", async () => {
+  const store = new LogStore(dir);
+  const log = store.begin(asIs);
+  log.write(Buffer.from("one\n"));
+  const gone = new AbortController();
+  const [stays, goes] = await Promise.all([
+    store.follow(log.id, new AbortController().signal),
+    store.follow(log.id, gone.signal),
+  ]);
+  if (stays === null || goes === null) throw new Error("There is no log.");
+  const reader = goes.text.pipeThrough(new TextDecoderStream()).getReader();
+  expect((await reader.read()).value).toBe("one\n");
+  gone.abort();
+  expect((await reader.read()).done).toBe(true);
+  const all = text(stays.text);
+  log.write(Buffer.from("two\n"));
+  log.write(Buffer.from("three"));
+  log.end();
+  log.write(Buffer.from("too late\n"));
+  expect(await all).toBe("one\ntwo\nthree");
+  expect(await store.open(log.id)).toMatchObject({ live: false });
+  const after = await store.follow(log.id, gone.signal);
+  expect(after).toMatchObject({ live: false });
+  expect(await store.follow(newId("log"), gone.signal)).toBeNull();
+  await after?.text.cancel();
 });
 
 test("a flood keeps its beginning and its end, within its bounds", async () => {

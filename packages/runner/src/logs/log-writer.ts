@@ -21,16 +21,27 @@ export class LogWriter {
   readonly #decoder = new StringDecoder("utf8");
   readonly #end = new Output({ keep: "tail", bytes: END_BYTES });
   #file: number | null;
+  readonly #onOver: () => void;
   #line = "";
   #written = 0;
   #held = 0;
+  #grown = Promise.withResolvers<void>();
 
-  /** @param path without its ending; @param clean takes secrets out of whole lines */
-  constructor(id: string, path: string, clean: (text: string) => string) {
+  /**
+   * @param path without its ending; @param clean takes secrets out of whole lines
+   * @param onOver nothing is written any more
+   */
+  constructor(id: string, path: string, clean: (text: string) => string, onOver: () => void) {
     this.id = id;
     this.#path = path;
     this.#clean = clean;
+    this.#onOver = onOver;
     this.#file = this.#try(() => openSync(`${path}${UNFINISHED}`, "wx", 0o600));
+  }
+
+  /** Resolves when there is more in its file, or nothing will be added. */
+  get grown(): Promise<void> {
+    return this.#grown.promise;
   }
 
   write(chunk: Buffer): void {
@@ -47,12 +58,18 @@ export class LogWriter {
     if (left > 0) this.#put(Buffer.from(`\n(${left} bytes are left out here)\n`));
     if (this.#held > 0) this.#put(Buffer.from(this.#end.text()));
     const file = this.#file;
-    if (file === null) return null;
-    return this.#try(() => {
-      closeSync(file);
-      renameSync(`${this.#path}${UNFINISHED}`, `${this.#path}${FINISHED}`);
-      return this.id;
-    });
+    // What comes late has no place any more: its number may be another file's by then.
+    this.#file = null;
+    const id =
+      file === null
+        ? null
+        : this.#try(() => {
+            closeSync(file);
+            renameSync(`${this.#path}${UNFINISHED}`, `${this.#path}${FINISHED}`);
+            return this.id;
+          });
+    this.#over();
+    return id;
   }
 
   /** Nobody will ask for it. */
@@ -61,6 +78,18 @@ export class LogWriter {
     this.#file = null;
     if (file !== null) this.#try(() => closeSync(file));
     this.#try(() => rmSync(`${this.#path}${UNFINISHED}`, { force: true }));
+    this.#over();
+  }
+
+  #over(): void {
+    this.#onOver();
+    this.#tell();
+  }
+
+  /** Whoever waits looks again, and waits for what comes then. */
+  #tell(): void {
+    this.#grown.resolve();
+    this.#grown = Promise.withResolvers<void>();
   }
 
   #add(text: string): void {
@@ -77,8 +106,9 @@ export class LogWriter {
     const file = this.#file;
     if (file === null) return;
     const put = this.#try(() => writeSync(file, bytes));
-    if (put === null) this.drop();
-    else this.#written += bytes.length;
+    if (put === null) return this.drop();
+    this.#written += bytes.length;
+    this.#tell();
   }
 
   #try<T>(work: () => T): T | null {

@@ -8,6 +8,7 @@ import type { Sender } from "../callbacks/sender.ts";
 import type { TownClient } from "../callbacks/town-client.ts";
 import type { GitWorkspace } from "../git/index.ts";
 import type { Semaphore } from "../git/waiting.ts";
+import type { LogStore } from "../logs/log-store.ts";
 import type { ModelGate } from "../models/model-gate.ts";
 import type { RunnerOptions, SetTimer, Timing } from "../options.ts";
 import type { SlotRecords } from "./slot-record.ts";
@@ -45,6 +46,7 @@ export interface SessionDeps {
   readonly setTimer: SetTimer;
   /** Places for setup commands, which take a whole machine. */
   readonly setupPlaces: Semaphore;
+  readonly logs: LogStore;
   /** The marker variable of what this instance runs itself. */
   readonly marker: Readonly<Record<string, string>>;
 }

@@ -21,6 +21,8 @@ export interface DirectoryOptions {
   readonly deps: SessionDeps;
   readonly previous: SlotRecord | null;
   readonly notice: (text: string) => void;
+  /** What its setup commands say is in this log. */
+  readonly onSetupLog: (logId: string) => void;
   readonly signal: AbortSignal;
 }
 

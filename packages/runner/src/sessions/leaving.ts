@@ -1,5 +1,5 @@
 /** The end of a session: its work is saved and reported before its directory is given on. */
-import type { FailureReason, SessionEnded, StartRequest } from "@gastown/protocol";
+import type { FailureReason, SessionEnded, SessionLog, StartRequest } from "@gastown/protocol";
 import type { AgentProcess } from "../agents/agent-process.ts";
 import { reapDirectory } from "../processes/reap.ts";
 import type { SessionDeps } from "./deps.ts";
@@ -30,6 +30,7 @@ export interface Leaving {
   readonly usage: UsageMeter;
   readonly transcript: Transcript;
   readonly ending: Ending;
+  readonly logs: readonly SessionLog[];
 }
 
 /** Saves, then tells the town: `ended` says that the agent is gone and its work is safe. */
@@ -45,6 +46,7 @@ export async function leave(leaving: Leaving): Promise<void> {
     reason,
     work_ref: saved.workRef,
     usage: usage.usage,
+    ...(leaving.logs.length === 0 ? {} : { logs: [...leaving.logs] }),
   };
   deps.sender.ended(request.session_id, body);
   deps.options.log("session.gone", {

@@ -32,6 +32,7 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
   readonly phase: (phase: StartPhase) => void;
   readonly notice: (text: string) => void;
+  readonly onSetupLog: (logId: string) => void;
   /** Told as soon as each exists, so that a start that fails later can be undone. */
   readonly onLease: (lease: Lease) => void;
   readonly onDirectories: (directories: Directories) => void;

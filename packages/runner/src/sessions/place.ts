@@ -2,8 +2,8 @@
  * Where a session is: its directories, its agent process, and its conversation there. Opened by one
  * pipeline, and moved by the second half of the same one when the launch spec changes.
  */
-import type { StartPhase, StartRequest } from "@gastown/protocol";
-import type { Death } from "../agents/agent-process.ts";
+import { SESSION_LOGS, type SessionLog, type StartPhase, type StartRequest } from "@gastown/protocol";
+import type { AgentProcess, Death } from "../agents/agent-process.ts";
 import type { Lease } from "../agents/pool.ts";
 import { Conversation } from "./conversation.ts";
 import { treeMemory } from "../processes/process-memory.ts";
@@ -45,6 +45,9 @@ export class Place {
   #moving: Promise<void> | null = null;
   #newToken: string | null = null;
   #readyAt: string | null = null;
+  #setupLog: string | null = null;
+  /** Those that it has had, the present one last. */
+  readonly #processes = new Set<AgentProcess>();
 
   constructor(options: PlaceOptions) {
     this.#options = options;
@@ -78,6 +81,15 @@ export class Place {
 
   get stderrTail(): string {
     return this.#lease?.process.stderrTail() ?? "";
+  }
+
+  /** Where a person finds what its setup and its agents said (spec/api.md §3.8). */
+  get logs(): SessionLog[] {
+    const setup = this.#setupLog === null ? [] : [{ kind: "setup" as const, log_id: this.#setupLog }];
+    const stderr = [...this.#processes].flatMap(({ stderrLog }) => {
+      return stderrLog === null ? [] : [{ kind: "stderr" as const, log_id: stderrLog }];
+    });
+    return [...setup, ...stderr].slice(-SESSION_LOGS);
   }
 
   /** @throws StartRefusal and what git says; nothing is left running that is not released later */
@@ -144,6 +156,7 @@ export class Place {
       ...this.#options,
       directories: this.#directories,
       process: this.#lease?.process,
+      logs: this.logs,
       conversation: this.#conversation,
       ending,
     });
@@ -177,6 +190,12 @@ export class Place {
       notice: (text) => transcript.notice("warning", text),
       onLease: (lease) => {
         this.#lease = lease;
+        this.#processes.add(lease.process);
+      },
+      onSetupLog: (logId) => {
+        this.#setupLog = logId;
+        // Whoever waits for a long one wants to see it now.
+        void deps.pulse.now();
       },
       onDirectories: (directories) => {
         this.#directories = directories;

@@ -152,6 +152,7 @@ export class Session {
   get view(): HeartbeatSession {
     const { told } = this.#model;
     const { ids } = this.asks;
+    const { logs } = this.#place;
     return {
       session_id: this.id,
       epoch: this.epoch,
@@ -161,6 +162,7 @@ export class Session {
       prompted: this.#prompted,
       usage: this.#usage.usage,
       ...(ids.length === 0 ? {} : { permissions: ids }),
+      ...(logs.length === 0 ? {} : { logs }),
       ...(told === null ? {} : { waiting_for_model: told }),
     };
   }

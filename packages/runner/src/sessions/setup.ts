@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import type { SetupSpec } from "@gastown/protocol";
 import { commandEnv } from "../agents/launch-spec.ts";
 import { runChild } from "../git/child.ts";
+import type { LogWriter } from "../logs/log-writer.ts";
 import { cutMiddle } from "./cut-middle.ts";
 import type { DirectoryOptions } from "./directories.ts";
 import { StartRefusal } from "./refusal.ts";
@@ -28,7 +29,14 @@ export async function setUp(options: DirectoryOptions, dir: string): Promise<voi
   if (deps.slots.setUp(request.agent.id) === key) return;
   // At most two at once per runner (spec/runner.md §5): they take a whole machine.
   await deps.setupPlaces.run(options.signal, async () => {
-    for (const command of setup) await runOne(options, dir, command);
+    const log = deps.logs.begin((text) => deps.redactor.clean(text));
+    options.onSetupLog(log.id);
+    try {
+      for (const command of setup) await runOne(options, dir, command, log);
+    } finally {
+      log.end();
+      await deps.logs.prune();
+    }
   });
   deps.slots.noteSetUp(request.agent.id, key);
 }
@@ -37,7 +45,9 @@ async function runOne(
   { request, deps, signal, notice }: DirectoryOptions,
   dir: string,
   setup: SetupSpec,
+  log: LogWriter,
 ): Promise<void> {
+  log.write(Buffer.from(`$ ${setup.command}\n`));
   const seconds = setup.timeout_seconds ?? DEFAULT_SECONDS;
   const result = await runChild({
     command: "/bin/sh",
@@ -49,10 +59,13 @@ async function runOne(
     stdout: TAIL,
     stderr: TAIL,
     reapGroup: true,
+    onStdout: (chunk) => log.write(chunk),
   });
-  if (result.code === 0) return;
   const how =
     result.ended === "timeout" ? `did not end within ${seconds} s` : `ended with ${String(result.code)}`;
+  const gap = result.stdout === "" || result.stdout.endsWith("\n") ? "" : "\n";
+  log.write(Buffer.from(`${gap}(${how})\n`));
+  if (result.code === 0) return;
   const message = `The setup command "${cutMiddle(setup.command, 300)}" ${how}.`;
   const said = deps.redactor.clean(result.stdout);
   if (setup.required === false) {

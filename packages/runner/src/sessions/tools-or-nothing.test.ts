@@ -12,12 +12,13 @@ type Kind = (typeof KINDS)[number];
 const work = script({ steps: [{ write: { path: "a.txt", content: "a\n" } }] });
 const starts = new Map<Kind | "again" | "resumed", StartRequest>();
 let world: World;
+let control: Control;
 
 /** All at once: each waits for its own time limit. */
 beforeAll(async () => {
   world = new World();
   await world.town.start();
-  const control = new Control(await world.runner({ toolsMs: 3_000, initializeMs: 6_000 }));
+  control = new Control(await world.runner({ toolsMs: 3_000, initializeMs: 6_000 }));
   for (const kind of KINDS) starts.set(kind, misbehaving(kind));
   starts.set("resumed", { ...misbehaving("no_tools"), resume: true, resume_from: "scripted-1-1" });
   await Promise.all([...starts.values()].map((start) => control.post("/agents/start", start)));
@@ -80,6 +81,15 @@ describe("an agent that", () => {
       action: expect.stringContaining("stderr"),
       stderr_tail: "[scripted] I do not answer session/new.",
     });
+  });
+
+  it("says something on stderr has all of it in a log, which the town is told of", async () => {
+    const { session_id: id } = startOf("no_session");
+    const [ended] = world.town.ended.filter(({ session }) => session === id);
+    const logs = ended?.logs ?? [];
+    expect(logs).toMatchObject([{ kind: "stderr" }]);
+    const { body } = await control.get(`/logs/${logs[0]?.log_id}`);
+    expect(body).toBe("[scripted] I do not answer session/new.\n");
   });
 
   it("never answers at all is refused in the phase of its process", () => {

@@ -1,5 +1,6 @@
 /** A session from its start to its end, with a real agent process, real git and a real socket. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { SessionLog, StartRequest } from "@gastown/protocol";
 import { Control, git, script, World } from "../testing/harness.ts";
 
 let world: World;
@@ -9,6 +10,14 @@ beforeEach(async () => {
   await world.town.start();
 });
 afterEach(() => world.close());
+
+/** The one log of that kind that the town was told of with the session's end. */
+async function logOf(start: StartRequest, kind: SessionLog["kind"]): Promise<unknown> {
+  const { logs = [] } = await world.town.endOf(start.session_id);
+  const of = logs.filter((one) => one.kind === kind);
+  expect(of).toHaveLength(1);
+  return (await control.get(`/logs/${of[0]?.log_id}`)).body;
+}
 
 describe("a polecat's session", () => {
   it("lists its tools, is prompted, commits, hands over and ends", async () => {
@@ -64,6 +73,7 @@ describe("a polecat's session", () => {
     await control.post("/agents/start", { ...second, settings });
     await world.town.endOf(second.session_id);
     expect(git(world.remote, "show", `${second.branch}:here.txt`)).toBe("made with care");
+    expect(await logOf(first, "setup")).toMatch(/^\$ [^]*\n\(ended with 0\)\n\$ exit 9\n\(ended with 9\)\n/);
     const notices = world.town.itemsOf(first.session_id).filter(({ type }) => type === "notice");
     expect(notices[0]?.data["text"]).toContain('"exit 9" ended with 9');
   });
@@ -77,5 +87,6 @@ describe("a polecat's session", () => {
       outcome: "refused",
       reason: { code: "setup_failed", phase: "worktree", stderr_tail: "no disk\n" },
     });
+    expect(await logOf(start, "setup")).toBe("$ echo no disk; exit 3\nno disk\n(ended with 3)\n");
   });
 });

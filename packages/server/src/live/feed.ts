@@ -5,6 +5,8 @@
 import { CLOSE_CODES, clientFrame, type FeedEntry, type LiveFrame } from "@gastown/protocol";
 import type { Town } from "@gastown/town";
 import type { ClockPorts } from "../ports.ts";
+import type { FollowLog } from "../reading/follow-log.ts";
+import { createLogTopics } from "./log-topics.ts";
 import type { Peer } from "./peer.ts";
 
 const PAGE = 500;
@@ -34,6 +36,7 @@ export interface TownFeed {
 export interface FeedOptions extends ClockPorts {
   town: Town;
   version: string;
+  followLog?: FollowLog | undefined;
 }
 
 export function createFeed(options: FeedOptions): TownFeed {
@@ -43,8 +46,13 @@ export function createFeed(options: FeedOptions): TownFeed {
   let lastStatusAt = 0;
   let statusTimer: (() => void) | undefined;
 
-  const drop = (peer: Peer, code: number, reason: string): void => {
+  const gone = (peer: Peer): void => {
     peers.delete(peer);
+    logs.close(peer);
+  };
+
+  const drop = (peer: Peer, code: number, reason: string): void => {
+    gone(peer);
     try {
       peer.close(code, reason);
     } catch {
@@ -64,6 +72,7 @@ export function createFeed(options: FeedOptions): TownFeed {
     }
   };
   const send = (peer: Peer, frame: LiveFrame): void => deliver(peer, JSON.stringify(frame));
+  const logs = createLogTopics(town.id, options.followLog, send);
 
   /** Written as JSON once for all clients. */
   const broadcast = (frame: LiveFrame): void => {
@@ -163,8 +172,9 @@ export function createFeed(options: FeedOptions): TownFeed {
 
   const subscribe = (peer: Peer, topic: string, after: number): void => {
     if (topic === "town") return;
-    const sessionId = topic.startsWith("session:") ? topic.slice("session:".length) : undefined;
-    if (sessionId === undefined || !knows(town, sessionId)) {
+    const isLog = logs.isOne(topic);
+    const sessionId = topic.startsWith("session:") ? topic.slice("session:".length) : "";
+    if (!isLog && !knows(town, sessionId)) {
       send(peer, { type: "refused", topic, code: "not_found" });
       return;
     }
@@ -173,7 +183,8 @@ export function createFeed(options: FeedOptions): TownFeed {
       return;
     }
     peer.state.topics = { ...peer.state.topics, [topic]: after };
-    sendTranscript(peer, topic, sessionId);
+    if (!isLog) sendTranscript(peer, topic, sessionId);
+    else if (!logs.open(peer, topic, after)) send(peer, { type: "refused", topic, code: "not_found" });
   };
 
   const message = (peer: Peer, text: string): void => {
@@ -187,13 +198,14 @@ export function createFeed(options: FeedOptions): TownFeed {
     else {
       const { [frame.topic]: _gone, ...rest } = peer.state.topics;
       peer.state.topics = rest;
+      logs.close(peer, frame.topic);
     }
   };
 
   return {
     open,
     message,
-    closed: (peer) => void peers.delete(peer),
+    closed: gone,
     changed,
     transcriptGrew(sessionIds) {
       for (const sessionId of sessionIds) {

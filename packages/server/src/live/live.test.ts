@@ -15,15 +15,25 @@ interface TestPeer extends Peer {
   frames: LiveFrame[];
   closed: { code: number; reason: string } | null;
   waiting: number;
+  /** Resolves when that holds, asked after every frame. */
+  until(holds: () => boolean): Promise<void>;
 }
 
 function peer(): TestPeer {
+  let sent = Promise.withResolvers<void>();
   const made: TestPeer = {
+    until: async (holds) => {
+      while (!holds()) await sent.promise;
+    },
     frames: [],
     closed: null,
     waiting: 0,
     state: newPeerState(TOWN, "user_local"),
-    send: (text) => void made.frames.push(liveFrame.parse(JSON.parse(text))),
+    send: (text) => {
+      made.frames.push(liveFrame.parse(JSON.parse(text)));
+      sent.resolve();
+      sent = Promise.withResolvers<void>();
+    },
     close: (code, reason) => void (made.closed = { code, reason }),
     buffered: () => made.waiting,
   };
@@ -41,6 +51,72 @@ const pause = (host: TownHost): Promise<unknown> => host.ask("POST", `${T}/pause
 const newest = (host: TownHost): number => host.actor.read((town) => town.newestSeq());
 /** After the tick that everything until now has scheduled: it runs in an earlier microtask. */
 const told = (host: TownHost): Promise<true> => host.until(() => true);
+
+const LOG = "log_01M3250V0000000000000000AA";
+
+/** A log at the runner that a test goes on writing. */
+function written(host: TownHost): { add(text: string): void; end(): void } {
+  let give: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      give = controller;
+    },
+  });
+  host.answers.set(`GET /logs/${LOG}`, () => new Response(body));
+  return { add: (text) => give?.enqueue(new TextEncoder().encode(text)), end: () => give?.close() };
+}
+
+/** The page's next frame that was not looked at yet and is about the log. */
+async function logFrame(page: TestPeer, at: number): Promise<LiveFrame | undefined> {
+  const found = (): LiveFrame | undefined =>
+    page.frames.filter(({ type }) => type === "log" || type === "refused")[at];
+  await page.until(() => found() !== undefined);
+  return found();
+}
+
+describe("the topic of a log", () => {
+  const topic = `log:${LOG}`;
+  const subscribe = (host: TownHost, page: TestPeer, after?: number): void =>
+    host.actor.feed.message(page, JSON.stringify({ type: "subscribe", topic, after }));
+
+  it("gives its lines from where the page is, then what is added, and says when that is all", () =>
+    withTown(async (host) => {
+      await host.register();
+      const log = written(host);
+      log.add("one\ntwo\nthr");
+      const page = connect(host);
+      subscribe(host, page, 1);
+      expect(await logFrame(page, 0)).toEqual({ type: "log", topic, from: 1, lines: ["two"], done: false });
+      log.add("ee\nfo");
+      expect(await logFrame(page, 1)).toEqual({ type: "log", topic, from: 2, lines: ["three"], done: false });
+      log.add("ur");
+      log.end();
+      expect(await logFrame(page, 2)).toEqual({ type: "log", topic, from: 3, lines: ["four"], done: true });
+    }));
+
+  it("ends with its page, and is refused where nobody has the log", () =>
+    withTown(async (host) => {
+      const page = connect(host);
+      subscribe(host, page);
+      expect(await logFrame(page, 0)).toEqual({ type: "refused", topic, code: "runner_unavailable" });
+      await host.register();
+      const gone = { code: "not_found", message: "This log is not on this machine (any more)." };
+      host.answers.set(`GET /logs/${LOG}`, () => Response.json({ error: gone }, { status: 404 }));
+      subscribe(host, page);
+      expect(await logFrame(page, 1)).toEqual({ type: "refused", topic, code: "not_found" });
+      host.actor.feed.message(page, JSON.stringify({ type: "subscribe", topic: "log:log_1" }));
+      expect(await logFrame(page, 2)).toEqual({ type: "refused", topic: "log:log_1", code: "not_found" });
+
+      const log = written(host);
+      subscribe(host, page);
+      host.actor.feed.closed(page);
+      const other = connect(host);
+      log.add("one\n");
+      await told(host);
+      expect(page.frames.filter(({ type }) => type === "log")).toEqual([]);
+      expect(other.frames.filter(({ type }) => type === "log")).toEqual([]);
+    }));
+});
 
 describe("a connection", () => {
   it("is greeted, given a snapshot, and then every event in order", () =>

@@ -13,7 +13,7 @@ export interface PeerState {
   principal: string;
   /** The newest `seq` that was sent. */
   cursor: number;
-  /** Subscribed topic → last transcript `seq` that was sent. */
+  /** Subscribed topic → last transcript `seq` that was sent, or lines of a log. */
   topics: Record<string, number>;
 }
 

@@ -1,5 +1,5 @@
 /** Stored logs (spec/api.md §3.8): the runner's file, else the end of it that the town keeps. */
-import { GastownError, idSchema, limits, logShape } from "@gastown/protocol";
+import { GastownError, idSchema, limits, LOG_LIVE_HEADER, logShape } from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import { whole } from "../http/query.ts";
@@ -19,7 +19,8 @@ export function logRoutes(on: Endpoints, ports: ServerPorts): void {
       method: "get",
       path: "/api/towns/{townId}/logs/{logId}",
       operation: "logs.get",
-      summary: "A stored log of a gate; with Accept: text/plain the whole file.",
+      summary:
+        "A log of a gate, of setup commands or of an agent's stderr; with Accept: text/plain the whole file.",
       who: "viewer",
       query: z.strictObject({
         from: number,
@@ -33,7 +34,8 @@ export function logRoutes(on: Endpoints, ports: ServerPorts): void {
       const { log, missing } = await find(ports, town, params.logId);
       if (wantsText(c))
         return new Response(log.body, { headers: { "content-type": TEXT, "x-missing": String(missing) } });
-      return { ...logPage(await log.text(), query), ...(missing ? { missing } : {}), done: true };
+      const done = log.headers.get(LOG_LIVE_HEADER) !== "true";
+      return { ...logPage(await log.text(), query), ...(missing ? { missing } : {}), done };
     },
   );
 }

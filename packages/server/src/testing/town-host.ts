@@ -3,7 +3,14 @@
  * that were made, and its clock stands still until a test moves it.
  */
 import { exportLines, openTown, type Sql, type Town } from "@gastown/town";
-import { createEffects, createServer, openTownActor, type GastownServer, type TownActor } from "../index.ts";
+import {
+  createEffects,
+  createServer,
+  logFollower,
+  openTownActor,
+  type GastownServer,
+  type TownActor,
+} from "../index.ts";
 import { LOCAL_TOKEN, testPorts, type TestPorts } from "./ports.ts";
 
 export const TOWN = "town_00000000000000000000000001";
@@ -90,6 +97,7 @@ async function onTown(sql: Sql, test: (host: TownHost) => Promise<void>): Promis
       ...base,
       town,
       perform: createEffects({ ...base, fetch: fetcher }),
+      followLog: logFollower({ ...base, fetch: fetcher }),
       onNextWake(at) {
         wakes.push(at);
         cancelWake();

@@ -4,6 +4,7 @@
  */
 import type { ClaimedEffect, EffectAnswer, Town } from "@gastown/town";
 import type { TownFeed } from "../live/feed.ts";
+import type { FollowLog } from "../reading/follow-log.ts";
 import type { Tickets } from "../live/tickets.ts";
 import type { ClockPorts, EventSink } from "../ports.ts";
 
@@ -21,6 +22,8 @@ export interface TownActorOptions extends ClockPorts {
   randomBytes: (count: number) => Uint8Array;
   /** The server's version, told to live pages. */
   version: string;
+  /** Reads a log on while its runner writes it. Left out: logs are read in pages only. */
+  followLog?: FollowLog;
   /** After each tick: when `wake()` is wanted next (epoch ms); null: never by itself. */
   onNextWake(at: number | null): void;
   /** Before the first commit since the last `onNextWake`: the host marks its wake index *now*. */

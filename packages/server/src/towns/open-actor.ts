@@ -24,7 +24,8 @@ const LONGEST_TROUBLE_MS = 30_000;
 export function openTownActor(options: TownActorOptions): TownActor {
   const { town } = options;
   const durably = options.durably ?? (<T>(fn: () => T): T => fn());
-  const feed = createFeed({ town, now: options.now, setTimer: options.setTimer, version: options.version });
+  const { now, setTimer, version, followLog } = options;
+  const feed = createFeed({ town, now, setTimer, version, followLog });
   const waiters = createWaiters(town, options.setTimer);
   let marked = false;
   /** Ticks in a row that failed. */

@@ -28,6 +28,7 @@ import { snoozes } from "./0024-snoozes.ts";
 import { permissions } from "./0025-permissions.ts";
 import { threadVerdicts } from "./0026-thread-verdicts.ts";
 import { routedQuestions } from "./0027-routed-questions.ts";
+import { sessionLogs } from "./0028-session-logs.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -58,6 +59,7 @@ export const MIGRATIONS: readonly string[] = [
   permissions,
   threadVerdicts,
   routedQuestions,
+  sessionLogs,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -8,6 +8,7 @@ import { turnOver } from "../mayor/messages.ts";
 import { sessionGone } from "./close.ts";
 import { endSession } from "./end.ts";
 import { markRunning, renewLease, touch } from "./lease.ts";
+import { noteLogs } from "./logs.ts";
 import { sessionRow, type SessionRow } from "./session-row.ts";
 
 /** The live session at that epoch, or undefined. */
@@ -48,6 +49,7 @@ export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): 
   const session = sessionRow(ctx, sessionId);
   if (!session || ended.epoch < session.epoch) return;
   recordUsage(ctx, session, ended);
+  noteLogs(ctx, session, ended.logs);
   if (session.state === "ended") {
     sessionGone(ctx, session, ended.work_ref);
     return;

@@ -5,6 +5,7 @@ import { recordUsage } from "../budgets/watch.ts";
 import { toJson } from "../kernel/json.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { move } from "../status.ts";
+import { noteLogs } from "./logs.ts";
 import { noteModelWait } from "./model-wait.ts";
 import { pendingPermission, permissionDueAt } from "./permissions.ts";
 import { quietDueAt } from "./quiet.ts";
@@ -68,6 +69,7 @@ export function heartbeat(ctx: Ctx, session: SessionRow, beat: HeartbeatSession)
     session.id,
   );
   noteModelWait(ctx, session, beat.waiting_for_model);
+  noteLogs(ctx, session, beat.logs);
   recordUsage(ctx, session, beat);
   renewLease(ctx, session);
   const open =

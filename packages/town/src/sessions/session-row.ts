@@ -24,6 +24,8 @@ export type SessionRow = Row & {
   active_tools: string;
   /** JSON of `ModelWait`; null: it waits for no model. */
   model_wait: string | null;
+  /** JSON of `SessionLog[]`; null: none. */
+  logs: string | null;
   runtime: string;
   model: string | null;
   /** Null: as the settings say. */

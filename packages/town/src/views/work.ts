@@ -23,6 +23,7 @@ import { isWatched, readingOf } from "../reviews/pull-request.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { toBead } from "./beads.ts";
 import { positionOf } from "./lanes.ts";
+import { logsOf } from "../sessions/logs.ts";
 import { sessionWait } from "../sessions/session-wait.ts";
 import { usageOf } from "./usage.ts";
 import { mergeWaiting, waitingOf } from "./waiting.ts";
@@ -67,6 +68,7 @@ export function toSession(ctx: Ctx, row: SessionRow): Session {
     startedAt: iso(row.started_at),
     endedAt: isoOrNull(row.ended_at),
     transcriptSeq: row.transcript_seq,
+    logs: logsOf(row).map(({ kind, log_id }) => ({ kind, logId: log_id })),
     version: row.version,
   };
 }
