@@ -1,5 +1,4 @@
 /** The commands of the real executable against one host with scripted agents. */
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -110,27 +109,6 @@ describe("work", () => {
     expect((await world.run(["log", "log_1", "--json"])).json(errorAnswer).error.code).toBe("not_found");
   });
 
-  it("has the log of its setup, which can be followed while it runs", async () => {
-    const pipe = join(world.root, "pipe");
-    execFileSync("mkfifo", [pipe]);
-    const command = `echo begun; cat '${pipe}'`;
-    await world.must(["config", "set", `setup=${JSON.stringify([{ command }])}`, "--rig", "app"]);
-    const { id } = await done(beadShape, "sling", "Set it up", "--body", "Any");
-    await happened(`the setup of ${id}`, ({ kind, beadId }) => kind === "session.log_begun" && beadId === id);
-    const { items } = await done(listOf(sessionShape), "session", "list");
-    const session = items.find(({ beadId }) => beadId === id)?.id ?? "";
-    const child = world.spawn(["log", session, "--setup", "--follow"]);
-    const lines: string[] = [];
-    for await (const line of createInterface({ input: child.stdout })) {
-      lines.push(line);
-      if (line === "begun") writeFileSync(pipe, "goes on\n");
-    }
-    expect(lines.slice(1)).toEqual(["begun", "goes on", "(ended with 0)"]);
-    expect(lines[0]).toBe(`$ ${command}`);
-    expect((await world.must(["log", session, "--setup"])).stdout).toBe(`${lines.join("\n")}\n`);
-    await world.must(["config", "unset", "setup", "--rig", "app"]);
-  });
-
   it("that is held waits, is started, held again and closed", async () => {
     const held = await done(beadShape, "sling", "Not yet", "--hold");
     expect(held).toMatchObject({ status: "open", held: true });
@@ -228,20 +206,12 @@ describe("work", () => {
   });
 });
 
-/** Resolves when there was such an event. */
-async function happened(what: string, isIt: (entry: z.infer<typeof feedEntry>) => boolean): Promise<void> {
-  const child = world.spawn(["events", "--follow", "--json"]);
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (!isIt(feedEntry.parse(JSON.parse(line)))) continue;
-    child.kill("SIGINT");
-    return;
-  }
-  throw new Error(`The events ended before ${what}.`);
-}
-
 /** The first question, as soon as it is asked. */
 async function firstEscalation(): Promise<z.infer<typeof escalationShape>> {
-  await happened("a question", ({ kind }) => kind === "escalation.created");
+  const child = world.spawn(["events", "--follow", "--json"]);
+  for await (const line of createInterface({ input: child.stdout }))
+    if (feedEntry.parse(JSON.parse(line)).kind === "escalation.created") break;
+  child.kill("SIGINT");
   const { items } = await done(listOf(escalationShape), "escalations");
   const [first] = items;
   if (first === undefined) throw new Error("Nobody asked anything.");

@@ -18,7 +18,8 @@ beforeEach(() => {
       throw new GastownError("not_found", "no such session");
     },
   } as unknown as Registry;
-  const none = { open: () => Promise.resolve(null), read: () => null };
+  const nothing = () => Promise.resolve(null);
+  const none = { open: nothing, follow: nothing, read: () => null };
   const git = { check: () => Promise.reject(new Error("secret detail")) } as unknown as GitWorkspace;
   app = controlApp({
     bearer: BEARER,

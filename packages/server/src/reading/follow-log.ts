@@ -2,7 +2,7 @@
 import type { ServerPorts } from "../ports.ts";
 import { createRunnerClient } from "../runner/client.ts";
 
-export interface LogReader {
+interface LogReader {
   /** `from`: number of the first line, from 0. `done`: nothing will be added, and this was the last call. */
   lines(from: number, lines: string[], done: boolean): void;
   /** It cannot be read, or not any more; the last call. */

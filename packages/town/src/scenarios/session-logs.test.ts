@@ -34,7 +34,8 @@ it("logs of a session are remembered once each, in order, and told as they begin
     const bead = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON).id;
     h.settle();
     const id = h.session(bead);
-    const named = (): string[] => h.town.session(id).logs.map(({ kind, logId }) => `${kind} ${logId.slice(-1)}`);
+    const named = (): string[] =>
+      h.town.session(id).logs.map(({ kind, logId }) => `${kind} ${logId.slice(-1)}`);
     expect(named()).toEqual([]);
     beat(h, id, [log("setup", 1)]);
     beat(h, id, [log("setup", 1), log("stderr", 2)]);
@@ -42,7 +43,9 @@ it("logs of a session are remembered once each, in order, and told as they begin
     // The runner after it knows only of its own.
     beat(h, id, [log("stderr", 3)]);
     expect(named()).toEqual(["setup 1", "stderr 2", "stderr 3"]);
-    const told = h.town.feed({ limit: 50, kind: "session.log_begun" }).map(({ data }) => data["logId"]);
+    const told = h.town
+      .feed({ limit: 50, kind: "session.log_begun" })
+      .map(({ data }) => String(data["logId"]));
     expect(told.toSorted()).toEqual([1, 2, 3].map((n) => log("setup", n).log_id));
 
     h.town.post({
