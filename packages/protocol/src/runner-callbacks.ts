@@ -161,6 +161,17 @@ export const settleResult = z
   });
 export type SettleResult = z.infer<typeof settleResult>;
 
+/** Unfinished work that is not at its session's `work_ref`. */
+export const keptWork = z.strictObject({
+  /** Path of the submodule that it is of; null: the repository itself. */
+  submodule: text(1, 4_000).nullable(),
+  /** A ref on its own remote; null: a bundle holds it. */
+  ref: text(1, 400).nullable(),
+  /** A file on the runner's disk, where the remote takes it nowhere; null: it is at `ref`. */
+  bundle: text(1, 4_000).nullable(),
+});
+export type KeptWork = z.infer<typeof keptWork>;
+
 /** `POST T/sessions/:sessionId/ended`: the agent is gone and its work is saved. */
 export const sessionEnded = z.strictObject({
   epoch,
@@ -169,6 +180,8 @@ export const sessionEnded = z.strictObject({
   reason: failureReason,
   /** Where unfinished work was saved: a ref on the remote, or null when there was none. */
   work_ref: text(1, 300).nullable(),
+  /** And the rest of it; absent: there is none. */
+  kept: z.array(keptWork).max(200).optional(),
   usage,
   logs: sessionLogs.optional(),
 });

@@ -18,7 +18,9 @@ import type { SlotRecord } from "../sessions/slot-record.ts";
 import { abandon, drain } from "./drain.ts";
 import type { DrainReason } from "./drain.ts";
 import { forgetUnknown, onDisk } from "./forget.ts";
-import { endOfLeftover, saveLeftover } from "./leftovers.ts";
+import { saveLeftover } from "./leftovers.ts";
+import { endOfLeftover, isSomewhere, NOTHING_SAVED } from "../sessions/save-work.ts";
+import type { Saved } from "../sessions/save-work.ts";
 import { makeParts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import type { MakeGit, Parts } from "./parts.ts";
@@ -239,27 +241,27 @@ export class Runner {
       // What it had left is saved first, so that its last word can say where.
       const record = this.#parts.slots.read(request.agent.id);
       const left = record?.session_id === request.session_id && !record.saved ? record : null;
-      registry.refuse(request, thrown, left === null ? null : await this.#save(left));
+      registry.refuse(request, thrown, left === null ? NOTHING_SAVED : await this.#save(left));
       return;
     }
     await registry.get(request.session_id).opened;
   }
 
-  /** @returns the ref of what was saved */
-  #save(record: SlotRecord): Promise<string | null> {
+  /** @returns where what was saved is */
+  #save(record: SlotRecord): Promise<Saved> {
     const { registry, slots, git } = this.#parts;
     const { log } = this.#options;
     // What fails here (a full disk, say) stays unsaved, and the slot's next session saves it first.
     const saving = saveLeftover({ git, slots, log }, record).catch((thrown: unknown) => {
       log("leftover.unsaved", { session_id: record.session_id, message: String(thrown) });
-      return null;
+      return NOTHING_SAVED;
     });
     return registry.hold(record.agent_id, saving);
   }
 
   /**
    * A slot that a session has saves by itself what was left, before it touches the directory. A session
-   * that had ended at the town is still told its ref.
+   * that had ended at the town still says where that is.
    */
   #saveLeftovers(desired: readonly StartRequest[]): Promise<void>[] {
     const { registry, slots, sender } = this.#parts;
@@ -268,8 +270,8 @@ export class Runner {
       .all()
       .filter((record) => !record.saved && !registry.uses(record.agent_id) && !resumed.has(record.session_id))
       .map(async (record) => {
-        const workRef = await this.#save(record);
-        if (workRef !== null) sender.ended(record.session_id, endOfLeftover(record, workRef));
+        const left = await this.#save(record);
+        if (isSomewhere(left)) sender.ended(record.session_id, endOfLeftover(record, left));
       });
   }
 

@@ -12,6 +12,7 @@ import type { GitFailureCode } from "./failure.ts";
 import type { GitResult } from "./git.ts";
 import { gitWords, remoteProblem } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
+import { BASE_REF } from "./save-modules.ts";
 import { credentialUrl, parseLinks, readModules } from "./submodules.ts";
 import type { Submodule } from "./submodules.ts";
 import { hasLfs, writeWorktreeConfig } from "./worktree-config.ts";
@@ -165,9 +166,18 @@ function update(context: GitContext, c: Contents, modules: readonly Submodule[])
   });
 }
 
-/** In submodules, too, untracked files of the last session go, and ignored ones (caches) stay. */
+/**
+ * In submodules, too, untracked files of the last session go, and ignored ones (caches) stay. Each notes
+ * where it is now: what it has beyond that is the session's work.
+ */
 async function clean(context: GitContext, c: Contents): Promise<void> {
-  const args = ["submodule", "--quiet", "foreach", "--recursive", "git clean -ffd --quiet"];
+  const args = [
+    "submodule",
+    "--quiet",
+    "foreach",
+    "--recursive",
+    `git update-ref ${BASE_REF} HEAD && git clean -ffd --quiet`,
+  ];
   const cleaned = await context.git({ at: inWorktree(c.tree), args, signal: c.signal });
   if (!cleaned.ok) throw failed("Submodules", cleaned, "submodules");
 }

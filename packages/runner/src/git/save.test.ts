@@ -111,7 +111,10 @@ test("another local branch that the agent committed to is saved as well", async 
   const aside = commitFiles(dir, { "aside.txt": "a" });
   git(dir, "switch", "--quiet", "gt/toast/1");
   const head = commitFiles(dir, { "a.txt": "a" });
-  expect(await f.workspace.saveWork(saveOptions(f, dir))).toEqual({ workRef: WIP });
+  expect(await f.workspace.saveWork(saveOptions(f, dir))).toEqual({
+    workRef: WIP,
+    kept: [{ submodule: null, ref: `${WIP}-2`, bundle: null }],
+  });
   expect(f.remoteHead(WIP)).toBe(head);
   expect(f.remoteHead(`${WIP}-2`)).toBe(aside);
 });
@@ -141,12 +144,13 @@ test("a remote that refuses it for good: a bundle, from which everything can be 
   const head = commitFiles(dir, { "a.txt": "a" });
   writeFileSync(join(dir, "new.txt"), "new");
   const saved = await f.workspace.saveWork(saveOptions(f, dir));
-  expect(saved).toEqual({ workRef: null, bundle: join(f.root, "bundles", `${SESSION}.bundle`) });
+  const bundle = join(f.root, "bundles", `${SESSION}.bundle`);
+  expect(saved).toEqual({ workRef: null, kept: [{ submodule: null, ref: null, bundle }] });
   expect(f.events.map((event) => event.event)).toEqual(["work_bundled"]);
-  git(f.clone, "fetch", "--quiet", saved.bundle ?? "", `refs/gastown/bundled/${SESSION}:refs/heads/rescued`);
+  git(f.clone, "fetch", "--quiet", bundle, `refs/gastown/bundled/${SESSION}:refs/heads/rescued`);
   expect(git(f.clone, "rev-parse", "rescued^")).toBe(head);
   expect(git(f.clone, "show", "rescued:new.txt")).toBe("new");
-  expect(existsSync(`${saved.bundle}.new`)).toBe(false);
+  expect(existsSync(`${bundle}.new`)).toBe(false);
   await f.workspace.prepareWorktree(prepareOptions(f, { branch: "gt/toast/2" }));
 });
 
@@ -154,7 +158,7 @@ test("a bundled head is answered the same after a lost answer", async () => {
   refuse("*");
   commitFiles(dir, { "a.txt": "a" });
   const saved = await f.workspace.saveWork(saveOptions(f, dir));
-  expect(saved.bundle).toBeDefined();
+  expect(saved.kept).toHaveLength(1);
   expect(await f.restart().saveWork(saveOptions(f, dir))).toEqual(saved);
 });
 

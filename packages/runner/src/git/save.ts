@@ -3,16 +3,19 @@
  * happens to its worktree. The worktree stays as it is, its index too: the work is committed through a
  * copy of the index, so a session that goes on notices nothing.
  */
-import { mkdir, rename, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { writeBundle } from "./bundle.ts";
 import type { GitContext } from "./context.ts";
-import { GitFailure } from "./failure.ts";
 import { openWithFiles } from "./open-worktree.ts";
-import { push } from "./push.ts";
+import { pushWip, saveFailure } from "./push-wip.ts";
+import type { Stored } from "./push-wip.ts";
 import { trackingRef, wipBranchRef, wipRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
 import type { RemoteOf } from "./remotes.ts";
+import { saveModules } from "./save-modules.ts";
 import { snapshotTree } from "./snapshot.ts";
+import type { Links } from "./snapshot.ts";
 import { readStatus } from "./status.ts";
 import type { SavedWork, SaveOptions } from "./types.ts";
 import { headHistory, inWorktree, noteSaved, readHead, readRecord } from "./worktrees.ts";
@@ -23,16 +26,8 @@ interface Saving {
   readonly of: RemoteOf;
   readonly tree: Worktree;
   readonly o: SaveOptions;
-}
-
-function saveFailure(code: "git_failed" | "network" | "auth", what: string): GitFailure {
-  const action = "The worktree is kept as it is and saving is tried again.";
-  return new GitFailure({
-    phase: "worktree",
-    code,
-    message: `Unfinished work could not be saved: ${what}`,
-    action,
-  });
+  /** Where its submodules are saved. */
+  readonly links: Links;
 }
 
 async function must(s: Saving, args: readonly string[], more: { input?: string } = {}): Promise<string> {
@@ -49,7 +44,7 @@ async function must(s: Saving, args: readonly string[], more: { input?: string }
 
 /** The tree of everything in the worktree but ignored files. */
 async function snapshot(s: Saving): Promise<string> {
-  const tree = await snapshotTree(s.context, s.tree, s.o.signal);
+  const tree = await snapshotTree(s.context, s.tree, s.o.signal, s.links);
   if (typeof tree !== "string") throw saveFailure("git_failed", gitWords(tree));
   return tree;
 }
@@ -115,12 +110,14 @@ async function workCommit(s: Saving): Promise<string | null> {
   ]);
   if ("ended" in status) throw saveFailure("git_failed", gitWords(status));
   if (status.head === null) return null;
-  if (!status.dirty && onRemote === true) {
+  const isClean = !status.dirty && s.links.size === 0;
+  const tree = isClean ? null : await snapshot(s);
+  const isHead = tree === null || tree === (await lastSaved(s, status.head))?.tree;
+  if (isHead && onRemote === true) {
     await noteSaved(s.tree.admin, status.head);
     return null;
   }
-  if (!status.dirty) return headToSave(s, status.head);
-  const tree = await snapshot(s);
+  if (isHead) return headToSave(s, status.head);
   for (const name of ownRefs(s)) {
     const last = await lastSaved(s, name);
     if (last?.tree === tree && last.parent === status.head) return last.commit;
@@ -154,27 +151,10 @@ async function otherTips(s: Saving, saved: string | null): Promise<string[]> {
   return tips;
 }
 
-type Stored = { readonly ref: string } | { readonly refused: string };
-
 async function pushTo(s: Saving, commit: string, ref: string): Promise<Stored> {
   const known = await lastSaved(s, trackingRef(ref));
   if (known?.commit === commit) return { ref };
-  let expected = (await s.context.remotes.heads(s.of, [ref], s.o.signal)).get(ref) ?? null;
-  // The ref is this session's own: whatever stands there is an earlier save of it.
-  for (;;) {
-    if (expected === commit) return { ref };
-    const pushed = await push(
-      s.context.git,
-      s.context.remotes,
-      s.of,
-      { ref, to: commit, expected },
-      s.o.signal,
-    );
-    if (pushed.kind === "done") return { ref };
-    if (pushed.kind === "rejected") return { refused: pushed.reason };
-    if (pushed.kind !== "moved") throw saveFailure(pushed.kind, pushed.reason);
-    expected = pushed.head;
-  }
+  return pushWip(s.context, s.of, { commit, ref }, s.o.signal);
 }
 
 async function store(s: Saving, commit: string, name: string): Promise<Stored> {
@@ -188,28 +168,25 @@ async function store(s: Saving, commit: string, name: string): Promise<Stored> {
   return pushTo(s, commit, wipBranchRef(name));
 }
 
-/** Writes the commits that no remote ref has into a file, complete or not at all. */
-async function bundle(s: Saving, commit: string, name: string): Promise<string> {
-  const folder = join(s.context.root, "bundles");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, `${name}.bundle`);
-  const ref = bundledRef(name);
-  await must(s, ["update-ref", ref, commit]);
-  await must(s, ["bundle", "create", "--quiet", `${path}.new`, ref, "--not", "--remotes"]);
-  await rename(`${path}.new`, path);
-  return path;
-}
-
 async function saveOne(s: Saving, commit: string, name: string): Promise<SavedWork> {
   const stored = await store(s, commit, name);
   if ("ref" in stored) {
     await noteSaved(s.tree.admin, commit);
     return { workRef: stored.ref };
   }
-  const path = await bundle(s, commit, name);
+  const { context, o } = s;
+  const ref = bundledRef(name);
+  const excluded = ["--not", "--remotes"];
+  const at = inWorktree(s.tree);
+  const bundle = await writeBundle(context, { at, commit, ref, file: name, excluded, signal: o.signal });
   await noteSaved(s.tree.admin, commit);
-  s.context.log("work_bundled", { session_id: s.o.sessionId, commit, path, reason: stored.refused });
-  return { workRef: null, bundle: path };
+  context.log("work_bundled", {
+    session_id: o.sessionId,
+    commit,
+    path: bundle,
+    reason: stored.refused,
+  });
+  return { workRef: null, kept: [{ submodule: null, ref: null, bundle }] };
 }
 
 /** See `GitWorkspace.saveWork`. */
@@ -217,13 +194,20 @@ export async function saveWork(context: GitContext, o: SaveOptions): Promise<Sav
   const of = await context.mirrors.of(o.rig);
   const tree = await openWithFiles(context, of.mirror, o.dir, o.signal);
   if (tree === null) return { workRef: null };
-  const s: Saving = { context, of, tree, o };
+  const { sessionId, author, signal } = o;
+  const modules = await saveModules(context, { of, tree, sessionId, author, signal });
+  const s: Saving = { context, of, tree, o, links: modules.links };
   const commit = await workCommit(s);
   const saved: SavedWork = commit === null ? { workRef: null } : await saveOne(s, commit, o.sessionId);
-  let more: SavedWork = { workRef: null };
+  const kept = [...(saved.kept ?? [])];
+  let { workRef } = saved;
   for (const [index, tip] of (await otherTips(s, commit)).entries()) {
-    more = await saveOne(s, tip, `${o.sessionId}-${index + 2}`);
+    const more = await saveOne(s, tip, `${o.sessionId}-${index + 2}`);
+    if (workRef !== null && more.workRef !== null)
+      kept.push({ submodule: null, ref: more.workRef, bundle: null });
+    workRef ??= more.workRef;
+    kept.push(...(more.kept ?? []));
   }
-  const path = saved.bundle ?? more.bundle;
-  return { workRef: saved.workRef ?? more.workRef, ...(path === undefined ? {} : { bundle: path }) };
+  kept.push(...modules.kept);
+  return { workRef, ...(kept.length === 0 ? {} : { kept }) };
 }

@@ -19,11 +19,15 @@ async function copyIndex(from: string, to: string): Promise<void> {
   await utimes(to, age.atime, Math.floor(age.mtimeMs / 1_000));
 }
 
+/** Submodules by path, and the commit at which the tree is to have each; null: it is to have none there. */
+export type Links = ReadonlyMap<string, string | null>;
+
 /** The id of the tree of everything in the worktree but ignored files; else the call that failed. */
 export async function snapshotTree(
   context: GitContext,
   tree: Worktree,
   signal: AbortSignal,
+  links: Links = new Map<string, string | null>(),
 ): Promise<string | GitResult> {
   const index = join(tree.admin, `index.gastown-${randomUUID()}`);
   const run = (args: readonly string[]): Promise<GitResult> =>
@@ -32,6 +36,12 @@ export async function snapshotTree(
     await copyIndex(join(tree.admin, "index"), index);
     const added = await run(["add", "--all"]);
     if (!added.ok) return added;
+    for (const [path, commit] of links) {
+      const place =
+        commit === null ? ["--force-remove", path] : ["--add", "--cacheinfo", "160000", commit, path];
+      const linked = await run(["update-index", ...place]);
+      if (!linked.ok) return linked;
+    }
     const written = await run(["write-tree"]);
     return written.ok ? written.stdout.trim() : written;
   } finally {

@@ -13,6 +13,7 @@ import type {
   EffectOutcome,
   GatesRequest,
   GitIdentity,
+  KeptWork,
   MergeRequestBody,
   RepoCheckAnswer,
   RigRef,
@@ -100,8 +101,8 @@ export interface SaveOptions {
 export interface SavedWork {
   /** A full ref name on the remote; null when there was nothing to save or only a bundle holds it. */
   readonly workRef: string | null;
-  /** Path of the bundle, where the remote refused the work for good: a person must be told. */
-  readonly bundle?: string;
+  /** What is not at that ref; left out where all of it is. Of a bundle a person must be told. */
+  readonly kept?: readonly KeptWork[];
 }
 
 /**
@@ -140,7 +141,7 @@ export interface GitWorkspace {
   settle(options: SettleOptions): Promise<SettleOutcome>;
   /**
    * Commits what is dirty or unpushed to `refs/gastown/wip/<session>` and pushes it; the worktree
-   * itself is not touched. Throws `GitFailure` `network` or `auth` when it must be tried again.
+   * itself is not touched. The same for each of its submodules, at their own remotes. Throws `GitFailure` `network` or `auth` when it must be tried again.
    */
   saveWork(options: SaveOptions): Promise<SavedWork>;
   /** `branch_done`, `missing_ref`, `rejected`, `auth`, `error`. */

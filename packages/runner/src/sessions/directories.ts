@@ -5,7 +5,7 @@ import type { RigRef, StartRequest } from "@gastown/protocol";
 import { CHECKOUTS } from "../broker/messages.ts";
 import type { SessionDeps } from "./deps.ts";
 import { StartRefusal } from "./refusal.ts";
-import { saveAll } from "./save-work.ts";
+import { endOfLeftover, isSomewhere, saveAll } from "./save-work.ts";
 import type { SlotRecord } from "./slot-record.ts";
 
 export interface Directories {
@@ -40,7 +40,7 @@ export async function prepareDirectories(options: DirectoryOptions): Promise<Dir
 async function saveBefore({ deps }: DirectoryOptions, previous: SlotRecord): Promise<void> {
   const { session_id: sessionId, author, worktrees } = previous;
   const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log);
-  if (saved.problem !== null && saved.workRef === null) {
+  if (saved.problem !== null) {
     throw new StartRefusal({
       code: "work_unsaved",
       phase: "worktree",
@@ -49,6 +49,8 @@ async function saveBefore({ deps }: DirectoryOptions, previous: SlotRecord): Pro
     });
   }
   deps.slots.write({ ...previous, saved: true });
+  // Its session has ended without being able to say where its work is.
+  if (isSomewhere(saved)) deps.sender.ended(sessionId, endOfLeftover(previous, saved));
 }
 
 /** What is in the directory belongs to this very session, or to nobody that we know of. */

@@ -4,7 +4,7 @@ import type { AgentProcess } from "../agents/agent-process.ts";
 import { reapDirectory } from "../processes/reap.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
-import { saveAll } from "./save-work.ts";
+import { NOTHING_SAVED, saveAll, whereabouts } from "./save-work.ts";
 import type { Saved } from "./save-work.ts";
 import type { Transcript } from "./transcript.ts";
 import type { UsageMeter } from "./usage-meter.ts";
@@ -44,7 +44,7 @@ export async function leave(leaving: Leaving): Promise<void> {
     epoch: request.epoch,
     outcome: ending.outcome,
     reason,
-    work_ref: saved.workRef,
+    ...whereabouts(saved),
     usage: usage.usage,
     ...(leaving.logs.length === 0 ? {} : { logs: [...leaving.logs] }),
   };
@@ -58,7 +58,7 @@ export async function leave(leaving: Leaving): Promise<void> {
 
 async function save(leaving: Leaving): Promise<Saved> {
   const { request, deps, directories, process, conversation, usage } = leaving;
-  if (directories === null) return { workRef: null, problem: null };
+  if (directories === null) return NOTHING_SAVED;
   const { worktrees, cwd } = directories;
   // What its tools left running might still write while the work is saved, or after it.
   for (const dir of new Set([cwd, ...worktrees.map((worktree) => worktree.dir)])) {
@@ -66,8 +66,7 @@ async function save(leaving: Leaving): Promise<Saved> {
   }
   const { session_id: sessionId, author } = request;
   const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log);
-  const isSaved = saved.problem === null || saved.workRef !== null;
-  recordSlot(deps, request, directories, { conversation, usage, saved: isSaved });
+  recordSlot(deps, request, directories, { conversation, usage, saved: saved.problem === null });
   return saved;
 }
 

@@ -22,6 +22,8 @@ import type { SessionDeps, Verdict } from "./deps.ts";
 import { providerOfRequest } from "./launching.ts";
 import { reasonOf } from "./refusal.ts";
 import type { ResumePlaces } from "./resume-places.ts";
+import { whereabouts } from "./save-work.ts";
+import type { Saved } from "./save-work.ts";
 import { Session } from "./session.ts";
 
 interface Slot {
@@ -152,13 +154,13 @@ export class Registry {
   }
 
   /** Tells the town of a resume that could not even begin: its session ends, nothing else does. */
-  refuse(request: StartRequest, thrown: unknown, workRef: string | null): void {
+  refuse(request: StartRequest, thrown: unknown, left: Saved): void {
     const reason = reasonOf(thrown, "process");
     const ended: SessionEnded = {
       epoch: request.epoch,
       outcome: reason.code === "draining" ? "evicted" : "refused",
       reason,
-      work_ref: workRef,
+      ...whereabouts(left),
       usage: { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false },
     };
     this.#deps.sender.ended(request.session_id, ended);

@@ -1,4 +1,4 @@
-import type { GitIdentity, RigRef } from "@gastown/protocol";
+import type { GitIdentity, KeptWork, RigRef, SessionEnded } from "@gastown/protocol";
 import { GitFailure } from "../git/index.ts";
 import type { GitWorkspace } from "../git/index.ts";
 import type { Log } from "../options.ts";
@@ -12,10 +12,25 @@ export interface Unsaved {
 
 export interface Saved {
   readonly workRef: string | null;
+  /** What is saved elsewhere: of submodules, of further worktrees, and in bundles. */
+  readonly kept: readonly KeptWork[];
   /** Why something could not be saved now; it stays in its worktree. */
   readonly problem: string | null;
 }
 
+export const NOTHING_SAVED: Saved = { workRef: null, kept: [], problem: null };
+
+export function isSomewhere({ workRef, kept }: Saved): boolean {
+  return workRef !== null || kept.length > 0;
+}
+
+/** The same for the town. */
+export function whereabouts({ workRef, kept }: Saved): Pick<SessionEnded, "work_ref" | "kept"> {
+  return { work_ref: workRef, ...(kept.length === 0 ? {} : { kept: kept.slice(0, MAX_KEPT) }) };
+}
+
+/** What the town takes at once; nobody reads more. */
+const MAX_KEPT = 200;
 const PAUSES_MS = [500, 2_000];
 const LIMIT_MS = 120_000;
 
@@ -30,13 +45,15 @@ export async function saveAll(
   signal?: AbortSignal,
 ): Promise<Saved> {
   let workRef: string | null = null;
+  const kept: KeptWork[] = [];
   let problem: string | null = null;
   for (const { dir, rig } of left.worktrees) {
     const saved = await saveOne(git, left, { dir, rig }, log, signal);
     workRef ??= saved.workRef;
+    kept.push(...saved.kept);
     problem ??= saved.problem;
   }
-  return { workRef, problem };
+  return { workRef, kept, problem };
 }
 
 async function saveOne(
@@ -51,11 +68,7 @@ async function saveOne(
       const late = AbortSignal.timeout(LIMIT_MS);
       const signal = aborted === undefined ? late : AbortSignal.any([late, aborted]);
       const saved = await git.saveWork({ ...where, sessionId: left.sessionId, author: left.author, signal });
-      const bundle =
-        saved.bundle === undefined
-          ? null
-          : `The remote refused it for good; a bundle holds it: ${saved.bundle}.`;
-      return { workRef: saved.workRef, problem: bundle };
+      return { workRef: saved.workRef, kept: saved.kept ?? [], problem: null };
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : String(thrown);
       log("session.save_failed", { session_id: left.sessionId, attempt: attempt + 1, message });
@@ -63,8 +76,21 @@ async function saveOne(
       const passing =
         thrown instanceof GitFailure && (thrown.failure.code === "network" || thrown.failure.code === "auth");
       if (pause === undefined || !passing || aborted?.aborted === true)
-        return { workRef: null, problem: message };
+        return { workRef: null, kept: [], problem: message };
       await delay(pause);
     }
   }
+}
+
+const UNKNOWN_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
+
+/** The last word about a session of which only its work was left here. */
+export function endOfLeftover({ epoch }: { epoch: number }, left: Saved): SessionEnded {
+  return {
+    epoch,
+    outcome: "evicted",
+    reason: { code: "runner_restarted", message: "The runner restarted; what it had left was saved." },
+    ...whereabouts(left),
+    usage: UNKNOWN_USAGE,
+  };
 }

@@ -3,7 +3,7 @@ import type { EffectOutcome, StartRequest } from "@gastown/protocol";
 import { Checkpoints } from "./checkpoints.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
-import { saveAll } from "./save-work.ts";
+import { NOTHING_SAVED, saveAll } from "./save-work.ts";
 import type { Saved } from "./save-work.ts";
 
 export interface WorkKeeperOptions {
@@ -13,8 +13,6 @@ export interface WorkKeeperOptions {
   /** Null until git has prepared them. */
   readonly directories: () => Directories | null;
 }
-
-const NOTHING: Saved = { workRef: null, problem: null };
 
 export class WorkKeeper {
   readonly #options: WorkKeeperOptions;
@@ -51,7 +49,7 @@ export class WorkKeeper {
   }
 
   #save(signal: AbortSignal): Promise<Saved> {
-    const saving = this.#tail.then(() => (signal.aborted ? NOTHING : this.#saveAll(signal)));
+    const saving = this.#tail.then(() => (signal.aborted ? NOTHING_SAVED : this.#saveAll(signal)));
     this.#tail = saving.catch(() => undefined);
     return saving;
   }

@@ -1,4 +1,6 @@
 /** A session from its start to its end, with a real agent process, real git and a real socket. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SessionLog, StartRequest } from "@gastown/protocol";
 import { Control, git, script, World } from "../testing/harness.ts";
@@ -88,5 +90,28 @@ describe("a polecat's session", () => {
       reason: { code: "setup_failed", phase: "worktree", stderr_tail: "no disk\n" },
     });
     expect(await logOf(start, "setup")).toBe("$ echo no disk; exit 3\nno disk\n(ended with 3)\n");
+  });
+
+  it("whose work its remote refuses for good leaves a bundle and says where; its slot takes the next one", async () => {
+    control = new Control(await world.runner());
+    world.settleOnDone(() => control);
+    writeFileSync(join(world.remote, "hooks", "update"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const first = world.start(
+      script({ steps: [{ write: { path: "a.txt", content: "a\n" } }, { crash: true }] }),
+    );
+    await control.post("/agents/start", first);
+    const { work_ref, kept = [] } = await world.town.endOf(first.session_id);
+    expect([work_ref, kept]).toEqual([null, [{ submodule: null, ref: null, bundle: expect.any(String) }]]);
+    git(join(world.dir, "seed"), "fetch", "--quiet", kept[0]?.bundle ?? "", "+refs/gastown/*:refs/gastown/*");
+    const head = git(
+      join(world.dir, "seed"),
+      "for-each-ref",
+      "--format=%(objectname)",
+      "refs/gastown/bundled",
+    );
+    expect(git(join(world.dir, "seed"), "show", `${head}:a.txt`)).toBe("a");
+    const next = world.start(script({ steps: [{ done: { no_changes: true } }] }), { agent: first.agent });
+    await control.post("/agents/start", next);
+    expect(await world.town.endOf(next.session_id)).toMatchObject({ outcome: "completed" });
   });
 });

@@ -21,6 +21,7 @@ const KINDS: Readonly<Record<string, NeedsYouKind>> = {
   pr_closed: "pr_closed",
   auth: "credential",
   push_failed: "merge_failed",
+  work_bundled: "merge_failed",
   target_red: "merge_failed",
   rig_broken: "rig_or_runtime",
   runner_lost: "rig_or_runtime",

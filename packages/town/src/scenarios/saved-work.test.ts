@@ -138,3 +138,55 @@ describe("work that was saved on the way", () => {
       expect(h.town.session(session).workRef).toBeNull();
     }));
 });
+
+describe("work that its ref does not have", () => {
+  const module = { submodule: "libs/x", ref: "refs/gastown/wip/s", bundle: null };
+  const bundle = { submodule: null, ref: null, bundle: "/data/bundles/s.bundle" };
+  const end = (h: Harness, session: string) =>
+    h.town.post({
+      type: "session_ended",
+      sessionId: session,
+      ended: {
+        epoch: h.town.session(session).epoch,
+        outcome: "failed",
+        reason: { code: "agent_exited", message: "It died." },
+        work_ref: null,
+        kept: [module, bundle],
+        usage: NO_USAGE,
+      },
+    });
+  const told = (h: Harness, bead: string) => h.town.prime(h.session(bead)).attempts[0]?.reason;
+  const bundled = (h: Harness) =>
+    h.town.escalations({}).filter(({ category }) => category === "work_bundled").length;
+
+  it("is told to the next attempt, and what is in a bundle to a person", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const { bead, session } = working(h);
+      end(h, session);
+      h.settle();
+      expect(bundled(h)).toBe(1);
+      h.advance(60_000);
+      expect(h.session(bead)).not.toBe(session);
+      expect(told(h, bead)).toContain(
+        "It died. Its work in the submodule libs/x is saved as refs/gastown/wip/s",
+      );
+      expect(told(h, bead)).toContain("/data/bundles/s.bundle");
+    }));
+
+  it("is told also where the town had ended the session by itself, and once", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const { session } = working(h);
+      h.auto.heartbeat = false;
+      h.on.check_session = () => ({ type: "refused", reason: { code: "not_found", message: "unknown" } });
+      h.advance(10 * 60_000);
+      expect(h.town.session(session)).toMatchObject({ outcome: "lost" });
+      for (let i = 0; i < 2; i += 1) {
+        end(h, session);
+        h.settle();
+      }
+      expect(bundled(h)).toBe(1);
+      expect(h.town.session(session).reason?.message.match(/libs\/x/g)).toHaveLength(1);
+    }));
+});

@@ -2,12 +2,12 @@
  * Closing a session: its row, its pending effects, its slot. What that means for the work it had is
  * `end.ts`; a caller that has moved the work on already needs only this.
  */
-import type { FailureReason, SessionOutcome } from "@gastown/protocol";
+import { failureReason, type FailureReason, type KeptWork, type SessionOutcome } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { breakerSawEnd } from "../breaker/breaker.ts";
 import { chargeEnded } from "../budgets/watch.ts";
 import type { Ctx } from "../kernel/context.ts";
-import { toJson } from "../kernel/json.ts";
+import { fromJson, toJson } from "../kernel/json.ts";
 import { unschedule } from "../kernel/schedule.ts";
 import { sessionEndedWithMail } from "../mail/mail.ts";
 import { sessionEndedWithNudges } from "../nudges/nudges.ts";
@@ -15,6 +15,7 @@ import { cancelPending, enqueue, finishKind } from "../outbox/outbox.ts";
 import { maybeLast } from "../runner/give-way.ts";
 import { move } from "../status.ts";
 import { requestsOfEnded } from "../triage/requests.ts";
+import { withKept } from "./kept-work.ts";
 import { withdrawPermissions } from "./permissions.ts";
 import { STOP_DEADLINE, type SessionRow } from "./session-row.ts";
 
@@ -121,12 +122,20 @@ function recordFailedStart(ctx: Ctx, session: SessionRow, reason: FailureReason)
 }
 
 /** The runner reports after the end: where the unfinished work is, and that the slot is free. */
-export function sessionGone(ctx: Ctx, session: SessionRow, workRef: string | null): void {
+export function sessionGone(
+  ctx: Ctx,
+  session: SessionRow,
+  workRef: string | null,
+  kept: readonly KeptWork[] = [],
+): void {
   ctx.sql.run(
     "update sessions set gone = 1, work_ref = coalesce(?, work_ref) where id = ?",
     workRef,
     session.id,
   );
+  const reason = fromJson(failureReason, session.reason);
+  if (reason && kept.length > 0)
+    ctx.sql.run("update sessions set reason = ? where id = ?", toJson(withKept(reason, kept)), session.id);
   if (workRef !== null && session.bead_id) keepWorkRef(ctx, session, workRef);
 }
 

@@ -7,6 +7,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { turnOver } from "../mayor/messages.ts";
 import { sessionGone } from "./close.ts";
 import { endSession } from "./end.ts";
+import { tellOfKept, withKept } from "./kept-work.ts";
 import { markRunning, renewLease, touch } from "./lease.ts";
 import { noteLogs } from "./logs.ts";
 import { sessionRow, type SessionRow } from "./session-row.ts";
@@ -50,8 +51,9 @@ export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): 
   if (!session || ended.epoch < session.epoch) return;
   recordUsage(ctx, session, ended);
   noteLogs(ctx, session, ended.logs);
+  tellOfKept(ctx, session, ended.kept);
   if (session.state === "ended") {
-    sessionGone(ctx, session, ended.work_ref);
+    sessionGone(ctx, session, ended.work_ref, ended.kept);
     return;
   }
   const outcome = session.stop_requested !== null && ended.outcome !== "evicted" ? "stopped" : ended.outcome;
@@ -65,7 +67,12 @@ export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): 
       data: { ref: ended.work_ref },
     });
   }
-  endSession(ctx, session, { outcome, reason: ended.reason, gone: true, workRef: ended.work_ref });
+  endSession(ctx, session, {
+    outcome,
+    reason: withKept(ended.reason, ended.kept),
+    gone: true,
+    workRef: ended.work_ref,
+  });
 }
 
 /**
