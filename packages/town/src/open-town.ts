@@ -48,7 +48,7 @@ import { mergeCommands } from "./reviews/merge-commands.ts";
 import { repair } from "./repair.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
-import { roomAgain } from "./runner/room.ts";
+import { endRest } from "./runner/replacements.ts";
 import { runnerMethods } from "./runner/town-runner.ts";
 import { changeModel, changeState, interruptSession } from "./sessions/model.ts";
 import { changeSettings } from "./sessions/settings-changed.ts";
@@ -126,7 +126,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
       write(TOWN_ACTOR, (ctx) => {
         requeueRunning(ctx);
         // The host before this one knew who waits for a runner; this one does not yet.
-        roomAgain(ctx);
+        endRest(ctx);
         renewAllLeases(ctx);
         schedule(ctx, "runner", "runner");
         schedule(ctx, "mayor", "mayor");

@@ -33,7 +33,8 @@ export function fenceEverything(ctx: Ctx, reason: FailureReason): void {
   ctx.sql.run("update town set epoch = epoch + ? where id = 1", EPOCH_JUMP);
   ctx.sql.run(
     `update town set runner_epoch = ?, runner_instance = null, runner_seen_at = null, runner_draining = 0,
-       no_room = null, no_room_at = null where id = 1`,
+       no_room = null, no_room_at = null,
+       runner_losses = '[]', runner_rest_until = null where id = 1`,
     nextEpoch(ctx),
   );
   for (const session of liveSessions(ctx)) {

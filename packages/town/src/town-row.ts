@@ -15,13 +15,15 @@ export type TownRow = Row & {
   runner_seen_at: number | null;
   runner_wanted_at: number | null;
   runner_draining: number;
-  runner_failures: number;
   pruned_at: number;
   /** Triage starts no session before this time. */
   triage_rest_until: number;
   /** Why the host has no room for this town's runner, and since when; null while it has. */
   no_room: string | null;
   no_room_at: number | null;
+  /** JSON: when it was lost lately, and until when none is asked for (`runner/replacements.ts`). */
+  runner_losses: string;
+  runner_rest_until: number | null;
   /** When other towns last asked for this one's place on its host. */
   room_wanted_at: number | null;
   /** Counts every change of settings, of the town or of a rig. */

@@ -75,6 +75,34 @@ describe("doctor", () => {
     expect(all("select 1 as one from audit where kind = 'town.repaired'")).toHaveLength(1);
   });
 
+  it("finds a town that nothing would wake, and stores when it wants to be woken", async () => {
+    const wakes = async () => {
+      const { checks } = (await world.run(["doctor", "--json"])).json(report);
+      return checks.find(({ name }) => name === "wakes");
+    };
+    const index = (sql: string): unknown[] => {
+      const db = new DatabaseSync(dataDir(world.dataDir).database);
+      const rows = db.prepare(sql).all();
+      db.close();
+      return rows;
+    };
+    expect(await wakes()).toMatchObject({ state: "ok" });
+    const [{ id }] = z.tuple([z.object({ id: z.string() })]).parse(all("select town_id as id from town"));
+    for (const lose of ["delete from wake", `update wake set at = at + 9999999999 where town = '${id}'`]) {
+      index(lose);
+      const found = await wakes();
+      expect(found).toMatchObject({
+        state: "failed",
+        message: expect.stringContaining("main wants to run at"),
+      });
+      expect(found?.action).toContain("gastown doctor --fix");
+      await world.run(["doctor", "--fix"]);
+      expect(await wakes()).toMatchObject({ state: "ok" });
+      const [due] = all("select min(due_at) as at from schedule");
+      expect(index("select at from wake")).toEqual([due]);
+    }
+  });
+
   it("names a row that is not what it should be", async () => {
     change("update beads set status = 'gone' where id = ?", bead);
     expect(await found()).toMatchObject({

@@ -7,6 +7,7 @@ import { openHostDatabase } from "../host/host-database.ts";
 import { storageError } from "../storage/storage-error.ts";
 import { withTownCopy, withTownFile } from "../storage/town-file.ts";
 import type { Check } from "./doctor-checks.ts";
+import { checkWakes, overslept } from "./doctor-wakes.ts";
 
 const SHOWN_ROWS = 5;
 
@@ -25,7 +26,7 @@ export async function checkStoredTowns(context: Context, fix: boolean): Promise<
   }
   const checks: Check[] = [];
   for (const path of paths) checks.push(await checkOne(path));
-  return checks;
+  return [...checks, ...(await checkWakes(dir, paths))];
 }
 
 async function checkOne(path: string): Promise<Check> {
@@ -99,10 +100,14 @@ function repairAll(dir: ReturnType<typeof dataDir>, paths: readonly string[]): C
   }
   try {
     for (const path of paths) {
-      const repaired = withTownFile(path, (town) => ({ id: town.id, count: town.repair(true).length }));
-      if (repaired.count === 0) continue;
+      const { id, count, next } = withTownFile(path, (town) => ({
+        id: town.id,
+        count: town.repair(true).length,
+        next: town.nextWakeAt(),
+      }));
       const now = Date.now();
-      database.setWake(repaired.id, now, now, true);
+      if (count > 0) database.setWake(id, now, now, true);
+      else if (overslept(database.wakeAt(id), next)) database.setWake(id, next, now, true);
     }
     return null;
   } finally {

@@ -8,6 +8,7 @@ import { wakeDispatchers } from "../dependents.ts";
 import { reschedule, schedule } from "../kernel/schedule.ts";
 import { enqueue, WITHOUT_RUNNER_SQL } from "../outbox/outbox.ts";
 import { effectForRunner, idleSince, runnerIdleTime } from "../runner/give-way.ts";
+import { runnerHolds } from "../runner/replacements.ts";
 import { askAgainAt, roomAgain } from "../runner/room.ts";
 import { townRow } from "../town-row.ts";
 
@@ -81,5 +82,6 @@ function stopWhenIdle(ctx: Ctx): number | null {
 /** A heartbeat or registration: it lives. */
 export function runnerSeen(ctx: Ctx): void {
   ctx.sql.run("update town set runner_seen_at = ? where id = 1", ctx.now);
+  runnerHolds(ctx);
   schedule(ctx, "runner", "runner", ctx.now + HEARTBEAT_LATE);
 }

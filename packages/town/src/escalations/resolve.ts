@@ -16,6 +16,7 @@ import { laneOfSubject, laneOpens } from "../reviews/lanes.ts";
 import { mergeRow, sourceIssue, type MergeRow } from "../reviews/merge-row.ts";
 import { mergeTitle, moveMerge } from "../reviews/move-merge.ts";
 import { askForSetup } from "../rigs/rigs.ts";
+import { RUNNER_LOST, tryRunnerAgain } from "../runner/replacements.ts";
 import { storeApproval } from "../reviews/verdict-row.ts";
 import { decidePermission, isPermission } from "../sessions/permissions.ts";
 import { sessionRow } from "../sessions/session-row.ts";
@@ -85,6 +86,7 @@ function startAgain(ctx: Ctx, row: EscalationRow): void {
 
 function carryOut(ctx: Ctx, row: EscalationRow, choice: string): void {
   if (row.subject === BREAKER) return resumeBreaker(ctx);
+  if (row.subject === RUNNER_LOST) return tryRunnerAgain(ctx);
   const lane = laneOfSubject(row.subject);
   if (lane) return laneOpens(ctx, lane);
   const merge = mergeRow(ctx, row.subject);

@@ -5,6 +5,7 @@
 import { audit } from "../audit/audit.ts";
 import { maybeLast } from "../runner/give-way.ts";
 import { runnerGone, setDraining } from "../runner/register.ts";
+import { restsUntil } from "../runner/replacements.ts";
 import { roomAgain } from "../runner/room.ts";
 import { retryBackoff, type Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
@@ -107,7 +108,7 @@ function apply(ctx: Ctx, fact: Fact): void {
     case "runner_drained":
       return runnerGone(ctx, fact.epoch, "runner.drained", "The runner has drained and is gone");
     case "runner_room":
-      return roomAgain(ctx);
+      return restsUntil(ctx) === null ? roomAgain(ctx) : undefined;
     case "runner_lost":
       return runnerGone(ctx, fact.epoch, "runner.lost", `The runner is gone: ${fact.reason}`);
   }

@@ -54,6 +54,7 @@ export const MOVED_TIMES: Readonly<Record<string, readonly string[]>> = {
     "paused_at",
     "pruned_at",
     "room_wanted_at",
+    "runner_rest_until",
     "runner_seen_at",
     "runner_wanted_at",
     "triage_rest_until",

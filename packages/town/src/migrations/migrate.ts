@@ -29,6 +29,7 @@ import { permissions } from "./0025-permissions.ts";
 import { threadVerdicts } from "./0026-thread-verdicts.ts";
 import { routedQuestions } from "./0027-routed-questions.ts";
 import { sessionLogs } from "./0028-session-logs.ts";
+import { runnerLosses } from "./0029-runner-losses.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -60,6 +61,7 @@ export const MIGRATIONS: readonly string[] = [
   threadVerdicts,
   routedQuestions,
   sessionLogs,
+  runnerLosses,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -40,9 +40,20 @@ export type EffectKind =
   | "ensure_runner"
   | "stop_runner";
 
-/** Carried out without a runner, as a list for SQL: an open pull request keeps no runner alive. */
-export const WITHOUT_RUNNER_SQL =
-  "'open_pull_request', 'poll_pull_request', 'merge_pull_request', 'post_review', 'notify'";
+/** Carried out without a runner: an open pull request keeps no runner alive. */
+const WITHOUT_RUNNER: readonly string[] = [
+  "open_pull_request",
+  "poll_pull_request",
+  "merge_pull_request",
+  "post_review",
+  "notify",
+] satisfies EffectKind[];
+/** The same as a list for SQL. */
+export const WITHOUT_RUNNER_SQL: string = WITHOUT_RUNNER.map((kind) => `'${kind}'`).join(", ");
+
+export function needsRunner(kind: string): boolean {
+  return !WITHOUT_RUNNER.includes(kind) && kind !== "stop_runner";
+}
 
 export type EffectRow = Row & {
   id: string;

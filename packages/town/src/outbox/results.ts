@@ -15,6 +15,7 @@ import { reviewPosted } from "../reviews/post-review.ts";
 import { pullRequestMergeFinished } from "../reviews/pr-landing.ts";
 import { branchUpdated } from "../reviews/branch-updated.ts";
 import { rigFailed, setupSucceeded } from "../rigs/rigs.ts";
+import { countFailedStart } from "../runner/replacements.ts";
 import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
@@ -57,6 +58,7 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
     case "no_room":
       return waitForRoom(ctx, row, answer.message);
     case "retry":
+      if (row.kind === "ensure_runner") countFailedStart(ctx, answer.message);
       if (row.give_up_at !== null && row.give_up_at <= ctx.now) return finish(ctx, row.id, "unknown");
       if (!retryLater(ctx, row, answer)) return;
       bury(ctx, row, { code: "gave_up", message: answer.message });

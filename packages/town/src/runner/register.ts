@@ -17,7 +17,7 @@ import { liveSessions, nextEpoch, sessionRow, type SessionRow } from "../session
 import type { LaunchPlan } from "../town.ts";
 import { townRow } from "../town-row.ts";
 import { nobodyWaits } from "./give-way.ts";
-import { roomAgain } from "./room.ts";
+import { countLoss, endRest } from "./replacements.ts";
 
 export interface Registered {
   readonly epoch: number;
@@ -34,9 +34,12 @@ export function registerRunner(ctx: Ctx, instanceId: string): Registered {
     runnerSeen(ctx);
     return { epoch: town.runner_epoch, desired: desired(ctx), known: known(ctx) };
   }
+  // Nobody said that the one before it was gone: it was replaced because it did not answer.
+  if (town.runner_seen_at !== null && town.runner_draining === 0)
+    countLoss(ctx, "The runner did not answer any more and was replaced.");
   const epoch = nextEpoch(ctx);
   ctx.sql.run(
-    "update town set runner_epoch = ?, runner_instance = ?, runner_draining = 0, runner_failures = 0 where id = 1",
+    "update town set runner_epoch = ?, runner_instance = ?, runner_draining = 0 where id = 1",
     epoch,
     instanceId,
   );
@@ -47,7 +50,7 @@ export function registerRunner(ctx: Ctx, instanceId: string): Registered {
     text: `A runner registered (epoch ${epoch})`,
     data: { instanceId, epoch },
   });
-  roomAgain(ctx);
+  endRest(ctx);
   nobodyWaits(ctx);
   requeueAccepted(ctx, epoch);
   // What it is given to resume is written from the settings of now.
@@ -154,7 +157,11 @@ export function runnerGone(
   kind: "runner.drained" | "runner.lost",
   why: string,
 ): void {
-  if (epoch === townRow(ctx).runner_epoch) runnerIsGone(ctx, kind, why);
+  const town = townRow(ctx);
+  if (epoch !== town.runner_epoch) return;
+  const planned = kind === "runner.drained" || town.runner_draining === 1 || town.runner_seen_at === null;
+  runnerIsGone(ctx, kind, why);
+  if (!planned) countLoss(ctx, why);
 }
 
 /** A turn that the town began, or a notice of the runner, is no sign of the agent. */

@@ -40,8 +40,9 @@ export function roomAgain(ctx: Ctx): void {
   wakeDispatchers(ctx);
 }
 
-/** When to ask again; null while there is room. */
+/** When to ask again; null while there is room. A runner that is lost too often rests for longer. */
 export function askAgainAt(ctx: Ctx): number | null {
-  const at = townRow(ctx).no_room_at;
+  const { no_room_at: at, runner_rest_until: rest } = townRow(ctx);
+  if (rest !== null && rest > ctx.now) return rest;
   return at === null ? null : at + ASK_AGAIN;
 }
