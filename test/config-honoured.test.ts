@@ -33,6 +33,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   "git.ai_coauthor": false,
   "git.submodules": true,
   "git.lfs": true,
+  "git.push_flags": ["--push-option=ci.skip"],
   "escalations.assign_to": "triage",
   env: { A: "b" },
   setup: [{ command: "true" }],

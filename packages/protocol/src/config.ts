@@ -48,6 +48,23 @@ export const envMap = z
   .refine((env) => Object.keys(env).length <= 100, "at most 100 variables")
   .refine((env) => Object.keys(env).every((key) => !RESERVED_ENV.test(key)), "a reserved variable name");
 
+/**
+ * Beyond what every push of the town has. `--no-verify` is one of these already: no hook of a repository ever
+ * runs in a push of the runner.
+ */
+const pushFlag = z
+  .string()
+  .regex(/^(?:--no-verify|--push-option=[^\p{Cc}]{1,500})$/u, "--no-verify or --push-option=<value>");
+
+const git = {
+  author_name: text(1, 100).optional(),
+  author_email: z.email().optional(),
+  ai_coauthor: z.boolean().optional(),
+  /** Whether worktrees get the files of submodules, and those that Git LFS keeps. */
+  submodules: z.boolean().optional(),
+  lfs: z.boolean().optional(),
+};
+
 /** What a rig may override. */
 const rigLevel = {
   runtime: runtimeId.optional(),
@@ -57,21 +74,13 @@ const rigLevel = {
   convoy_merge_mode: convoyMode.optional(),
   staged_convoys_default: z.boolean().optional(),
   on_blocker_failure: z.enum(["hold", "skip"]).optional(),
-  git: z
-    .strictObject({
-      author_name: text(1, 100).optional(),
-      author_email: z.email().optional(),
-      ai_coauthor: z.boolean().optional(),
-      /** Whether worktrees get the files of submodules, and those that Git LFS keeps. */
-      submodules: z.boolean().optional(),
-      lfs: z.boolean().optional(),
-    })
-    .optional(),
+  git: z.strictObject(git).optional(),
   env: envMap.optional(),
 };
 
 export const rigConfig = z.strictObject({
   ...rigLevel,
+  git: z.strictObject({ ...git, push_flags: z.array(pushFlag).max(20).optional() }).optional(),
   role_runtimes: z.strictObject({ polecat: runtimeId.optional(), refinery: runtimeId.optional() }).optional(),
   role_models: z.strictObject({ polecat: model.optional(), refinery: model.optional() }).optional(),
   review: reviewSettings.optional(),
@@ -200,6 +209,7 @@ export interface EffectiveConfig {
     ai_coauthor: boolean;
     submodules: boolean;
     lfs: boolean;
+    push_flags: readonly string[];
   };
   env: Record<string, string>;
   instructions: Record<Role, string>;
@@ -292,6 +302,7 @@ export function effectiveConfig(
       ai_coauthor: rig.git?.ai_coauthor ?? town.git?.ai_coauthor ?? true,
       submodules: rig.git?.submodules ?? town.git?.submodules ?? false,
       lfs: rig.git?.lfs ?? town.git?.lfs ?? false,
+      push_flags: rig.git?.push_flags ?? [],
     },
     env: { ...town.env, ...rig.env },
     instructions: {

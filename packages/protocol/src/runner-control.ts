@@ -22,6 +22,8 @@ export const rigRef = z.strictObject({
   /** What its worktrees get beside its own files; absent: false. */
   submodules: z.boolean().optional(),
   lfs: z.boolean().optional(),
+  /** Values of `--push-option` for pushes of its branches; absent: none. */
+  push_options: z.array(text(1, 500)).max(20).optional(),
 });
 export type RigRef = z.infer<typeof rigRef>;
 

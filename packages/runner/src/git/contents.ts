@@ -15,7 +15,7 @@ import type { RemoteOf } from "./remotes.ts";
 import { BASE_REF } from "./save-modules.ts";
 import { credentialUrl, parseLinks, readModules } from "./submodules.ts";
 import type { Submodule } from "./submodules.ts";
-import { hasLfs, writeWorktreeConfig } from "./worktree-config.ts";
+import { hasLfs, LFS_SETTINGS, writeWorktreeConfig } from "./worktree-config.ts";
 import { inWorktree } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
@@ -90,16 +90,26 @@ export async function fill(context: GitContext, c: Contents): Promise<void> {
   if (c.author === null && c.rig.submodules !== true && c.rig.lfs !== true) return;
   const modules = await configure(context, c);
   if (c.rig.lfs === true) await pullLfs(context, c);
-  if (modules.length > 0) await updateModules(context, c, modules);
+  if (modules.length === 0) return;
+  await updateModules(context, c, modules);
+  if (c.rig.lfs === true) await pullLfs(context, c, modules);
 }
 
-async function pullLfs(context: GitContext, c: Contents): Promise<void> {
+/** The filters belong to the worktree; each submodule is given them in its own clone. */
+const LFS_IN_MODULES = `${LFS_SETTINGS.map(([key, value]) => `git config ${key} '${value}'`).join(
+  " && ",
+)} && git lfs pull`;
+
+/** `modules`: inside these, instead of in the repository itself. */
+async function pullLfs(context: GitContext, c: Contents, modules?: readonly Submodule[]): Promise<void> {
+  const inside = ["submodule", "--quiet", "foreach", "--recursive", LFS_IN_MODULES];
+  const url = modules === undefined ? c.of.url : credentialUrl(c.of.url, modules);
   const pulled = await context.git({
     at: inWorktree(c.tree),
-    args: ["lfs", "pull"],
+    args: modules === undefined ? ["lfs", "pull"] : inside,
     timeoutMs: FETCH_DEADLINE_MS,
     signal: c.signal,
-    remote: { url: c.of.url, rigId: c.of.rigId, purpose: "fetch" },
+    remote: { url, rigId: c.of.rigId, purpose: "fetch" },
   });
   if (pulled.ok) return;
   if (!/'lfs' is not a git command/.test(pulled.stderr)) throw failed("The files of Git LFS", pulled, "lfs");

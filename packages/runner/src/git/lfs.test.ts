@@ -39,25 +39,25 @@ const FILTER = [
 ].flatMap((setting) => ["-c", setting]);
 
 /** A person commits a picture that Git LFS keeps, and pushes it with what it keeps. */
-function personCommits(content: string): string {
-  git(f.clone, "fetch", "--quiet", "origin");
-  git(f.clone, "checkout", "--quiet", "--force", "--detach", "origin/main");
-  writeFileSync(join(f.clone, ".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n");
-  writeFileSync(join(f.clone, "pic.bin"), content);
-  git(f.clone, ...FILTER, "add", "--all");
-  git(f.clone, "commit", "--quiet", "--message", "Picture");
-  git(f.clone, ...FILTER, "lfs", "push", "origin", "HEAD");
-  git(f.clone, "push", "--quiet", "--no-verify", "origin", "HEAD:refs/heads/main");
-  return git(f.clone, "rev-parse", "HEAD");
+function personCommits(content: string, clone = f.clone): string {
+  git(clone, "fetch", "--quiet", "origin");
+  if (clone === f.clone) git(clone, "checkout", "--quiet", "--force", "--detach", "origin/main");
+  writeFileSync(join(clone, ".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+  writeFileSync(join(clone, "pic.bin"), content);
+  git(clone, ...FILTER, "add", "--all");
+  git(clone, "commit", "--quiet", "--message", "Picture");
+  git(clone, ...FILTER, "lfs", "push", "origin", "HEAD");
+  git(clone, "push", "--quiet", "--no-verify", "origin", "HEAD:refs/heads/main");
+  return git(clone, "rev-parse", "HEAD");
 }
 
 const pointer = /^version https:\/\/git-lfs\.github\.com\/spec\/v1$/m;
 const read = (dir: string): string => readFileSync(join(dir, "pic.bin"), "utf8");
 
 /** A clone by somebody else, with everything that the remote has. */
-function cloned(ref: string): string {
+function cloned(ref: string, remote = f.remote): string {
   const dir = join(f.base, `clone-${ref.replaceAll("/", "-")}`);
-  git(f.base, "clone", "--quiet", "--no-checkout", f.remote, dir);
+  git(f.base, "clone", "--quiet", "--no-checkout", remote, dir);
   git(dir, "fetch", "--quiet", "origin", ref);
   git(dir, "checkout", "--quiet", "--detach", "FETCH_HEAD");
   git(dir, ...FILTER, "lfs", "pull");
@@ -97,6 +97,28 @@ test.skipIf(!installed)(
     await f.workspace.prepareWorktree(prepareOptions(f));
     expect(read(dir)).toMatch(pointer);
     expect(git(dir, "status", "--porcelain")).toBe("");
+  },
+);
+
+test.skipIf(!installed)(
+  "are there inside submodules, too, and what a session changes there is saved (needs git-lfs)",
+  async () => {
+    const [lib, clone] = [join(f.base, "lib.git"), join(f.base, "lib-clone")];
+    git(f.base, "init", "--quiet", "--bare", lib);
+    git(f.base, "clone", "--quiet", lib, clone);
+    personCommits("picture of the library", clone);
+    git(f.clone, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", lib, "lib");
+    git(f.clone, "commit", "--quiet", "--all", "--message", "Add lib");
+    git(f.clone, "push", "--quiet", "origin", "HEAD:refs/heads/main");
+    const wish = { ...rig, submodules: true };
+    const { dir } = await f.workspace.prepareWorktree(prepareOptions(f, { rig: wish }));
+    expect(read(join(dir, "lib"))).toBe("picture of the library");
+    expect(git(dir, "status", "--porcelain")).toBe("");
+    writeFileSync(join(dir, "lib", "pic.bin"), "picture of a session");
+    const saved = await f.workspace.saveWork(saveOptions(f, dir, { rig: wish }));
+    const ref = saved.kept?.[0]?.ref ?? "";
+    expect(git(lib, "cat-file", "blob", `${ref}:pic.bin`)).toMatch(pointer);
+    expect(read(cloned(ref, lib))).toBe("picture of a session");
   },
 );
 

@@ -42,11 +42,14 @@ function mirrorConfig(url: string): string {
 `;
 }
 
+/** What holds for every rig of that url. */
+type Made = Omit<RemoteOf, "lfs" | "pushOptions">;
+
 const NEVER = new AbortController().signal;
 
 export class Mirrors {
   readonly #options: MirrorOptions;
-  readonly #ready = new Map<string, Promise<Omit<RemoteOf, "lfs">>>();
+  readonly #ready = new Map<string, Promise<Made>>();
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -62,10 +65,11 @@ export class Mirrors {
     const made = this.#ready.get(key) ?? this.#make(rig);
     if (!this.#ready.has(key)) made.catch(() => this.#ready.delete(key));
     this.#ready.set(key, made);
-    return made.then((of) => ({ ...of, lfs: rig.lfs === true }));
+    const { lfs = false, push_options: pushOptions = [] } = rig;
+    return made.then((of) => ({ ...of, lfs, pushOptions }));
   }
 
-  async #make(rig: RigRef): Promise<Omit<RemoteOf, "lfs">> {
+  async #make(rig: RigRef): Promise<Made> {
     const parsed = parseRemoteUrl(rig.git_url, this.#options.allowLocal);
     if ("refused" in parsed) {
       throw new GitFailure({

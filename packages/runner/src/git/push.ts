@@ -8,7 +8,7 @@
  */
 import type { Git, GitResult } from "./git.ts";
 import { GitFailure } from "./failure.ts";
-import { trackingRef } from "./refs.ts";
+import { branchRef, trackingRef } from "./refs.ts";
 import { gitWords, remoteProblem } from "./remote-errors.ts";
 import type { RemoteOf, Remotes } from "./remotes.ts";
 
@@ -32,6 +32,7 @@ const TRIES = 3;
 /** Reasons of a remote that mean "somebody was quicker", not "never". */
 const RACE =
   /stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|failed to update ref|incorrect old value|reference already exists|needs force/;
+const NO_OPTIONS = /receiving end does not support push options/;
 const PASSING = /unpacker error|timeout|temporar/i;
 
 /**
@@ -39,6 +40,7 @@ const PASSING = /unpacker error|timeout|temporar/i;
  * The remote's own words (`remote: …`) belong to it.
  */
 export function refusalReason(result: GitResult): string | null {
+  if (NO_OPTIONS.test(result.stderr)) return "the remote takes no push options (git.push_flags of this rig)";
   const line = result.stdout.split("\n").find((text) => text.startsWith("!\t"));
   if (line === undefined || RACE.test(line) || PASSING.test(line)) return null;
   const reason = line.split("\t")[2] ?? "rejected";
@@ -58,11 +60,28 @@ function trackingConfig(url: string): readonly (readonly [string, string])[] {
   ];
 }
 
+const SAVED_BRANCH = branchRef("gastown-wip/");
+
+/** Only where people see a branch move: a remote that takes no options must not cost unfinished work. */
+function optionsOf(of: RemoteOf, { ref, to }: PushUpdate): string[] {
+  const isBranch = ref.startsWith(branchRef("")) && !ref.startsWith(SAVED_BRANCH);
+  return isBranch && to !== null ? of.pushOptions.map((option) => `--push-option=${option}`) : [];
+}
+
 function runPush(git: Git, of: RemoteOf, update: PushUpdate, signal: AbortSignal): Promise<GitResult> {
   const lease = `--force-with-lease=${update.ref}:${update.expected ?? ""}`;
   return git({
     at: { gitDir: of.mirror },
-    args: ["push", "--porcelain", "--no-verify", lease, "--", of.url, `${update.to ?? ""}:${update.ref}`],
+    args: [
+      "push",
+      "--porcelain",
+      "--no-verify",
+      lease,
+      ...optionsOf(of, update),
+      "--",
+      of.url,
+      `${update.to ?? ""}:${update.ref}`,
+    ],
     config: trackingConfig(of.url),
     timeoutMs: PUSH_DEADLINE_MS,
     signal,

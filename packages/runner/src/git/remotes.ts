@@ -18,6 +18,8 @@ export interface RemoteOf {
   readonly rigId: string;
   /** Whether Git LFS keeps some of its files: they are pushed before each commit. */
   readonly lfs: boolean;
+  /** What the rig wants its remote to be told with pushes of branches. */
+  readonly pushOptions: readonly string[];
 }
 
 const READ_DEADLINE_MS = 60_000;
@@ -60,7 +62,7 @@ const keyOf = ({ mirror, url, rigId }: RemoteOf): string => [mirror, rigId, url]
 /** For reads, which LFS has no part in. */
 function fromKey(key: string): RemoteOf {
   const [mirror = "", rigId = "", ...url] = key.split("\n");
-  return { mirror, rigId, url: url.join("\n"), lfs: false };
+  return { mirror, rigId, url: url.join("\n"), lfs: false, pushOptions: [] };
 }
 
 /** Reads of one workspace, coalesced per remote: a fetch or read that has begun takes nobody else in. */

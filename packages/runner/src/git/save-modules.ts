@@ -6,7 +6,7 @@
  * written any setting. So nothing is pushed from there: a bare repository of our own borrows its objects.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { GitIdentity, KeptWork } from "@gastown/protocol";
 import { bundlePath, writeBundle } from "./bundle.ts";
@@ -171,20 +171,26 @@ async function currentWork(s: Saving, head: Commit, tree: string): Promise<strin
 }
 
 /** A bare repository of our own with the submodule's objects, for as long as `use` takes. */
-async function borrowing<T>(s: Saving, url: string, use: (of: RemoteOf) => Promise<T>): Promise<T> {
+async function borrowing<T>(
+  s: Saving,
+  { url, commit }: { url: string; commit: string },
+  use: (of: RemoteOf) => Promise<T>,
+): Promise<T> {
   const { admin } = s.module.tree;
   const gitDir = join(s.context.root, "scratch", randomUUID());
   try {
     await mkdir(join(gitDir, "objects", "info"), { recursive: true, mode: 0o700 });
-    await mkdir(join(gitDir, "refs"));
-    await writeFile(join(gitDir, "HEAD"), "ref: refs/heads/none\n");
+    await mkdir(join(gitDir, "refs", "heads"), { recursive: true });
+    // Git LFS takes a repository without any ref for a broken one.
+    await writeFile(join(gitDir, "refs", "heads", "work"), `${commit}\n`);
+    await writeFile(join(gitDir, "HEAD"), "ref: refs/heads/work\n");
     await writeFile(join(gitDir, "objects", "info", "alternates"), `${join(admin, "objects")}\n`);
     const lfs = s.o.of.lfs && (await exists(join(admin, "lfs")));
-    const storage = `[lfs]\n\tstorage = ${configValue(join(admin, "lfs"))}\n`;
+    if (lfs) await symlink(join(admin, "lfs"), join(gitDir, "lfs"));
     const remote = `[remote "origin"]\n\turl = ${configValue(url)}\n`;
     const core = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n";
-    await writeFile(join(gitDir, "config"), `${core}${remote}${lfs ? storage : ""}`);
-    return await use({ mirror: gitDir, url, rigId: s.o.of.rigId, lfs });
+    await writeFile(join(gitDir, "config"), core + remote);
+    return await use({ mirror: gitDir, url, rigId: s.o.of.rigId, lfs, pushOptions: [] });
   } finally {
     await rm(gitDir, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -200,7 +206,7 @@ async function push(s: Saving, commit: string, ref: string): Promise<{ refused: 
   const parsed = parseRemoteUrl(asked.stdout.trim(), s.context.allowLocal);
   if ("refused" in parsed) return { refused: `its remote ${parsed.refused}` };
   try {
-    const pushed = await borrowing(s, parsed.url, (of) =>
+    const pushed = await borrowing(s, { url: parsed.url, commit }, (of) =>
       pushWip(s.context, of, { commit, ref }, s.o.signal),
     );
     return "refused" in pushed ? pushed : null;

@@ -12,12 +12,16 @@ export interface WorktreeConfig {
   readonly modules: readonly Submodule[];
 }
 
-const LFS = `[filter "lfs"]
-	clean = git-lfs clean -- %f
-	smudge = git-lfs smudge -- %f
-	process = git-lfs filter-process
-	required = true
-`;
+export const LFS_SETTINGS: readonly (readonly [string, string])[] = [
+  ["filter.lfs.clean", "git-lfs clean -- %f"],
+  ["filter.lfs.smudge", "git-lfs smudge -- %f"],
+  ["filter.lfs.process", "git-lfs filter-process"],
+  ["filter.lfs.required", "true"],
+];
+
+const LFS = `[filter "lfs"]\n${LFS_SETTINGS.map(
+  ([key, value]) => `\t${key.slice("filter.lfs.".length)} = ${value}\n`,
+).join("")}`;
 
 /** For a checkout: pointers are left as they are, also where the program is missing. */
 export const WITHOUT_LFS: readonly (readonly [string, string])[] = [

@@ -1,3 +1,5 @@
+import { awakeTimer } from "./awake-timer.ts";
+
 /**
  * How long a session may say nothing between turns before it ends. One-shot, and begun only after
  * the agent was asked to finish: a town that is slow to allow that is not an agent that is silent.
@@ -5,7 +7,7 @@
 export class IdleClock {
   readonly #ms: () => number;
   readonly #onIdle: () => void;
-  #timer: NodeJS.Timeout | null = null;
+  #stopTimer: (() => void) | null = null;
 
   /** `ms`: read at each start, because settings change. */
   constructor(ms: () => number, onIdle: () => void) {
@@ -15,12 +17,11 @@ export class IdleClock {
 
   start(): void {
     this.stop();
-    this.#timer = setTimeout(this.#onIdle, this.#ms());
-    this.#timer.unref();
+    this.#stopTimer = awakeTimer(this.#ms(), this.#onIdle);
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#stopTimer?.();
+    this.#stopTimer = null;
   }
 }

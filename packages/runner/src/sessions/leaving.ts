@@ -4,6 +4,7 @@ import type { AgentProcess } from "../agents/agent-process.ts";
 import { reapDirectory } from "../processes/reap.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Directories } from "./directories.ts";
+import { cleaned } from "./refusal.ts";
 import { NOTHING_SAVED, saveAll, whereabouts } from "./save-work.ts";
 import type { Saved } from "./save-work.ts";
 import type { Transcript } from "./transcript.ts";
@@ -38,7 +39,8 @@ export async function leave(leaving: Leaving): Promise<void> {
   const { request, deps, ending, transcript, usage } = leaving;
   const saved = await save(leaving);
   const problem = saved.problem === null ? "" : ` Its work is not on the remote: ${saved.problem}`;
-  const reason = { ...ending.reason, message: (ending.reason.message + problem).slice(0, 4_000) };
+  const told = cleaned({ ...ending.reason, message: ending.reason.message + problem }, deps.redactor);
+  const reason = { ...told, message: told.message.slice(0, 4_000) };
   transcript.ended(ending.outcome, reason.message, saved.workRef);
   const body: SessionEnded = {
     epoch: request.epoch,

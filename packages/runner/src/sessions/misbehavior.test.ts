@@ -26,6 +26,26 @@ function saved(workRef: string | null, file: string): string {
   return git(world.remote, "show", `${String(workRef)}:${file}`);
 }
 
+describe("an agent that ends its turn with an error", () => {
+  it("which repeats a secret: the town is told the error without it", async () => {
+    await boot();
+    const base = world.start("");
+    const { token } = base.mcp;
+    const text = `invalid request, header was Authorization: ${token}`;
+    const start = world.start(script({ steps: [{ model_error: { text } }] }), {
+      session_id: base.session_id,
+      mcp: base.mcp,
+    });
+    await control.post("/agents/start", start);
+    const ended = await world.town.endOf(start.session_id);
+    expect(ended).toMatchObject({
+      outcome: "failed",
+      reason: { code: "agent_error", message: expect.stringContaining("invalid request, header was") },
+    });
+    expect(JSON.stringify(ended)).not.toContain(token);
+  });
+});
+
 describe("an agent that crashes in its turn", () => {
   it("ends the session as failed, with what it had written saved first", async () => {
     await boot();

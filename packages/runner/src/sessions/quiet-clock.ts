@@ -1,11 +1,10 @@
-/**
- * Our own clock over a turn (spec/runner.md §4): no agent times out a stalled model. The timer is
- * monotonic, so a machine that slept does not end a turn by waking up.
- */
+import { awakeTimer } from "./awake-timer.ts";
+
+/** Our own clock over a turn (spec/runner.md §4): no agent times out a stalled model. */
 export class QuietClock {
   readonly #quietMs: number;
   readonly #onQuiet: () => void;
-  #timer: NodeJS.Timeout | null = null;
+  #stopTimer: (() => void) | null = null;
   #running = false;
   readonly #tools = new Map<string, string>();
 
@@ -27,8 +26,8 @@ export class QuietClock {
   stop(): void {
     this.#running = false;
     this.#tools.clear();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#stopTimer?.();
+    this.#stopTimer = null;
   }
 
   /** Something came from the agent. */
@@ -44,7 +43,7 @@ export class QuietClock {
 
   /** While a tool runs silence means nothing: a test suite may take an hour. */
   #arm(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = this.#tools.size > 0 ? null : setTimeout(this.#onQuiet, this.#quietMs);
+    this.#stopTimer?.();
+    this.#stopTimer = this.#tools.size > 0 ? null : awakeTimer(this.#quietMs, this.#onQuiet);
   }
 }

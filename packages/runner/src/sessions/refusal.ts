@@ -1,5 +1,6 @@
 import { GastownError } from "@gastown/protocol";
 import type { FailureReason } from "@gastown/protocol";
+import type { Redactor } from "../agents/redact.ts";
 import { GitFailure } from "../git/index.ts";
 
 /** A start that cannot be done, with what a person reads (spec/runner.md §7). */
@@ -22,6 +23,17 @@ export function reasonOf(thrown: unknown, phase: FailureReason["phase"], stderrT
     ...(stderrTail === "" || reason.stderr_tail !== undefined
       ? {}
       : { stderr_tail: stderrTail.slice(-16_000) }),
+  };
+}
+
+/** Without secrets: agents, git and setup commands repeat what they were given (spec/runner.md §7). */
+export function cleaned(reason: FailureReason, redactor: Pick<Redactor, "clean">): FailureReason {
+  const { message, action, stderr_tail: tail } = reason;
+  return {
+    ...reason,
+    message: redactor.clean(message),
+    ...(action === undefined ? {} : { action: redactor.clean(action) }),
+    ...(tail === undefined ? {} : { stderr_tail: redactor.clean(tail) }),
   };
 }
 

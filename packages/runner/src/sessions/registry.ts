@@ -20,7 +20,7 @@ import { MODEL_ACTION } from "../models/model-gate.ts";
 import { ask } from "./ask.ts";
 import type { SessionDeps, Verdict } from "./deps.ts";
 import { providerOfRequest } from "./launching.ts";
-import { reasonOf } from "./refusal.ts";
+import { cleaned, reasonOf } from "./refusal.ts";
 import type { ResumePlaces } from "./resume-places.ts";
 import { whereabouts } from "./save-work.ts";
 import type { Saved } from "./save-work.ts";
@@ -155,7 +155,7 @@ export class Registry {
 
   /** Tells the town of a resume that could not even begin: its session ends, nothing else does. */
   refuse(request: StartRequest, thrown: unknown, left: Saved): void {
-    const reason = reasonOf(thrown, "process");
+    const reason = cleaned(reasonOf(thrown, "process"), this.#deps.redactor);
     const ended: SessionEnded = {
       epoch: request.epoch,
       outcome: reason.code === "draining" ? "evicted" : "refused",

@@ -26,11 +26,14 @@ it("by the rig's setting, else the town's; absent where neither wishes for it", 
         .filter((rig) => rig !== null);
       // Work, its gates, its review and its landing.
       expect(rigs.length).toBeGreaterThanOrEqual(4);
-      return rigs.map(({ submodules, lfs }) => ({ submodules, lfs }));
+      return rigs.map(({ submodules, lfs, push_options }) => ({ submodules, lfs, push_options }));
     };
     h.town.setRigConfig(h.rig, { review: { gates: ["true"] } }, PERSON);
-    for (const rig of land()) expect(rig).toEqual({ submodules: undefined, lfs: undefined });
+    for (const rig of land()) expect(rig).toEqual({});
     h.town.setConfig({ ...h.town.config().config, git: { submodules: true, lfs: true } }, PERSON);
     h.town.setRigConfig(h.rig, { review: { gates: ["true"] }, git: { lfs: false } }, PERSON);
-    for (const rig of land()) expect(rig).toEqual({ submodules: true, lfs: undefined });
+    for (const rig of land()) expect(rig).toEqual({ submodules: true });
+    const flags = { push_flags: ["--no-verify", "--push-option=ci.skip"] };
+    h.town.setRigConfig(h.rig, { review: { gates: ["true"] }, git: flags }, PERSON);
+    for (const rig of land()) expect(rig).toMatchObject({ push_options: ["ci.skip"] });
   }));

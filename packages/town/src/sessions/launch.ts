@@ -116,8 +116,13 @@ function peers(
     .map((other) => ({ role: other, instructions: config.instructions[other] }));
 }
 
+const PUSH_OPTION = "--push-option=";
+
 export function toRigRef(ctx: Ctx, rig: RigRow): RigRef {
-  const { submodules, lfs } = settings(ctx, rig.id).git;
+  const { submodules, lfs, push_flags: flags } = settings(ctx, rig.id).git;
+  const options = flags
+    .filter((flag) => flag.startsWith(PUSH_OPTION))
+    .map((flag) => flag.slice(PUSH_OPTION.length));
   return {
     id: rig.id,
     name: rig.name,
@@ -125,6 +130,7 @@ export function toRigRef(ctx: Ctx, rig: RigRow): RigRef {
     default_branch: rig.default_branch ?? "main",
     ...(submodules ? { submodules } : {}),
     ...(lfs ? { lfs } : {}),
+    ...(options.length > 0 ? { push_options: options } : {}),
   };
 }
 
