@@ -65,6 +65,13 @@ const git = {
   lfs: z.boolean().optional(),
 };
 
+const turnIdle = z
+  .strictObject({
+    polecat: z.int().min(1).max(60).optional(),
+    refinery: z.int().min(1).max(60).optional(),
+  })
+  .optional();
+
 /** What a rig may override. */
 const rigLevel = {
   runtime: runtimeId.optional(),
@@ -96,6 +103,7 @@ export const rigConfig = z.strictObject({
     .optional(),
   permissions: z.strictObject({ polecat: permission.optional(), refinery: permission.optional() }).optional(),
   setup: z.array(setupSpec).max(20).optional(),
+  runner: z.strictObject({ turn_idle_minutes: turnIdle }).optional(),
   credentials: rigCredentials.optional(),
 });
 export type RigConfig = z.infer<typeof rigConfig>;
@@ -164,12 +172,7 @@ export const townConfig = z.strictObject({
       process_idle_minutes: z.int().min(1).max(120).optional(),
       /** MiB that an agent process may hold with its tools; a larger one is left between turns. */
       process_memory_mb: z.int().min(256).max(1_048_576).optional(),
-      turn_idle_minutes: z
-        .strictObject({
-          polecat: z.int().min(1).max(60).optional(),
-          refinery: z.int().min(1).max(60).optional(),
-        })
-        .optional(),
+      turn_idle_minutes: turnIdle,
     })
     .optional(),
   retention: z
@@ -325,8 +328,8 @@ export function effectiveConfig(
       process_idle_minutes: town.runner?.process_idle_minutes ?? 5,
       process_memory_mb: town.runner?.process_memory_mb ?? 2_048,
       turn_idle_minutes: {
-        polecat: town.runner?.turn_idle_minutes?.polecat ?? 2,
-        refinery: town.runner?.turn_idle_minutes?.refinery ?? 10,
+        polecat: rig.runner?.turn_idle_minutes?.polecat ?? town.runner?.turn_idle_minutes?.polecat ?? 2,
+        refinery: rig.runner?.turn_idle_minutes?.refinery ?? town.runner?.turn_idle_minutes?.refinery ?? 10,
       },
     },
     retention: {

@@ -3,7 +3,15 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RigRef } from "@gastown/protocol";
-import { commitFiles, git, id, makeFixture, prepareOptions, saveOptions } from "./testing/fixture.ts";
+import {
+  commitFiles,
+  git,
+  id,
+  makeFixture,
+  prepareOptions,
+  saveOptions,
+  settleOptions,
+} from "./testing/fixture.ts";
 import type { Fixture } from "./testing/fixture.ts";
 import { serveHttp } from "./testing/http-remote.ts";
 
@@ -150,4 +158,38 @@ test("while its remote cannot be reached, saving fails and is tried again", asyn
   await http.close();
   await expect(save(dir)).rejects.toMatchObject({ failure: { code: "network" } });
   expect(f.remoteHead(WIP)).toBeNull();
+});
+
+test("a head that names what only this machine has is not handed in, nor by the attempt that goes on with it", async () => {
+  const lib = library("lib");
+  added("lib", lib);
+  const dir = await prepared();
+  commitFiles(join(dir, "lib"), { "lib.txt": "2\n" });
+  const refused = await f.workspace.settle(settleOptions(f, dir, { rig }));
+  const error = { kind: "other", message: expect.stringContaining("lib (") };
+  expect(refused).toMatchObject({ result: "error", error });
+  expect(f.remoteHead("refs/heads/gt/toast/1")).toBeNull();
+  await save(dir);
+  const slot = { slot: id("agent", "2"), branch: "gt/toast/2" };
+  const next = await prepared({ ...slot, startPoint: WIP });
+  expect(await f.workspace.settle(settleOptions(f, next, { rig, branch: slot.branch }))).toMatchObject({
+    result: "error",
+    error,
+  });
+  // Once a person has published it there, it is.
+  git(lib, "update-ref", "refs/heads/published", WIP);
+  git(join(next, "lib"), ...local, "fetch", "--quiet", "origin");
+  expect(await f.workspace.settle(settleOptions(f, next, { rig, branch: slot.branch }))).toMatchObject({
+    result: "pushed",
+  });
+});
+
+test("a repository that lies in the worktree and is no submodule is not handed in", async () => {
+  const dir = await prepared();
+  git(dir, "clone", "--quiet", library("lib"), "vendored");
+  expect(await f.workspace.settle(settleOptions(f, dir, { rig }))).toMatchObject({
+    result: "error",
+    error: { kind: "other", message: expect.stringContaining("vendored (") },
+  });
+  expect(f.remoteHead("refs/heads/gt/toast/1")).toBeNull();
 });

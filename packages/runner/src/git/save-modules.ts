@@ -6,13 +6,15 @@
  * written any setting. So nothing is pushed from there: a bare repository of our own borrows its objects.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { GitIdentity, KeptWork } from "@gastown/protocol";
 import { bundlePath, writeBundle } from "./bundle.ts";
 import type { GitContext } from "./context.ts";
 import { GitFailure } from "./failure.ts";
 import { configValue } from "./mirrors.ts";
+import { exists, modulesOf } from "./modules.ts";
+import type { Module } from "./modules.ts";
 import { pushWip } from "./push-wip.ts";
 import { wipRef } from "./refs.ts";
 import { gitWords } from "./remote-errors.ts";
@@ -44,13 +46,6 @@ export interface SavedModules {
   readonly kept: readonly KeptWork[];
 }
 
-interface Module {
-  /** Its clone, and its files. */
-  readonly tree: Worktree;
-  /** In the worktree of the session. */
-  readonly path: string;
-}
-
 interface Saving {
   readonly context: GitContext;
   readonly o: SaveModulesOptions;
@@ -64,44 +59,6 @@ function moduleFailure(path: string, what: string): GitFailure {
     message: `Unfinished work in the submodule ${path} could not be saved: ${what}`,
     action: "The worktree is kept as it is and saving is tried again.",
   });
-}
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
-/** The clones below `modules`, nested ones included; a submodule's name may have slashes. */
-async function clonesIn(modules: string): Promise<string[]> {
-  const names = await readdir(modules, { withFileTypes: true }).catch(() => []);
-  const found = await Promise.all(
-    names.map(async (entry) => {
-      if (!entry.isDirectory()) return [];
-      const path = join(modules, entry.name);
-      if (!(await exists(join(path, "objects")))) return clonesIn(path);
-      return [path, ...(await clonesIn(join(path, "modules")))];
-    }),
-  );
-  return found.flat();
-}
-
-/** The submodules that are checked out in the worktree, the innermost first. */
-async function modulesOf(context: GitContext, o: SaveModulesOptions): Promise<Module[]> {
-  const modules: Module[] = [];
-  for (const admin of await clonesIn(join(o.tree.admin, "modules"))) {
-    const asked = await context.git({
-      at: { gitDir: admin },
-      args: ["rev-parse", "--show-toplevel"],
-      signal: o.signal,
-    });
-    const dir = asked.ok ? asked.stdout.replace(/\n$/, "") : "";
-    const path = relative(o.tree.dir, dir);
-    const isInside = dir !== "" && path !== "" && !path.startsWith("..");
-    // One that is not checked out (any more) was saved by the session that worked in it.
-    if (isInside && (await exists(join(dir, ".git")))) modules.push({ tree: { dir, admin }, path });
-  }
-  return modules.toSorted((a, b) => b.path.length - a.path.length);
 }
 
 async function must(s: Saving, args: readonly string[], input?: string): Promise<string> {
@@ -265,7 +222,7 @@ async function keptIn(s: Saving): Promise<KeptWork[]> {
  */
 export async function saveModules(context: GitContext, o: SaveModulesOptions): Promise<SavedModules> {
   const kept: KeptWork[] = [];
-  const modules = await modulesOf(context, o);
+  const modules = await modulesOf(context, o.tree, o.signal);
   /** By the directory of the repository that has the links. */
   const links = new Map<string, Map<string, string | null>>();
   const linksOf = (dir: string): Map<string, string | null> =>

@@ -8,6 +8,7 @@ import { stat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitContext } from "./context.ts";
 import { asGitFailure } from "./failure.ts";
+import { linksNobodyHas } from "./module-links.ts";
 import { openWithFiles } from "./open-worktree.ts";
 import { push } from "./push.ts";
 import type { PushOutcome } from "./push.ts";
@@ -198,6 +199,19 @@ async function refuseTrailers(s: Settling, measured: Measured, head: string, hea
   );
 }
 
+/** Nobody could check out, test or land a commit whose submodule stands where no remote has it. */
+async function refuseLinks(s: Settling, base: string, head: string): Promise<void> {
+  const { context, tree, o } = s;
+  const lost = await linksNobodyHas({ context, tree, head, signal: o.signal }, base);
+  if (lost.length === 0) return;
+  const list = lost.map(({ path, commit }) => `${path} (${commit.slice(0, 12)})`).join(", ");
+  throw failed(
+    "other",
+    `No remote has the commits at which these are: ${list}. Put each back to a commit of its own remote, or take it out where it is no submodule; what you did inside is saved when you stop. Where it is needed, ask a person to publish it there.`,
+    { head_sha: head },
+  );
+}
+
 /** Whether our push may move the branch away from `remote`. */
 async function mayReplace(s: Settling, remote: string, head: string): Promise<boolean> {
   const args = ["merge-base", "--is-ancestor", remote, head];
@@ -250,7 +264,7 @@ async function settleWork(s: Settling): Promise<SettleOutcome> {
     const found = { ...known, base_sha: base, commits, additions, deletions };
     if (commits === 0) return outcome(o, { ...found, result: "nothing_to_push" });
     if (o.noChanges) return outcome(o, { ...found, result: "changes_present" });
-    await refuseTrailers(s, measured, head, heads);
+    await Promise.all([refuseTrailers(s, measured, head, heads), refuseLinks(s, base, head)]);
     await pushWork(s, head, heads);
     return outcome(o, { ...found, result: "pushed" });
   } catch (error) {
