@@ -8,7 +8,7 @@ import type { Module } from "./modules.ts";
 import { inWorktree } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
-export interface Link {
+interface Link {
   readonly path: string;
   readonly commit: string;
 }
@@ -16,7 +16,7 @@ export interface Link {
 const SUBMODULE = "160000";
 
 /** The submodules that a `diff --raw -z --no-abbrev` moves, with their new commits. Pure. */
-export function movedLinks(output: string): Link[] {
+function movedLinks(output: string): Link[] {
   const parts = output.split("\0");
   return parts.flatMap((part, index) => {
     const [, mode, , commit] = part.startsWith(":") ? part.split(" ") : [];
