@@ -30,10 +30,17 @@ export type RigRef = z.infer<typeof rigRef>;
 export const gitIdentity = z.strictObject({ name: text(1, 100), email: text(3, 320) });
 export type GitIdentity = z.infer<typeof gitIdentity>;
 
+/** The town's own variables. */
+const variables = {
+  env: z.record(z.string(), z.string()),
+  /** Names in `env` whose values are shown to nobody. */
+  secret_env: z.array(z.string()).optional(),
+};
+
 /** Launch settings of one session: the runner's half of the launch spec (spec/runner.md §3). */
 export const launchSettings = z.strictObject({
   config_version: z.int(),
-  env: z.record(z.string(), z.string()),
+  ...variables,
   permission: permissionPolicy,
   setup: z.array(setupSpec),
   sessions_per_process: z.int().min(1),
@@ -246,7 +253,7 @@ export const gatesRequest = z.strictObject({
   rig: rigRef,
   head_sha: sha,
   gates: z.array(gateSpec),
-  env: z.record(z.string(), z.string()),
+  ...variables,
   setup: z.array(setupSpec),
 });
 export type GatesRequest = z.infer<typeof gatesRequest>;
@@ -260,7 +267,7 @@ export const askRequest = z.strictObject({
   runtime: text(1, 60),
   /** Null: the runtime's own choice. */
   model: z.string().nullable(),
-  env: z.record(z.string(), z.string()),
+  ...variables,
   process_idle_minutes: z.int().min(1),
   prompt: text(1, 100_000),
 });
@@ -277,7 +284,7 @@ export const mergeRequest = z.strictObject({
   message: z.strictObject({ subject: text(1, 300), body: z.string().max(20_000) }),
   author: gitIdentity,
   gates: z.array(gateSpec),
-  env: z.record(z.string(), z.string()),
+  ...variables,
   setup: z.array(setupSpec),
 });
 export type MergeRequestBody = z.infer<typeof mergeRequest>;

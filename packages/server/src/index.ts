@@ -11,5 +11,6 @@ export type { MailPort, MailResult, OutgoingMail } from "./notify/mail.ts";
 export { createForgeFor } from "./effects/forge-for.ts";
 export { sqlServerStore } from "./store/sql-store.ts";
 export { refreshRunnerToken } from "./runner/refresh-token.ts";
+export { sealStoredEnv } from "./config/seal-stored-env.ts";
 export { logFollower, type FollowLog } from "./reading/follow-log.ts";
 export { createServer, type GastownServer } from "./server.ts";

@@ -311,6 +311,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "config set <key=value...>",
     summary: "Change settings; values are JSON, else text; a credential's key alone asks for it",
+    options: [["--secret", "variables (env.NAME) that nobody is shown: their keys alone, asked for"]],
     operations: ["config.update", "rigConfig.update"],
     load: async () => (await import("../commands/config.ts")).configSet,
   },

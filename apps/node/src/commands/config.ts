@@ -73,8 +73,9 @@ function valueAt(config: Record<string, unknown>, key: string): unknown {
  * `key=value …`. `key=-`, and a credential's key alone, take the value from where nobody sees it: a
  * hidden prompt, or standard input (spec/api.md §7).
  */
-export const configSet: Run = async (context, pairs) => {
-  const settings = pairs.map(parsePair);
+export const configSet: Run = async (context, pairs, options) => {
+  const flagged = options["secret"] === true;
+  const settings = pairs.map((pair) => parsePair(pair, flagged));
   const hidden = settings.filter(({ text }) => text === null);
   if (hidden.length > 1 && !isatty(0))
     throw usageError(
@@ -88,20 +89,22 @@ export const configSet: Run = async (context, pairs) => {
     if (/^(role_)?runtimes?(\.|$)/.test(key)) await requireKnownRuntime(api, value);
     patch = mergeAt(patch, key.split("."), value);
   }
-  return change(context, api, path, version, await withWholeEnv(api, path, patch));
+  const whole = await withWholeEnv(api, path, patch);
+  const $secret = settings.map(({ key }) => key);
+  return change(context, api, path, version, flagged ? { ...whole, $secret } : whole);
 };
 
 /** `text` is null where the value is to be read from elsewhere. */
-function parsePair(pair: string): { key: string; text: string | null } {
+function parsePair(pair: string, flagged: boolean): { key: string; text: string | null } {
   const cut = pair.indexOf("=");
-  if (cut === -1 && pair.startsWith(CREDENTIALS)) return { key: pair, text: null };
+  if (cut === -1 && (flagged || pair.startsWith(CREDENTIALS))) return { key: pair, text: null };
   if (cut < 1) throw usageError(`"${pair}" is not key=value. For example: review.code_review=false.`);
   const key = pair.slice(0, cut);
   const text = pair.slice(cut + 1);
   if (text === "-") return { key, text: null };
-  if (isSecret(key))
+  if (flagged || isSecret(key))
     throw usageError(
-      `A secret in the command line is seen by every program and stays in the shell's history. Say \`gastown config set ${key}\` and type it, or give it on standard input.`,
+      `A secret in the command line is seen by every program and stays in the shell's history. Say \`gastown config set ${flagged ? "--secret " : ""}${key}\` and type it, or give it on standard input.`,
     );
   return { key, text };
 }

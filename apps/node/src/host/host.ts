@@ -6,6 +6,7 @@ import { idMaker } from "@gastown/town";
 import {
   createEffects,
   logFollower,
+  sealStoredEnv,
   createForgeFor,
   createServer,
   refreshRunnerToken,
@@ -191,6 +192,7 @@ function run(parts: Parts): Host {
     }),
     followLog: logFollower({ runners, ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }) }),
     beforeFirstOpen: (townId) => runners.adopt(townId),
+    tidy: (actor) => sealStoredEnv({ sealingKeys, randomBytes: bytes }, actor),
     hasRunner: (townId) => runners.current(townId) !== null,
     retireRunner: (townId) => runners.retire(townId),
   });

@@ -44,6 +44,8 @@ export interface TownsOptions extends ClockPorts {
   newTownId(): string;
   /** Before a town opens for the first time in this process: finds its living runner. */
   beforeFirstOpen(townId: string): Promise<void>;
+  /** After a town of an earlier process was opened for the first time in this one. */
+  tidy?(actor: TownActor): Promise<void>;
   /** Whether a runner of that town is known to live. */
   hasRunner(townId: string): boolean;
   /** Ends its runner for good; its last reports still reach the town. */
@@ -234,6 +236,7 @@ export class Towns implements TownDirectory {
       if (first) this.#begin(town);
       const actor = this.#actor(id, db, town);
       this.#open.set(id, { actor, db, usedAt: this.#options.monotonic() });
+      if (first && create === undefined) await this.#options.tidy?.(actor);
       return actor;
     } catch (error) {
       db.close();

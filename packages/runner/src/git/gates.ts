@@ -11,6 +11,8 @@ export interface GateRun {
   readonly gates: readonly GateSpec[];
   readonly setup: readonly SetupSpec[];
   readonly env: Readonly<Record<string, string>>;
+  /** Names in `env` whose values nobody is shown, whatever they are called. */
+  readonly secret_env?: readonly string[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -31,6 +33,7 @@ function gateEnv(extra: Readonly<Record<string, string>>): Record<string, string
 function cleanerOf(run: GateRun): (text: string) => string {
   const redactor = new Redactor();
   redactor.addEnv(run.env);
+  for (const name of run.secret_env ?? []) redactor.add(run.env[name] ?? "");
   return (text) => redactor.clean(text);
 }
 

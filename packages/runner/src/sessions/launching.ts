@@ -14,6 +14,7 @@ import type { SessionDeps } from "./deps.ts";
 function specOf(request: StartRequest, deps: SessionDeps, resolved: ResolvedRuntime): LaunchSpec {
   const { root, hostEnv, townId, apiUrl } = deps.options;
   const { settings } = request;
+  for (const name of settings.secret_env ?? []) deps.redactor.add(settings.env[name] ?? "");
   return launchSpec({
     resolved,
     role: request.role,

@@ -8,8 +8,9 @@ import { unmaskEnv } from "./masking.ts";
 /** Objects merge; arrays and `env` are replaced as a whole. */
 const REPLACED = new Set(["env"]);
 
-/** `{…partial config, $unset: ["dotted.key"]}`. */
-export const configPatch = z.looseObject({ $unset: z.array(z.string().min(1).max(200)).max(100).optional() });
+const keys = z.array(z.string().min(1).max(210)).max(100).optional();
+/** `{…partial config, $unset: ["dotted.key"], $secret: ["env.NAME"]}`. */
+export const configPatch = z.looseObject({ $unset: keys, $secret: keys });
 
 export type ConfigPatch = z.output<typeof configPatch>;
 

@@ -15,7 +15,7 @@ import {
 import type { StoredSecret } from "@gastown/town";
 import { z } from "zod";
 import { flatten, isObject, type JsonObject } from "../config/json-object.ts";
-import { isMasked, mask } from "../config/masking.ts";
+import { flaggedNames, isMasked, mask, sealEnv } from "../config/env-secrets.ts";
 import { parseConfig, type ConfigPatch } from "../config/merge.ts";
 import type { ServerPorts } from "../ports.ts";
 import { sealNotifiers, type SealedNotifiers } from "../notify/settings.ts";
@@ -49,9 +49,11 @@ export async function sealPatch(
   ports: Pick<ServerPorts, "sealingKeys" | "randomBytes">,
   townId: string,
   level: Level,
-  { credentials = {}, $unset = [], ...others }: ConfigPatch,
+  { credentials = {}, $unset = [], $secret = [], ...others }: ConfigPatch,
 ): Promise<SealedPatch> {
-  const { notify, ...rest } = others;
+  const { notify, env, ...plain } = others;
+  const flagged = flaggedNames($secret, env);
+  const rest = env === undefined ? plain : { ...plain, env: await sealEnv(ports, townId, env, flagged) };
   // A rig has none: there it stays an unknown setting.
   const notifiers = level === "town" ? await sealNotifiers(ports, townId, notify) : undefined;
   const unknown = level === "rig" && notify !== undefined ? { notify } : {};

@@ -2,7 +2,7 @@ import type { FailureReason } from "@gastown/protocol";
 import type { EffectAnswer } from "@gastown/town";
 import { z } from "zod";
 import type { RunnerError } from "../runner/client.ts";
-import { startRequestOf } from "../runner/start-request.ts";
+import { startOf } from "../runner/start-request.ts";
 import { unreached } from "./answers.ts";
 import { ensuredRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
 
@@ -16,7 +16,8 @@ export async function startSession(
 ): Promise<EffectAnswer> {
   const runner = await ensuredRunner(context, { mayor: plan.role === "mayor" });
   if (!isRunner(runner)) return runner;
-  const body = await startRequestOf(context, context.townId, plan, context.now());
+  const { request: body, refusal } = await startOf(context, context.townId, plan, context.now());
+  if (refusal !== null) return { type: "refused", reason: refusal };
   const call = await context.client.call(runner, {
     method: "POST",
     path: "/agents/start",

@@ -1,6 +1,6 @@
 import { syncAnswer, type SessionLaunch, type SyncAnswer } from "@gastown/protocol";
 import type { EffectAnswer } from "@gastown/town";
-import { sessionLaunch } from "../runner/launch.ts";
+import { openedLaunch } from "../runner/launch.ts";
 import { failedWork } from "./answers.ts";
 import { currentRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
 
@@ -16,9 +16,12 @@ export async function syncConfig(
 ): Promise<EffectAnswer> {
   const runner = currentRunner(context);
   if (!isRunner(runner)) return runner;
-  const items = sessions.map(({ sessionId, epoch, launch }) => {
-    return { session_id: sessionId, epoch, launch: sessionLaunch(launch) };
-  });
+  const items = await Promise.all(
+    sessions.map(async ({ sessionId, epoch, launch }) => {
+      const opened = await openedLaunch(context, context.townId, launch);
+      return { session_id: sessionId, epoch, launch: opened.launch };
+    }),
+  );
   const changes: SyncAnswer["sessions"] = [];
   for (const part of parts(items)) {
     const call = await context.client.call(runner, {

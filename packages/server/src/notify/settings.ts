@@ -10,7 +10,7 @@ import {
   type NotifierSecret,
 } from "@gastown/protocol";
 import { z } from "zod";
-import { isMasked, mask } from "../config/masking.ts";
+import { isMasked, mask } from "../config/env-secrets.ts";
 import { parseConfig } from "../config/merge.ts";
 import { seal } from "../credentials/seal.ts";
 import type { ServerPorts } from "../ports.ts";

@@ -9,7 +9,13 @@ import { townRow } from "../town-row.ts";
 export const UNCOUNTED: readonly string[] = ["draining", "at_capacity", "model_unavailable"];
 
 /** Every bead of the rig would meet them: they count on the rig, which becomes `broken`. */
-export const RIG_WIDE: readonly string[] = ["runtime_missing", "repository_unusable", "no_token", "auth"];
+export const RIG_WIDE: readonly string[] = [
+  "runtime_missing",
+  "repository_unusable",
+  "no_token",
+  "auth",
+  "secret_unreadable",
+];
 
 /** The shortest rest after a refusal for a passing cause. */
 const REST = 30 * SECOND;
