@@ -107,9 +107,10 @@ test("the marker of the runner is on them, its credentials are not", async () =>
 test("complete logs are kept beside their ends, without the secrets of the environment", async () => {
   const logs = new LogStore(join(f.base, "logs"));
   const own = createGitWorkspace({ root: f.root, log: () => undefined, gitEnv: {}, allowLocal: true, logs });
-  const gates = [gate("long", "echo $API_KEY; seq 1 20000; exit 3"), gate("short", "echo fine")];
-  const env = { API_KEY: "key-0123456789" };
-  const outcome = await own.runGates(gatesRequest(f, head, { gates, env }), NEVER);
+  const gates = [gate("long", "echo $API_KEY $CITY; seq 1 20000; exit 3"), gate("short", "echo fine")];
+  const env = { API_KEY: "key-0123456789", CITY: "nobody-may-know" };
+  const asked = gatesRequest(f, head, { gates, env, secret_env: ["CITY"] });
+  const outcome = await own.runGates(asked, NEVER);
   if (outcome.outcome !== "gates_done") throw new Error(JSON.stringify(outcome));
   const texts = await Promise.all(
     outcome.gates.map(async ({ log_ref }) => {
@@ -118,7 +119,7 @@ test("complete logs are kept beside their ends, without the secrets of the envir
     }),
   );
   const numbers = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\n`).join("");
-  expect(texts).toEqual([`[secret]\n${numbers}`, "fine\n"]);
+  expect(texts).toEqual([`[secret] [secret]\n${numbers}`, "fine\n"]);
   expect(outcome.gates[0]?.log_tail).toBe(numbers.slice(-16_000));
 });
 

@@ -54,10 +54,10 @@ function hashOf(request: MergeRequestBody): string {
 
 function runOn(m: Merging, commit: string): Promise<GateResult[]> {
   const { context, of, request, signal } = m;
-  const { gates, setup, env } = request;
+  const { gates, setup, env, secret_env } = request;
   return withScratch(context, of.mirror, commit, signal, async (tree) => {
     await fill(context, { of, rig: request.rig, tree, author: null, signal });
-    return runGateList(context, { dir: tree.dir, gates, setup, env, signal });
+    return runGateList(context, { dir: tree.dir, gates, setup, env, secret_env, signal });
   });
 }
 

@@ -59,10 +59,10 @@ async function runGates(
       (await context.remotes.hasCommit(of, commit, signal)) ||
       (await context.remotes.fetchCommit(of, commit, signal));
     if (!known) return { outcome: "missing_ref", ref: commit };
-    const { gates, setup, env } = request;
+    const { gates, setup, env, secret_env } = request;
     const results = await withScratch(context, of.mirror, commit, signal, async (tree) => {
       await fill(context, { of, rig: request.rig, tree, author: null, signal });
-      return runGateList(context, { dir: tree.dir, gates, setup, env, signal });
+      return runGateList(context, { dir: tree.dir, gates, setup, env, secret_env, signal });
     });
     return { outcome: "gates_done", gates: results };
   } catch (error) {

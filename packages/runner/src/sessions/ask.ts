@@ -55,6 +55,7 @@ export async function ask(request: AskRequest, deps: AskDeps, signal: AbortSigna
 function acquire(request: AskRequest, deps: AskDeps, cwd: string): Lease {
   const { hostEnv, townId, apiUrl } = deps.options;
   const resolved = resolveRuntime(request.runtime, deps.places);
+  for (const name of request.secret_env ?? []) deps.redactor.add(request.env[name] ?? "");
   const spec = launchSpec({
     resolved,
     role: "triage",
