@@ -200,7 +200,10 @@ describe("a town over HTTP", () => {
         "if-match": etag,
       });
       expect(same.body).toMatchObject({ changed: [] });
-      expect(host.actor.read((town) => town.config().config.env)).toEqual(env);
+      expect(host.actor.read((town) => town.config().config.env)).toEqual({
+        API_KEY: expect.stringMatching(/^sealed:\*{4}here:v1\./),
+        PLAIN: "1",
+      });
 
       const stale = await host.ask(
         "PATCH",
