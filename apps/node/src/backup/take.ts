@@ -52,7 +52,8 @@ export async function takeBackup(
   }
 }
 
-function identityOf(copy: string): z.infer<typeof identity> {
+/** What a town's file says of itself. Throws where it is none. */
+export function identityOf(copy: string): z.infer<typeof identity> {
   const db = new DatabaseSync(copy, { readOnly: true });
   try {
     return identity.parse(db.prepare("select town_id as id, name, created_at from town").get());

@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+// cspell:ignore errcode
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { GastownError } from "@gastown/protocol";
@@ -49,6 +50,10 @@ export function prepareDataDir(root: string): DataDir {
     if ((statSync(root).mode & 0o077) !== 0) chmodSync(root, 0o700);
     makeFolder(join(root, "towns"));
     makeFolder(join(root, "runners"));
+    // What SQLite says where it may not write is "disk I/O error", if it is the first to find out.
+    for (const path of [root, join(root, "towns"), join(root, "runners")])
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (existsSync(dir.database)) accessSync(dir.database, constants.R_OK | constants.W_OK);
   } catch (error) {
     throw unusable(root, error);
   }
@@ -82,12 +87,22 @@ const REASONS: Record<string, string> = {
   ELOOP: "its symbolic links go round in circles",
 };
 
+/** SQLite's primary result codes, of a file that is there. */
+const SQLITE_REASONS: Record<number, string> = {
+  8: "a file in it cannot be written",
+  10: "the disk could not be read or written",
+  13: "the disk is full",
+  14: "a file in it cannot be opened",
+};
+
 /** Why the directory cannot be used, as a sentence that says what to do. */
 export function unusable(root: string, error: unknown): GastownError {
   const code = errorCode(error);
+  const sqlite = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+  const reason = REASONS[code] ?? SQLITE_REASONS[sqlite] ?? code;
   return new GastownError(
     "forbidden",
-    `The data directory ${root} cannot be used: ${REASONS[code] ?? code}. Give one that this user can write: --data-dir <path> or GASTOWN_DATA_DIR.`,
+    `The data directory ${root} cannot be used: ${reason}. Give one that this user can write: --data-dir <path> or GASTOWN_DATA_DIR.`,
     { path: root, cause: code },
   );
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { GastownError } from "@gastown/protocol";
 import type { Sql } from "@gastown/town";
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
+import { isDamaged } from "../storage/storage-error.ts";
 import { unusable, type DataDir } from "./data-dir.ts";
 import { readHostRecord } from "./host-record.ts";
 
@@ -86,12 +87,21 @@ function openExclusive(dir: DataDir): DatabaseSync {
     return db;
   } catch (error) {
     db?.close();
-    throw isBusy(error) ? running(dir) : unusable(dir.root, error);
+    if (isBusy(error)) throw running(dir);
+    throw isDamaged(error) ? damaged(dir) : unusable(dir.root, error);
   }
 }
 
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+}
+
+/** Its towns are in files of their own. */
+function damaged({ database }: DataDir): GastownError {
+  return new GastownError(
+    "not_ready",
+    `${database} is damaged. Move it away, with its -wal and -shm: the next \`gastown up\` makes a new one, and takes up the towns that are there.`,
+  );
 }
 
 /** What a second host is told. */

@@ -26,6 +26,7 @@ import { machineClock, type HostClock } from "./clock.ts";
 import { dataDir, prepareDataDir, type DataDir } from "./data-dir.ts";
 import { findRunner, noteReportsTo } from "./find-runner.ts";
 import type { RunnerTiming } from "../runner/runner-input.ts";
+import { takeUpTowns } from "./found-towns.ts";
 import { openHostDatabase, type HostDatabase } from "./host-database.ts";
 import { removeHostRecord, writeHostRecord } from "./host-record.ts";
 import { listen, upgradeWebSocket, type HttpServer } from "./http-server.ts";
@@ -97,7 +98,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let database: HostDatabase | undefined;
   try {
     prepareDataDir(options.dataDir);
+    const isNew = !existsSync(dir.database);
     database = openHostDatabase(dir);
+    if (isNew) takeUpTowns(dir, database, Date.now());
     return run({ ...options, dir, settings, database, http, runtime });
   } catch (error) {
     await http.close(0);

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { exportLines, importTown, openTown, type ExportHeader } from "@gastown/town";
 import { nodeSql, sqlOptions } from "../storage/node-sql.ts";
+import { storageError } from "../storage/storage-error.ts";
 import { copyTownFile } from "../storage/town-file.ts";
 import type { DataDir } from "./data-dir.ts";
 import type { HostDatabase } from "./host-database.ts";
@@ -68,7 +69,7 @@ export class TownCopies {
       return { lines: exportLines(ports.sql, { program: version, now: now() }), done };
     } catch (error) {
       done();
-      throw error;
+      throw storageError(error);
     }
   }
 
@@ -98,6 +99,8 @@ export class TownCopies {
       await onDisk(file);
       await put({ file, createdAt, header });
       return header;
+    } catch (error) {
+      throw storageError(error);
     } finally {
       if (db.isOpen) db.close();
       rmSync(folder, { recursive: true, force: true });
@@ -116,7 +119,11 @@ export class TownCopies {
   }
 
   #folder(): string {
-    return mkdtempSync(join(this.#ports.dir.root, FOLDER));
+    try {
+      return mkdtempSync(join(this.#ports.dir.root, FOLDER));
+    } catch (error) {
+      throw storageError(error);
+    }
   }
 
   #townPorts(db: DatabaseSync) {

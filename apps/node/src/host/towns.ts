@@ -227,9 +227,10 @@ export class Towns implements TownDirectory {
     if (first && create === undefined) await this.#options.beforeFirstOpen(id);
     await this.#makeRoom();
     const path = this.#options.dir.town(id);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const db = new DatabaseSync(path, sqlOptions);
+    let db: DatabaseSync | undefined;
     try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      db = new DatabaseSync(path, sqlOptions);
       db.exec("pragma journal_mode = wal");
       db.exec("pragma synchronous = normal");
       const town = this.#openTown(db, create);
@@ -239,7 +240,7 @@ export class Towns implements TownDirectory {
       if (first && create === undefined) await this.#options.tidy?.(actor);
       return actor;
     } catch (error) {
-      db.close();
+      db?.close();
       throw storageError(error);
     }
   }

@@ -30,10 +30,34 @@ function damaged(): GastownError {
   );
 }
 
+/** What Node's own file calls say of the same failures. */
+const OF_FILES: Readonly<Record<string, number>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EIO: FAILED,
+  EACCES: READONLY,
+  EPERM: READONLY,
+  EROFS: READONLY,
+  EMFILE: NOT_OPENED,
+  ENFILE: NOT_OPENED,
+};
+
+/** SQLite's primary result code, or the one that means the same; undefined where it is neither's failure. */
+function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
+  return "code" in error && typeof error.code === "string" ? OF_FILES[error.code] : undefined;
+}
+
+/** Whether a database's file is not what SQLite wrote, or not a database at all. */
+export function isDamaged(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === CORRUPT || code === NO_DATABASE;
+}
+
 /** The same failure as something to tell; anything that is not the storage's fault is left as it is. */
 export function storageError(error: unknown): unknown {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
-  const meaning = MEANINGS[error.errcode & 0xff]?.();
+  const meaning = MEANINGS[resultCode(error) ?? 0]?.();
   if (meaning === undefined) return error;
   meaning.cause = error;
   return meaning;

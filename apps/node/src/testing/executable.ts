@@ -1,5 +1,5 @@
 /** For tests: the real executable in processes of its own, on data directories of their own. */
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,11 +47,26 @@ export interface RunningHost {
   readonly exit: Promise<number | null>;
 }
 
+/** Root may write everywhere. Without these capabilities the rights of files count for it, too. */
+const CAPABILITIES = "-dac_override,-dac_read_search";
+const AS_ANYBODY =
+  process.getuid?.() === 0 ? ["setpriv", `--bounding-set=${CAPABILITIES}`, `--inh-caps=${CAPABILITIES}`] : [];
+/** Whether the rights of files can be made to count for what a test starts: root needs `setpriv` for it. */
+export const rightsCount: boolean =
+  AS_ANYBODY.length === 0 || spawnSync("setpriv", ["--version"]).status === 0;
+
 /** A world of its own for one test file: folders, hosts and runners end with it. */
 export class World {
   readonly root: string = mkdtempSync(join(tmpdir(), "gastown-test-"));
   readonly dataDir: string = join(this.root, "data");
   readonly #children = new Set<ChildProcessWithoutNullStreams>();
+  readonly #begin: readonly [string, ...string[]];
+
+  /** `rightsCount`: what it starts may not write where the rights of files forbid it, as root neither. */
+  constructor({ rightsCount: counting = false } = {}) {
+    const [first = process.execPath, ...more] = counting ? [...AS_ANYBODY, process.execPath] : [];
+    this.#begin = [first, ...more];
+  }
 
   env(more: Record<string, string> = {}): NodeJS.ProcessEnv {
     const kept = Object.entries(process.env).filter(
@@ -64,7 +79,8 @@ export class World {
     args: readonly string[],
     options: { env?: Record<string, string>; cwd?: string } = {},
   ): ChildProcessWithoutNullStreams {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const [command, ...before] = this.#begin;
+    const child = spawn(command, [...before, MAIN, ...args], {
       cwd: options.cwd ?? this.root,
       env: this.env(options.env),
       stdio: ["pipe", "pipe", "pipe"],
