@@ -16,17 +16,27 @@ export function saveFailure(code: "git_failed" | "network" | "auth", what: strin
 
 export type Stored = { readonly ref: string } | { readonly refused: string };
 
-/** Throws `GitFailure` `network` or `auth` where it must be tried again. */
+export interface Wip {
+  readonly commit: string;
+  readonly ref: string;
+  /** Whether the commit that stands there is an earlier save of the same work. */
+  readonly supersedes: (there: string) => Promise<boolean>;
+}
+
+/**
+ * `taken`: another save stands there. Two runners may have had the session, the older one not knowing that it is
+ * over; and two submodules may have one remote. Throws `GitFailure` `network` or `auth` where it must be tried again.
+ */
 export async function pushWip(
   context: GitContext,
   of: RemoteOf,
-  { commit, ref }: { commit: string; ref: string },
+  { commit, ref, supersedes }: Wip,
   signal: AbortSignal,
-): Promise<Stored> {
+): Promise<Stored | { readonly taken: true }> {
   let expected = (await context.remotes.heads(of, [ref], signal)).get(ref) ?? null;
-  // The ref is this session's own: whatever stands there is an earlier save of it.
   for (;;) {
     if (expected === commit) return { ref };
+    if (expected !== null && !(await supersedes(expected))) return { taken: true };
     const pushed = await push(context.git, context.remotes, of, { ref, to: commit, expected }, signal);
     if (pushed.kind === "done") return { ref };
     if (pushed.kind === "rejected") return { refused: pushed.reason };

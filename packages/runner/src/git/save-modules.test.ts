@@ -124,6 +124,18 @@ test("what its other branches hold is saved as well, once", async () => {
   expect(await save(dir, NEXT)).toEqual({ workRef: null });
 });
 
+test("two submodules with one remote do not take each other's place there", async () => {
+  const lib = library("lib");
+  added("lib", lib);
+  added("copy", lib);
+  const dir = await prepared();
+  const heads = ["lib", "copy"].map((name) => commitFiles(join(dir, name), { [`${name}.new`]: name }));
+  const saved = await save(dir);
+  const refs = (saved.kept ?? []).map(({ ref }) => ref ?? "");
+  expect(refs.map((ref) => git(lib, "rev-parse", ref)).toSorted()).toEqual(heads.toSorted());
+  expect(await save(dir)).toEqual(saved);
+});
+
 test("where its remote refuses it, a bundle holds it, and the next attempt can begin all the same", async () => {
   const lib = library("lib");
   added("lib", lib);

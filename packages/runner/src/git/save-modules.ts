@@ -114,7 +114,7 @@ async function workIn(s: Saving, links: Links): Promise<Work> {
 
 async function currentWork(s: Saving, head: Commit, tree: string): Promise<string | null> {
   const { sessionId } = s.o;
-  for (const ref of [SAVED_REFS + sessionId, BUNDLED_REFS + sessionId]) {
+  for (const ref of await ownRefs(s)) {
     const last = await commitAt(s, ref);
     // Saved by this session, perhaps with its answer lost: the same answer again.
     if (last !== null && last.tree === tree && (last.parent === head.id || last.id === head.id))
@@ -153,8 +153,19 @@ async function borrowing<T>(
   }
 }
 
-/** Whether it is at that ref of the submodule's remote now. Throws where it is to be tried again. */
-async function push(s: Saving, commit: string, ref: string): Promise<{ refused: string } | null> {
+/** Whether what stands at that name was saved from this clone, or is part of the commit. */
+async function supersedes(s: Saving, commit: string, name: string, there: string): Promise<boolean> {
+  if ((await commitAt(s, SAVED_REFS + name))?.id === there) return true;
+  const args = ["merge-base", "--is-ancestor", there, commit];
+  return (await s.context.git({ at: inWorktree(s.module.tree), args, signal: s.o.signal })).ok;
+}
+
+/** Puts it at that name's ref of the submodule's remote. Throws where it is to be tried again. */
+async function push(
+  s: Saving,
+  commit: string,
+  name: string,
+): Promise<{ ref: string } | { refused: string } | { taken: true }> {
   const asked = await s.context.git({
     at: { gitDir: s.module.tree.admin },
     args: ["config", "--get", "remote.origin.url"],
@@ -163,10 +174,12 @@ async function push(s: Saving, commit: string, ref: string): Promise<{ refused: 
   const parsed = parseRemoteUrl(asked.stdout.trim(), s.context.allowLocal);
   if ("refused" in parsed) return { refused: `its remote ${parsed.refused}` };
   try {
-    const pushed = await borrowing(s, { url: parsed.url, commit }, (of) =>
-      pushWip(s.context, of, { commit, ref }, s.o.signal),
-    );
-    return "refused" in pushed ? pushed : null;
+    const wip = {
+      commit,
+      ref: wipRef(name),
+      supersedes: (there: string) => supersedes(s, commit, name, there),
+    };
+    return await borrowing(s, { url: parsed.url, commit }, (of) => pushWip(s.context, of, wip, s.o.signal));
   } catch (error) {
     // A library is often somebody else's: that it takes nothing from us will not pass.
     if (error instanceof GitFailure && error.failure.code !== "network") return { refused: error.message };
@@ -178,8 +191,9 @@ async function push(s: Saving, commit: string, ref: string): Promise<{ refused: 
 async function keep(s: Saving, commit: string, name: string): Promise<boolean> {
   const at = { gitDir: s.module.tree.admin };
   if ((await commitAt(s, SAVED_REFS + name))?.id === commit) return true;
-  const refused = await push(s, commit, wipRef(name));
-  if (refused === null) {
+  const pushed = await push(s, commit, name);
+  if ("taken" in pushed) return keep(s, commit, `${name}-${commit.slice(0, 12)}`);
+  if ("ref" in pushed) {
     await must(s, ["update-ref", SAVED_REFS + name, commit]);
     return true;
   }
@@ -188,7 +202,7 @@ async function keep(s: Saving, commit: string, name: string): Promise<boolean> {
   const o = { at, commit, ref: BUNDLED_REFS + name, file, excluded, signal: s.o.signal };
   const path = await writeBundle(s.context, o);
   const { path: submodule } = s.module;
-  s.context.log("work_bundled", { session_id: s.o.sessionId, submodule, path, reason: refused.refused });
+  s.context.log("work_bundled", { session_id: s.o.sessionId, submodule, path, reason: pushed.refused });
   return false;
 }
 
@@ -197,23 +211,25 @@ function bundleName(path: string, name: string): string {
   return `${name}-${path.replaceAll(/[^\w.-]+/g, "-")}-${createHash("sha256").update(path).digest("hex").slice(0, 8)}`;
 }
 
-/** Everything that this session has ever left in it, as its clone has noted it. */
-async function keptIn(s: Saving): Promise<KeptWork[]> {
+/** Where its clone has noted what this session has ever saved of it. */
+async function ownRefs(s: Saving): Promise<string[]> {
   const prefixes = [SAVED_REFS, BUNDLED_REFS].map((refs) => `${refs}${s.o.sessionId}*`);
   const refs = await must(s, ["for-each-ref", "--format=%(refname)", ...prefixes]);
+  return refs.split("\n").filter((ref) => ref !== "");
+}
+
+/** Everything that this session has ever left in it. */
+async function keptIn(s: Saving): Promise<KeptWork[]> {
   const submodule = s.module.path;
-  return refs
-    .split("\n")
-    .filter((ref) => ref !== "")
-    .map((ref) =>
-      ref.startsWith(SAVED_REFS)
-        ? { submodule, ref: wipRef(ref.slice(SAVED_REFS.length)), bundle: null }
-        : {
-            submodule,
-            ref: null,
-            bundle: bundlePath(s.context, bundleName(submodule, ref.slice(BUNDLED_REFS.length))),
-          },
-    );
+  return (await ownRefs(s)).map((ref) =>
+    ref.startsWith(SAVED_REFS)
+      ? { submodule, ref: wipRef(ref.slice(SAVED_REFS.length)), bundle: null }
+      : {
+          submodule,
+          ref: null,
+          bundle: bundlePath(s.context, bundleName(submodule, ref.slice(BUNDLED_REFS.length))),
+        },
+  );
 }
 
 /**

@@ -85,6 +85,16 @@ test("again after a lost answer: the same ref, the same commit", async () => {
   expect(f.remoteHead(WIP)).toBe(head);
 });
 
+test("what an older runner of the session saves goes beside what a newer one has saved, and not in its place", async () => {
+  const older = commitFiles(dir, { "a.txt": "a" });
+  const newer = f.personPushes("elsewhere", { "b.txt": "b" });
+  git(f.remote, "update-ref", WIP, newer);
+  const { workRef } = await f.workspace.saveWork(saveOptions(f, dir));
+  expect(workRef).toBe(`${WIP}-${older.slice(0, 12)}`);
+  expect([f.remoteHead(WIP), f.remoteHead(workRef ?? "")]).toEqual([newer, older]);
+  expect(await f.restart().saveWork(saveOptions(f, dir))).toEqual({ workRef });
+});
+
 test("the next attempt starts from it, in another slot and on another machine", async () => {
   writeFileSync(join(dir, "new.txt"), "new");
   await f.workspace.saveWork(saveOptions(f, dir));

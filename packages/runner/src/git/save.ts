@@ -53,6 +53,11 @@ function bundledRef(name: string): string {
   return `refs/gastown/bundled/${name}`;
 }
 
+/** The mirror's note of what went beside another runner's save. */
+function besideRef(name: string): string {
+  return `refs/gastown/beside/${name}`;
+}
+
 /** The commit at a ref of the mirror. */
 async function lastSaved(
   s: Saving,
@@ -85,7 +90,7 @@ async function headToSave(s: Saving, head: string): Promise<string | null> {
 /** Where the mirror notes what this session saved. */
 function ownRefs(s: Saving): string[] {
   const id = s.o.sessionId;
-  return [trackingRef(wipRef(id)), trackingRef(wipBranchRef(id)), bundledRef(id)];
+  return [trackingRef(wipRef(id)), trackingRef(wipBranchRef(id)), bundledRef(id), besideRef(id)];
 }
 
 /**
@@ -151,21 +156,39 @@ async function otherTips(s: Saving, saved: string | null): Promise<string[]> {
   return tips;
 }
 
-async function pushTo(s: Saving, commit: string, ref: string): Promise<Stored> {
+/** Whether what stands at a ref of this session was saved from this worktree, or is part of the commit. */
+async function supersedes(s: Saving, commit: string, there: string): Promise<boolean> {
+  if ((await readRecord(s.tree.admin))?.saved.includes(there) === true) return true;
+  const args = ["merge-base", "--is-ancestor", there, commit];
+  return (await s.context.git({ at: inWorktree(s.tree), args, signal: s.o.signal })).ok;
+}
+
+/** What another runner of the session has saved is left alone, and this goes beside it. */
+async function pushTo(
+  s: Saving,
+  commit: string,
+  refOf: (name: string) => string,
+  name: string,
+): Promise<Stored> {
+  const ref = refOf(name);
   const known = await lastSaved(s, trackingRef(ref));
   if (known?.commit === commit) return { ref };
-  return pushWip(s.context, s.of, { commit, ref }, s.o.signal);
+  const wip = { commit, ref, supersedes: (there: string) => supersedes(s, commit, there) };
+  const stored = await pushWip(s.context, s.of, wip, s.o.signal);
+  if (!("taken" in stored)) return stored;
+  await must(s, ["update-ref", besideRef(name), commit]);
+  return pushTo(s, commit, refOf, `${name}-${commit.slice(0, 12)}`);
 }
 
 async function store(s: Saving, commit: string, name: string): Promise<Stored> {
   if (!s.context.branchesOnly.has(s.of.url)) {
-    const own = await pushTo(s, commit, wipRef(name));
+    const own = await pushTo(s, commit, wipRef, name);
     if ("ref" in own) return own;
-    const branch = await pushTo(s, commit, wipBranchRef(name));
+    const branch = await pushTo(s, commit, wipBranchRef, name);
     if ("ref" in branch) s.context.branchesOnly.add(s.of.url);
     return branch;
   }
-  return pushTo(s, commit, wipBranchRef(name));
+  return pushTo(s, commit, wipBranchRef, name);
 }
 
 async function saveOne(s: Saving, commit: string, name: string): Promise<SavedWork> {

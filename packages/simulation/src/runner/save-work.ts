@@ -27,7 +27,7 @@ export function saveWork(runner: Runner, tree: Worktree, end: SessionEnd): void 
     runner.later(MINUTE, () => saveWork(runner, tree, end));
     return;
   }
-  const ref = wipRef(tree.sessionId);
+  const ref = refToSave(runner, tree);
   if (unsaved) remote.swap(ref, remote.read(ref), tree.head);
   if (tree.head !== tree.base)
     world.note(
@@ -37,6 +37,13 @@ export function saveWork(runner: Runner, tree: Worktree, end: SessionEnd): void 
   disk.remove(tree);
   world.removed(tree);
   reportEnd(runner, tree, end, unsaved ? ref : null);
+}
+
+/** Beside what another runner saved of the same session, and not in its place. */
+function refToSave({ world }: Runner, { sessionId, rigId, head }: Worktree): string {
+  const own = wipRef(sessionId);
+  const there = world.remote(rigId).read(own);
+  return there === null || world.history.contains(head, there) ? own : `${own}-${head}`;
 }
 
 export function reportEnd(
