@@ -6,13 +6,13 @@ import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, type Ctx } from "../kernel/context.ts";
 import { isBetweenTurns, mayStart } from "../mayor/decision.ts";
 import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
-import { liveMayor } from "../mayor/past.ts";
+import { lastRefusal, liveMayor } from "../mayor/past.ts";
 import { notePrewarm } from "../mayor/prewarm.ts";
 import { mayorIdleTime } from "../runner/give-way.ts";
 import { enqueue, underWay } from "../outbox/outbox.ts";
 import { fromJson } from "../kernel/json.ts";
 import { endSession } from "../sessions/end.ts";
-import { UNCOUNTED } from "../sessions/refusals.ts";
+import { isPassing, restUntil } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { SETTINGS } from "../sessions/settings-changed.ts";
 import { startMayor } from "../sessions/start.ts";
@@ -80,10 +80,18 @@ function start(ctx: Ctx): number | null {
     });
     return null;
   }
-  const earliest = failed.count === 0 ? ctx.now : failed.lastAt + attemptBackoff(failed.count);
+  const afterFailures = failed.count === 0 ? ctx.now : failed.lastAt + attemptBackoff(failed.count);
+  const earliest = Math.max(afterFailures, restsUntil(ctx));
   if (earliest > ctx.now) return earliest;
   startMayor(ctx);
   return null;
+}
+
+/** Until when (epoch ms) its last start's refusal for a passing cause keeps it; a newer wish, or settings, end that. */
+function restsUntil(ctx: Ctx): number {
+  const last = lastRefusal(ctx);
+  if (last === null || !isPassing(last.reason) || last.at < townRow(ctx).mayor_asked_at) return 0;
+  return restUntil(last.reason, last.at);
 }
 
 /**
@@ -105,8 +113,8 @@ function failuresSince(ctx: Ctx, at: number): { count: number; lastAt: number } 
 }
 
 function isUncounted(reason: string | null): boolean {
-  const code = fromJson(failureReason, reason)?.code;
-  return code !== undefined && UNCOUNTED.includes(code);
+  const refusal = fromJson(failureReason, reason);
+  return refusal !== null && isPassing(refusal);
 }
 
 /** A mayor that nobody has talked to for a while is let go; the conversation stays (idle costs nothing). */

@@ -185,3 +185,38 @@ describe("a start that was refused for want of a model", () => {
       expect(h.town.bead(bead)).toMatchObject({ status: "closed", reason: "merged" });
     }));
 });
+
+describe("a mayor's start that was refused", () => {
+  const say = (h: Harness) => h.town.messageMayor({ message: "hello" }, PERSON);
+  const states = (h: Harness): string[] => h.town.conversation(10).map(({ state }) => state ?? "");
+
+  it("for want of a model rests until the provider's time, and its message is kept", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      refuse(h, h.now() + 20 * MINUTE);
+      say(h);
+      h.advance(20 * MINUTE - 1);
+      expect([starts(h), states(h)]).toEqual([1, ["queued"]]);
+      delete h.on.start_session;
+      h.advance(1);
+      expect([starts(h), states(h)]).toEqual([2, ["delivered"]]);
+    }));
+
+  it("for want of room rests for half a minute; a newer message tries at once", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.on.start_session = () => ({
+        type: "refused",
+        reason: { code: "at_capacity", message: "eight agents already" },
+      });
+      say(h);
+      h.advance(30_000 - 1);
+      expect(starts(h)).toBe(1);
+      h.advance(1);
+      expect(starts(h)).toBe(2);
+      h.advance(1_000);
+      say(h);
+      h.settle();
+      expect(starts(h)).toBe(3);
+    }));
+});

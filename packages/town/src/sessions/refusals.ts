@@ -17,6 +17,10 @@ export const RIG_WIDE: readonly string[] = [
   "secret_unreadable",
 ];
 
+export function isPassing(refusal: FailureReason): boolean {
+  return UNCOUNTED.includes(refusal.code);
+}
+
 /** The shortest rest after a refusal for a passing cause. */
 const REST = 30 * SECOND;
 
@@ -24,9 +28,14 @@ const REST = 30 * SECOND;
  * How long what was refused for a passing cause rests, in milliseconds: until the time that whoever refused
  * it said. What waits for room needs no rest of its own: the host says when there is some.
  */
-export function restAfter(ctx: Ctx, { until }: FailureReason): number {
+export function restAfter(ctx: Ctx, { until }: Pick<FailureReason, "until">): number {
   if (townRow(ctx).no_room !== null) return 0;
-  return Math.max(REST, (until ?? 0) - ctx.now);
+  return restUntil({ until }, ctx.now) - ctx.now;
+}
+
+/** When what was refused at `at` for a passing cause may be tried again (both epoch ms). */
+export function restUntil({ until }: Pick<FailureReason, "until">, at: number): number {
+  return Math.max(at + REST, until ?? 0);
 }
 
 /** Why the last start for this bead (or merge request) was refused for a passing cause; null: it was not. */
@@ -36,7 +45,7 @@ export function passingRefusal(ctx: Ctx, beadId: string): FailureReason | null {
     beadId,
   );
   const reason = last?.outcome === "refused" ? fromJson(failureReason, last.reason) : null;
-  return reason !== null && UNCOUNTED.includes(reason.code) ? reason : null;
+  return reason !== null && isPassing(reason) ? reason : null;
 }
 
 /**
