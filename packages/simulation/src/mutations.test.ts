@@ -3,7 +3,7 @@
  * some seed shows it. `seeds` is how many are tried at most.
  */
 import { withSql } from "#host";
-import type { Fact, Sql, Town } from "@gastown/town";
+import type { Fact, Sql } from "@gastown/town";
 import { describe, expect, it } from "vitest";
 import { scenarioOf, simulate, type Result, type ScenarioChanges } from "./index.ts";
 import type { SimulateOptions } from "./simulate.ts";
@@ -14,9 +14,9 @@ interface Mutation {
   breaks: number[];
   seeds: number;
   changes?: ScenarioChanges;
-  /** Text of a statement, and what is carried out instead. */
-  sql?: [from: string, to: string];
-  town?: (town: Town) => Town;
+  /** Texts of statements, and what is carried out instead. */
+  sql?: (readonly [from: string, to: string])[];
+  town?: SimulateOptions["breakTown"];
   lacks?: SimulateOptions["lacks"];
 }
 
@@ -45,8 +45,10 @@ const MUTATIONS: Mutation[] = [
     breaks: [7, 6],
     seeds: 20,
     sql: [
-      "where d.from_id = ? and d.kind = 'blocks' order by b.created_at",
-      "where d.from_id = ? and d.kind = 'none' order by b.created_at",
+      [
+        "where d.from_id = ? and d.kind = 'blocks' order by b.created_at",
+        "where d.from_id = ? and d.kind = 'none' order by b.created_at",
+      ],
     ],
   },
   {
@@ -54,8 +56,10 @@ const MUTATIONS: Mutation[] = [
     breaks: [10],
     seeds: 20,
     sql: [
-      "select from_id from dependencies where to_id = ? and kind = 'blocks'",
-      "select from_id from dependencies where to_id = ? and kind = 'none'",
+      [
+        "select from_id from dependencies where to_id = ? and kind = 'blocks'",
+        "select from_id from dependencies where to_id = ? and kind = 'none'",
+      ],
     ],
   },
   {
@@ -63,8 +67,10 @@ const MUTATIONS: Mutation[] = [
     breaks: [10, 11, 14],
     seeds: 60,
     sql: [
-      "update outbox set state = 'pending', due_at = ? where state = 'running'",
-      "update outbox set state = 'done', due_at = ? where state = 'running'",
+      [
+        "update outbox set state = 'pending', due_at = ? where state = 'running'",
+        "update outbox set state = 'done', due_at = ? where state = 'running'",
+      ],
     ],
   },
   {
@@ -73,8 +79,10 @@ const MUTATIONS: Mutation[] = [
     seeds: 60,
     changes: { faults: ["work_forgotten"] },
     sql: [
-      "where state in ('running', 'accepted') and deadline <= ?1",
-      "where state in ('running', 'accepted') and deadline <= ?1 - 9000000000",
+      [
+        "where state in ('running', 'accepted') and deadline <= ?1",
+        "where state in ('running', 'accepted') and deadline <= ?1 - 9000000000",
+      ],
     ],
   },
   {
@@ -115,15 +123,17 @@ const MUTATIONS: Mutation[] = [
     breaks: [4],
     seeds: 40,
     sql: [
-      "select * from merge_requests where source_id = ? and state not in ('merged', 'failed')",
-      "select * from merge_requests where source_id = ? and state = 'queued'",
+      [
+        "select * from merge_requests where source_id = ? and state not in ('merged', 'failed')",
+        "select * from merge_requests where source_id = ? and state = 'queued'",
+      ],
     ],
   },
   {
     rule: "a convoy lands what its members merged into its branch",
     breaks: [8],
     seeds: 40,
-    sql: ["lands_convoy = 0 and state = 'merged' limit 1", "lands_convoy = 0 and state = 'never' limit 1"],
+    sql: [["lands_convoy = 0 and state = 'merged' limit 1", "lands_convoy = 0 and state = 'never' limit 1"]],
   },
   {
     rule: "work is saved before its worktree is gone",
@@ -147,16 +157,71 @@ const MUTATIONS: Mutation[] = [
     rule: "what ended sessions cost counts for the budget",
     breaks: [16],
     seeds: 60,
-    sql: ["from spend where scope = ? and id = ?", "from spend where scope = ? and id = 'none' || ?"],
+    sql: [["from spend where scope = ? and id = ?", "from spend where scope = ? and id = 'none' || ?"]],
   },
   {
     rule: "a hard budget stops what lives",
     breaks: [16],
     seeds: 60,
     sql: [
-      "update sessions set stop_requested = ?, deadline = ? where id = ?",
-      "update sessions set stop_requested = null where ?1 is null and ?2 is null and id = ?3",
+      [
+        "update sessions set stop_requested = ?, deadline = ? where id = ?",
+        "update sessions set stop_requested = null where ?1 is null and ?2 is null and id = ?3",
+      ],
     ],
+  },
+  {
+    rule: "an agent has one session at a time",
+    breaks: [1],
+    seeds: 20,
+    sql: [
+      [
+        "exists (select 1 from sessions s where s.agent_id = a.id and s.state <> 'ended') as live",
+        "exists (select 1 from sessions s where s.agent_id = a.id and s.state = 'never') as live",
+      ],
+      [
+        "select s.gone from sessions s where s.agent_id = a.id order by s.started_at desc limit 1",
+        "select 1",
+      ],
+      ["create unique index sessions_live_agent", "create index sessions_live_agent"],
+    ],
+  },
+  {
+    rule: "a closed bead stays closed",
+    breaks: [3],
+    seeds: 60,
+    changes: { faults: ["person_cancel", "person_retry"] },
+    sql: [
+      [
+        "select * from beads where id = ?",
+        "select *, case status when 'closed' then 'failed' else status end as status from beads where id = ?",
+      ],
+      [
+        "update beads set status = ?1 where id = ?2 and status = ?3",
+        "update beads set status = ?1 where id = ?2 and ?3 <> ''",
+      ],
+    ],
+  },
+  {
+    rule: "a bead rests after a start that failed",
+    breaks: [9],
+    seeds: 20,
+    changes: { faults: ["start_refused"] },
+    sql: [
+      ["start_failures = ?, cooldown_until = ? where", "start_failures = ?, cooldown_until = 0 * ? where"],
+    ],
+  },
+  {
+    rule: "a town for which nothing is due sets no timer",
+    breaks: [11],
+    seeds: 3,
+    town: (town, now) => ({
+      ...town,
+      tick: () => {
+        const ticked = town.tick();
+        return { ...ticked, nextWakeAt: Math.min(ticked.nextWakeAt ?? Infinity, now() + 300_000) };
+      },
+    }),
   },
 ];
 
@@ -181,9 +246,10 @@ function withoutTrouble(fact: Fact): Fact {
 function mutated(sql: Sql, mutation: Mutation): Sql {
   const { sql: change } = mutation;
   if (!change) return sql;
-  const other = (text: string): string => text.replace(change[0], change[1]);
+  const other = (text: string): string =>
+    change.reduce((changed, [from, to]) => changed.replace(from, to), text);
   return {
-    exec: (script) => sql.exec(script),
+    exec: (script) => sql.exec(other(script)),
     all: (text, ...values) => sql.all(other(text), ...values),
     get: (text, ...values) => sql.get(other(text), ...values),
     run: (text, ...values) => sql.run(other(text), ...values),

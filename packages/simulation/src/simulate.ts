@@ -37,7 +37,7 @@ export interface SimulateOptions {
   /** Keeps a trace, and checks every invariant after every single transaction. */
   trace?: boolean;
   /** Replaces the engine by a broken one, which the checks must find. */
-  breakTown?: (town: Town) => Town;
+  breakTown?: (town: Town, now: () => number) => Town;
   /** The same for runners: what they fail to do. */
   lacks?: RunnerDuty;
 }
@@ -79,7 +79,7 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
   world.pushed = () => watcher.pushed();
   world.removed = (tree) => workRemoved(world, tree);
   world.letThrough = (claims, how) => watcher.letThrough(claims, how);
-  const people = new People({ world, host, fleet, scenario, onAsked: () => undefined });
+  const people = new People({ world, host, fleet, scenario });
   const violation = guarded(() => {
     host.boot(true);
     host.request((town) => people.begin(town));
@@ -87,6 +87,7 @@ export function simulate(scenario: Scenario, sql: Sql, options: SimulateOptions 
     troubleMachine(world, host);
     clock.runTo(scenario.days * DAY);
     world.faults.stop();
+    world.provider.recover();
     people.settle();
     world.forge.settle();
     repairTargets(world, sql);

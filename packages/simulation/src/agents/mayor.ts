@@ -5,7 +5,7 @@ import type { AgentSession } from "../runner/agent-session.ts";
 export function workAsMayor(session: AgentSession, messageId: string): void {
   session.state = "busy";
   const { runner } = session;
-  session.later(runner.random.skewed(2 * SECOND, 5 * MINUTE), () => {
+  session.think(runner.random.skewed(2 * SECOND, 5 * MINUTE), () => {
     if (runner.world.faults.hit("agent_crash")) return session.end("failed", "agent_exited");
     session.paid();
     session.turnOver();

@@ -24,14 +24,18 @@ export function workAsPolecat(session: AgentSession): void {
     session.activeTools = ["bash"];
     return session.later(random.between(3, 30) * HOUR, () => finishWork(session));
   }
-  if (faults.hit("agent_escalates")) return session.later(duration, () => escalate(session));
+  if (faults.hit("agent_escalates")) return session.think(duration, () => escalate(session));
   if (faults.hit("agent_silent_end")) {
-    return session.later(duration, () => {
+    return session.think(duration, () => {
       if (random.chance(0.5)) commit(session);
       endSilently(session);
     });
   }
-  session.later(duration, () => finishWork(session));
+  if (faults.hit("agent_asks"))
+    return session.think(duration / 2, () =>
+      session.permissions.ask(() => session.think(duration / 2, () => finishWork(session))),
+    );
+  session.think(duration, () => finishWork(session));
 }
 
 function finishWork(session: AgentSession): void {

@@ -14,9 +14,9 @@ export function workAsRefinery(session: AgentSession): void {
     session.frozenAt = session.runner.wallNow();
     return;
   }
-  if (faults.hit("review_silent")) return session.later(duration, () => end(session));
+  if (faults.hit("review_silent")) return session.think(duration, () => end(session));
   const kind: Kind = faults.hit("review_rejects") ? "request_changes" : "approve";
-  session.later(duration, () => give(session, kind, 1));
+  session.think(duration, () => give(session, kind, 1));
 }
 
 function give(session: AgentSession, kind: Kind, attempt: number): void {

@@ -6,7 +6,7 @@ export function workAsTriage(session: AgentSession): void {
   const { faults } = session.runner.world;
   const duration = session.runner.random.skewed(20 * SECOND, 15 * MINUTE);
   if (faults.hit("agent_crash")) return session.later(duration, () => session.end("failed", "agent_exited"));
-  session.later(duration, () => decide(session, 0));
+  session.think(duration, () => decide(session, 0));
 }
 
 /** One request after the other, each by one of the actions that it offers. */

@@ -67,6 +67,11 @@ const AT_REST: readonly Rest[] = [
           and not ${ASKED} e.subject = 'mayor')`,
   },
   {
+    invariant: 15,
+    what: "a permission request has no answer",
+    sql: "select session_id as id, request_id as detail from permissions where decision = 'pending'",
+  },
+  {
     invariant: 10,
     what: "a session is left",
     sql: "select id, role || ' ' || state as detail from sessions where state <> 'ended'",

@@ -5,6 +5,7 @@
 import type { Row, Sql, Town } from "@gastown/town";
 import type { World } from "../world/world.ts";
 import { notGreen } from "./green.ts";
+import { startedAfterRest } from "./rests.ts";
 import { startedWithinBudget, stoppedAtHardBudgets } from "./spending.ts";
 import { ViolationFound } from "./violation.ts";
 
@@ -82,6 +83,7 @@ export class Watcher {
   }
 
   #judge(town: Town, row: AuditRow): void {
+    if (row.to_state !== null && row.kind !== "pr.status_changed") this.#moved(row);
     switch (row.kind) {
       case "merge.landed":
       case "pr.merged":
@@ -90,6 +92,7 @@ export class Watcher {
       case "review.completed":
         return this.#approval(town, row);
       case "session.created":
+        startedAfterRest(this.#sql, row.subject_id, row.at);
         if (this.#budgets) startedWithinBudget(town, this.#sql, row.subject_id, row.at);
         return this.#begins(row);
       case "config.updated":
@@ -98,9 +101,18 @@ export class Watcher {
       case "reconciler.controller_failed":
       case "reconciler.dead_letter":
         throw new ViolationFound(10, row.text);
-      default:
-        if (row.from_state === "closed") throw new ViolationFound(3, row.text);
     }
+  }
+
+  /** 3: what has ended once stays so, whatever the move says of where it came from. Pull requests are the forge's. */
+  #moved(row: AuditRow): void {
+    const ended = this.#sql.get(
+      `select 1 from audit where subject_id = ? and seq < ? and kind <> 'pr.status_changed'
+         and to_state in ('closed', 'merged', 'landed', 'ended')`,
+      row.subject_id,
+      row.seq,
+    );
+    if (ended !== undefined) throw new ViolationFound(3, row.text);
   }
 
   #merge(id: string): Merge | undefined {

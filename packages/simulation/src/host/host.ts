@@ -20,8 +20,8 @@ export interface HostOptions {
   sql: Sql;
   /** Carries one effect out and says how it went; not at all when the host died meanwhile. */
   perform: (effect: ClaimedEffect, answer: (answer: EffectAnswer) => void) => void;
-  /** Puts something else in the engine's place (tests). */
-  wrap?: (town: Town) => Town;
+  /** Puts something else in the engine's place (tests). `now`: epoch ms. */
+  wrap?: (town: Town, now: () => number) => Town;
   /** After every transaction. */
   onStep: (town: Town) => void;
   /** The host process is gone, with `power` everything else that ran as well; it comes back by itself. */
@@ -72,7 +72,7 @@ export class Host implements TownLine {
     const town = create
       ? openTown(ports, { id: "town_00000000000000000000000001", name: "sim" })
       : openTown(ports);
-    this.#town = this.#options.wrap ? this.#options.wrap(town) : town;
+    this.#town = this.#options.wrap ? this.#options.wrap(town, () => this.wall()) : town;
     this.#town.hostStarted();
     if (this.#afterTransaction()) this.#scheduleTurn(0);
   }

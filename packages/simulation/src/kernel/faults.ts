@@ -71,6 +71,9 @@ const FAULTS = {
   person_stop: 0.4,
   person_convoy: 0.15,
   person_answer: 0.9,
+  // At the end of the list: what a seed draws of the others stays the same.
+  model_down: 0.05,
+  agent_asks: 0.05,
 } as const;
 
 export type FaultKind = keyof typeof FAULTS;

@@ -13,6 +13,7 @@ export function troubleMachine(world: World, host: Host): void {
         // The wall clock goes on while nothing runs.
         world.time.sleep(random.skewed(MINUTE, 10 * HOUR));
       }
+      if (faults.hit("model_down")) world.provider.fail(random.skewed(MINUTE, 5 * HOUR));
       if (faults.hit("host_stalled")) host.stall(random.skewed(5 * SECOND, 20 * MINUTE));
       if (faults.hit("clock_forward")) host.jump(random.skewed(MINUTE, DAY));
       if (faults.hit("clock_back")) host.jump(-random.skewed(MINUTE, DAY));

@@ -20,8 +20,6 @@ export interface PeopleOptions {
   host: Host;
   fleet: Fleet;
   scenario: Scenario;
-  /** A person asked for something about this bead: its waits and counts begin anew. */
-  onAsked: (beadId: string) => void;
 }
 
 export class People {
@@ -137,14 +135,13 @@ export class People {
   }
 
   #issue(town: Town): string | undefined {
-    return this.#random.pickFrom(town.beads({ type: ["issue"] }, { limit: 100 }).items)?.id;
+    const ended = this.#random.chance(0.2) ? { status: ["closed" as const] } : {};
+    return this.#random.pickFrom(town.beads({ type: ["issue"], ...ended }, { limit: 100 }).items)?.id;
   }
 
   #withIssue(town: Town, act: (id: string) => unknown): unknown {
     const id = this.#issue(town);
-    if (id === undefined) return undefined;
-    this.#options.onAsked(id);
-    return act(id);
+    return id === undefined ? undefined : act(id);
   }
 
   #retry(town: Town, id: string): unknown {
@@ -165,15 +162,12 @@ export class People {
   #stop(town: Town): unknown {
     const session = this.#random.pickFrom(town.sessions({ live: true }));
     if (!session) return undefined;
-    if (session.beadId) this.#options.onAsked(session.beadId);
     return town.stopSession(session.id, this.#random.pick(["graceful", "now"]), "", PERSON);
   }
 
   #convoy(town: Town): unknown {
     const convoy = this.#random.pickFrom(town.convoys({}));
     if (!convoy) return undefined;
-    for (const bead of town.beads({ convoyId: convoy.id }, { limit: 100 }).items)
-      this.#options.onAsked(bead.id);
     if (convoy.state === "staged") return town.startConvoy(convoy.id, PERSON);
     return this.#random.chance(0.2)
       ? town.closeConvoy(convoy.id, "", PERSON)
@@ -184,7 +178,6 @@ export class People {
     const escalation = this.#random.pickFrom(town.escalations({ open: true }));
     if (!escalation) return undefined;
     if (this.#random.chance(0.2)) return town.acknowledgeEscalation(escalation.id, PERSON);
-    this.#askedBy(town, escalation.source.beadId, escalation.source.convoyId);
     const choice = this.#random.pickFrom(escalation.choices)?.id;
     if (choice === "approve") this.#approve(town, escalation.source.beadId ?? escalation.source.convoyId);
     return town.resolveEscalation(
@@ -204,12 +197,6 @@ export class People {
 
   #failed(town: Town, sourceId: string | undefined): { id: string; headSha: string } | undefined {
     return town.merges({ state: "failed" }).find((one) => (one.sourceBeadId ?? one.convoyId) === sourceId);
-  }
-
-  #askedBy(town: Town, beadId: string | undefined, convoyId: string | undefined): void {
-    if (beadId !== undefined) this.#options.onAsked(beadId);
-    if (convoyId === undefined) return;
-    for (const bead of town.beads({ convoyId }, { limit: 100 }).items) this.#options.onAsked(bead.id);
   }
 
   #configure(town: Town): unknown {

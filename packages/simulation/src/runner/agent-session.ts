@@ -9,6 +9,8 @@ import type { Outcome } from "../kernel/network.ts";
 import { SECOND } from "../kernel/timeline.ts";
 import type { Worktree } from "./disk.ts";
 import type { Runner } from "./runner.ts";
+import { ModelWait } from "./model-wait.ts";
+import { Permissions } from "./permissions.ts";
 import { LEFT_OVER, NO_USAGE, reportEnd, saveWork, wipRef } from "./save-work.ts";
 import { Settles } from "./settles.ts";
 
@@ -32,6 +34,8 @@ export class AgentSession {
   frozenAt: number | null = null;
   activeTools: string[] = [];
   readonly #settles: Settles;
+  readonly #model: ModelWait;
+  readonly permissions: Permissions;
   #prompted = false;
   /** What it has used since this runner took it up. */
   #used: Usage = NO_USAGE;
@@ -45,6 +49,8 @@ export class AgentSession {
     this.id = plan.session_id;
     this.epoch = plan.epoch;
     this.#settles = new Settles(this);
+    this.#model = new ModelWait(this);
+    this.permissions = new Permissions(this);
   }
 
   /** Runs `run` later while the agent lives. */
@@ -52,6 +58,11 @@ export class AgentSession {
     this.runner.later(delay, () => {
       if (this.state !== "gone") run();
     });
+  }
+
+  /** A turn of the model that takes so long; `run` is what comes of it. */
+  think(duration: number, run: () => void): void {
+    this.later(duration, () => this.#model.turn(run));
   }
 
   begin(): void {
@@ -62,6 +73,8 @@ export class AgentSession {
 
   #provision(): void {
     const { plan, runner } = this;
+    const until = runner.modelDownUntil;
+    if (until !== null) return this.#refuse("model_unavailable", until);
     if (runner.world.faults.hit("start_refused")) return this.#refuse(runner.random.pick(REFUSALS));
     if (plan.rig && plan.start_point !== null && !this.#checkOut(plan.rig.id, plan.start_point))
       return this.#refuse("missing_ref");
@@ -116,9 +129,9 @@ export class AgentSession {
     else if (this.plan.role === "triage") workAsTriage(this);
   }
 
-  #refuse(code: string): void {
+  #refuse(code: string, until?: number): void {
     this.state = "gone";
-    this.#leave("refused", code);
+    this.#leave("refused", code, until);
   }
 
   /** Runs `run` once its directory is free. */
@@ -133,8 +146,8 @@ export class AgentSession {
   }
 
   /** Its work is saved, its directory free, the town told. */
-  #leave(outcome: SessionEnded["outcome"], code: string): void {
-    const end = { outcome, code, usage: this.#used };
+  #leave(outcome: SessionEnded["outcome"], code: string, until?: number): void {
+    const end = { outcome, code, until, usage: this.#used };
     if (this.tree) saveWork(this.runner, this.tree, end);
     else reportEnd(this.runner, { sessionId: this.id, epoch: this.epoch }, end, null);
     this.#isOver();
@@ -256,6 +269,8 @@ export class AgentSession {
       active_tools: this.activeTools,
       prompted: this.#prompted,
       usage: this.#used,
+      ...this.#model.told,
+      ...this.permissions.told,
     };
   }
 }

@@ -2,7 +2,7 @@
  * One runner instance (spec/runner.md): it registers, resumes what should live, starts and stops
  * sessions, reports. It may be killed between any two of its steps; its disk stays.
  */
-import type { SettleRequest } from "@gastown/protocol";
+import type { HeartbeatAnswer, SettleRequest } from "@gastown/protocol";
 import type { LaunchPlan } from "@gastown/town";
 import type { TownLine } from "../host/town-line.ts";
 import type { Network, Reply } from "../kernel/network.ts";
@@ -47,6 +47,7 @@ export class Runner {
   readonly #slots = new Map<string, AgentSession>();
   readonly #options: RunnerOptions;
   #unanswered = 0;
+  #modelDownUntil = 0;
 
   constructor(options: RunnerOptions) {
     const { world, network, host, disk, number } = options;
@@ -79,6 +80,16 @@ export class Runner {
   /** The machine's clock, in epoch milliseconds. */
   wallNow(): number {
     return this.host.wall();
+  }
+
+  /** A session has met a model that does not answer: until then (epoch ms) none is asked. */
+  noteModelDown(until: number): void {
+    this.#modelDownUntil = Math.max(this.#modelDownUntil, until);
+  }
+
+  /** Epoch ms; null: as far as is known models answer. */
+  get modelDownUntil(): number | null {
+    return this.#modelDownUntil > this.wallNow() ? this.#modelDownUntil : null;
   }
 
   boot(): void {
@@ -260,7 +271,7 @@ export class Runner {
         .filter((session) => session.state !== "gone")
         .map((session) => session.beat()),
     };
-    this.network.call({
+    this.network.call<HeartbeatAnswer>({
       name: `${this.name} → town: heartbeat of ${request.sessions.length}`,
       timeoutMs: 10 * SECOND,
       deliver: () => this.host.request((town) => town.heartbeat(this.epoch, request)),
@@ -270,6 +281,8 @@ export class Runner {
         if (outcome.type !== "ok") return this.#deaf();
         this.#unanswered = 0;
         this.callbacks.pump();
+        for (const { session_id, request_id } of outcome.value.permissions ?? [])
+          this.sessions.get(session_id)?.permissions.decided(request_id);
         for (const { session_id, verdict } of outcome.value.sessions)
           if (verdict !== "ok") this.sessions.get(session_id)?.end("stopped", verdict);
       },

@@ -12,6 +12,8 @@ export const wipRef = (sessionId: string): string => `refs/gastown/wip/${session
 export interface SessionEnd {
   outcome: SessionEnded["outcome"];
   code: string;
+  /** When to try again: epoch ms, by the machine's clock. */
+  until?: number | undefined;
   usage: Usage;
 }
 
@@ -49,13 +51,13 @@ function refToSave({ world }: Runner, { sessionId, rigId, head }: Worktree): str
 export function reportEnd(
   runner: Runner,
   { sessionId, epoch }: { sessionId: string; epoch: number },
-  { outcome, code, usage }: SessionEnd,
+  { outcome, code, until, usage }: SessionEnd,
   workRef: string | null,
 ): void {
   const ended: SessionEnded = {
     epoch,
     outcome,
-    reason: { code, message: code },
+    reason: { code, message: code, ...(until === undefined ? {} : { until }) },
     work_ref: workRef,
     usage,
   };

@@ -5,6 +5,7 @@ import { Random } from "../kernel/random.ts";
 import type { Worktree } from "../runner/disk.ts";
 import { Timeline } from "../kernel/timeline.ts";
 import { History } from "./history.ts";
+import { Provider } from "./provider.ts";
 import { Remote } from "./remote.ts";
 
 /** Merging only what has not landed; removing only what is saved. */
@@ -21,6 +22,7 @@ export class World {
   readonly faults: Faults;
   readonly history = new History();
   readonly forge: Forge;
+  readonly provider = new Provider(this.time);
   readonly #remotes = new Map<string, Remote>();
   readonly trace: TraceEntry[] = [];
   /** Verdicts as they were given, as `merge request head`. */
