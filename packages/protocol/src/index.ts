@@ -27,6 +27,7 @@ export * from "./shapes.ts";
 export * from "./states.ts";
 export * from "./tools.ts";
 export * from "./triage.ts";
+export * from "./ui-action.ts";
 export * from "./usage.ts";
 export * from "./waiting-shape.ts";
 export * from "./why.ts";

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { feedEntry, townStatus } from "./shapes.ts";
 import { transcriptItem } from "./runner-callbacks.ts";
+import { uiAction } from "./ui-action.ts";
 
 export const LIVE_PROTOCOL = "gastown.live.v1";
 
@@ -24,6 +25,8 @@ export const liveFrame = z.discriminatedUnion("type", [
     text: z.string(),
     at: z.string(),
   }),
+  /** For every open page of the town. */
+  z.object({ type: z.literal("ui_action"), action: uiAction }),
   z.object({ type: z.literal("resync"), fromSeq: z.int() }),
   z.object({ type: z.literal("transcript"), topic: z.string(), item: transcriptItem }),
   /** Lines of a log, `from` counted from 0; `done`: nothing is added to it any more. */

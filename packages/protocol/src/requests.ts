@@ -41,6 +41,10 @@ export const convoyTask = z.strictObject({
   priority: priority.optional(),
   labels: labels.optional(),
   metadata: metadata.optional(),
+  /** As for a bead of its own. */
+  steps: stepSpecs.optional(),
+  formula: formulaName.optional(),
+  vars: formulaVars.optional(),
 });
 export const slingConvoyBody = z.strictObject({
   title,
@@ -52,6 +56,21 @@ export const slingConvoyBody = z.strictObject({
   metadata: metadata.optional(),
 });
 export type SlingConvoyBody = z.infer<typeof slingConvoyBody>;
+export const updateConvoyBody = z
+  .strictObject({
+    title: title.optional(),
+    mode: convoyMode.optional(),
+    featureBranch: branchName.optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, "at least one field to change");
+export type UpdateConvoyBody = z.infer<typeof updateConvoyBody>;
+const dependsOn = z.array(anyBeadId).max(50).optional();
+/** An open bead that nobody has begun, or a new task. */
+export const addToConvoyBody = z.union([
+  z.strictObject({ beadId: anyBeadId, dependsOn }),
+  z.strictObject({ task: convoyTask.omit({ dependsOn: true }), dependsOn }),
+]);
+export type AddToConvoyBody = z.infer<typeof addToConvoyBody>;
 
 export const closeBeadBody = z.strictObject({
   reason: z.enum(["cancelled", "duplicate", "done_elsewhere", "waived"]),

@@ -1,13 +1,77 @@
 /** With which the mayor ends, retries and removes work (spec/api.md §4.4). */
 import { z } from "zod";
-import type { Role } from "./states.ts";
-import { text } from "./text.ts";
+import { convoyMode, priority, type Role } from "./states.ts";
+import { body, branchName, labels, text, title } from "./text.ts";
+import { uiAction } from "./ui-action.ts";
 
 const ref = text(1, 64);
 const note = text(0, 2_000).optional();
 const roles = ["mayor"] as const satisfies readonly Role[];
 
+/** A task of a convoy as the mayor says it. */
+export const convoyTaskArgs = z.strictObject({
+  title,
+  body: body.optional(),
+  rig_id: ref.optional(),
+  priority: priority.optional(),
+  labels: labels.optional(),
+  formula: text(1, 60).optional(),
+  vars: z.record(z.string().max(60), text(0, 2_000)).optional(),
+});
+
+export type ConvoyTaskArgs = z.infer<typeof convoyTaskArgs>;
+
 export const WORK_TOOLS = {
+  gt_adopt_pr: {
+    roles,
+    description:
+      "Have the town look after an open pull request of one of its rigs until it is merged. Its history is rewritten only with force_push_allowed.",
+    input: z.strictObject({
+      rig_id: ref,
+      pr_url: text(1, 2_000),
+      title: title.optional(),
+      body: body.optional(),
+      force_push_allowed: z.boolean().optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_convoy_update: {
+    roles,
+    description:
+      "Change a convoy's title, or, before any of its beads has begun, how and in which branch it lands.",
+    input: z.strictObject({
+      convoy_id: ref,
+      title: title.optional(),
+      merge_mode: convoyMode.optional(),
+      feature_branch: branchName.optional(),
+    }),
+    makesSomething: false,
+  },
+  gt_convoy_add_bead: {
+    roles,
+    description:
+      "Add to a convoy that is not landing yet: an open bead that nobody has begun (bead_id), or a new task. depends_on: ids of beads that must be done first.",
+    input: z.strictObject({
+      convoy_id: ref,
+      bead_id: ref.optional(),
+      task: convoyTaskArgs.optional(),
+      depends_on: z.array(ref).max(50).optional(),
+    }),
+    makesSomething: true,
+  },
+  gt_convoy_remove_bead: {
+    roles,
+    description: "Take an open or failed bead out of its convoy; it goes on alone, without its edges there.",
+    input: z.strictObject({ convoy_id: ref, bead_id: ref }),
+    makesSomething: false,
+  },
+  gt_ui_action: {
+    roles,
+    description:
+      "Show something on this town's open pages: a bead, convoy, agent or question, or another page.",
+    input: z.strictObject({ action: uiAction }),
+    makesSomething: false,
+  },
   gt_bead_delete: {
     roles,
     description:

@@ -10,10 +10,11 @@ import {
   convoyMode,
   nudgeMode,
   priority,
+  role,
   severity,
   type Role,
 } from "./states.ts";
-import { WORK_TOOLS } from "./tools-work.ts";
+import { convoyTaskArgs, WORK_TOOLS } from "./tools-work.ts";
 import { triageAction } from "./triage.ts";
 import { body, labels, longText, metadata, text, title } from "./text.ts";
 
@@ -29,14 +30,7 @@ export interface ToolSpec {
 const ref = text(1, 64);
 const everyone: readonly Role[] = ["mayor", "polecat", "refinery", "triage"];
 
-const task = z.strictObject({
-  title,
-  body: body.optional(),
-  rig_id: ref.optional(),
-  depends_on: z.array(z.int()).max(50).optional(),
-  priority: priority.optional(),
-  labels: labels.optional(),
-});
+const task = convoyTaskArgs.extend({ depends_on: z.array(z.int()).max(50).optional() });
 
 export const TOOLS = {
   gt_prime: {
@@ -125,6 +119,13 @@ export const TOOLS = {
     description: "The current step is done: say in a few words how. Returns the next one.",
     input: z.strictObject({ summary: text(1, 5_000) }),
     makesSomething: true,
+  },
+  gt_gate_log: {
+    roles: ["polecat", "refinery"],
+    description:
+      "The log of a gate that ran on the change that your work or review is about: its exit code and the last lines.",
+    input: z.strictObject({ gate: text(1, 200), tail: z.int().min(1).max(2_000).optional() }),
+    makesSomething: false,
   },
   gt_pr_threads: {
     roles: ["polecat", "refinery"],
@@ -230,13 +231,14 @@ export const TOOLS = {
       held: z.boolean().optional(),
       q: text(1, 200).optional(),
       limit: z.int().min(1).max(100).optional(),
+      cursor: text(1, 500).optional(),
     }),
     makesSomething: false,
   },
   gt_list_agents: {
     roles: ["mayor"],
     description: "The agents and what each is doing.",
-    input: z.strictObject({ rig_id: ref.optional() }),
+    input: z.strictObject({ rig_id: ref.optional(), role: role.optional() }),
     makesSomething: false,
   },
   gt_list_convoys: {
@@ -352,11 +354,13 @@ export const TOOLS = {
   gt_bead_retry: {
     roles: ["mayor"],
     description: "Give a failed bead a new start.",
-    input: z.strictObject({ bead_id: ref, note: text(0, 2_000).optional() }),
+    input: z.strictObject({ bead_id: ref, fresh: z.boolean().optional(), note: text(0, 2_000).optional() }),
     makesSomething: false,
   },
   ...WORK_TOOLS,
 } as const satisfies Record<string, Omit<ToolSpec, "name">>;
+
+export type { ConvoyTaskArgs } from "./tools-work.ts";
 
 export type ToolName = keyof typeof TOOLS;
 export type ToolInput<N extends ToolName> = z.infer<(typeof TOOLS)[N]["input"]>;

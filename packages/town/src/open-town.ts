@@ -22,6 +22,7 @@ import { tokenGrounds, tokenIssued } from "./credentials/issue.ts";
 import { secretsOf, TOWN_SCOPE } from "./credentials/store.ts";
 import { closeConvoy, retryConvoy, waiveMember } from "./convoys/commands.ts";
 import { convoyRow, findConvoy, slingConvoy, startConvoy, type ConvoyRow } from "./convoys/convoys.ts";
+import { townConvoys } from "./convoys/town-convoys.ts";
 import { wakeDispatchers } from "./dependents.ts";
 import { acknowledge, findEscalation, toEscalation, type EscalationRow } from "./escalations/escalations.ts";
 import { resolveEscalation } from "./escalations/resolve.ts";
@@ -109,6 +110,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townNeedsYou({ read, write }),
     ...townMail({ read, write }),
     ...townChanges({ read, write }),
+    ...townConvoys({ read, write }),
     ...townBulk({ read, write }),
     ...townMolecules({ read, write }),
     ...townUsage({ read, write }),

@@ -46,6 +46,7 @@ import type {
   UpdateBranchRequest,
   Why,
 } from "@gastown/protocol";
+import type { TownConvoys } from "./convoys/town-convoys.ts";
 import type { TownChanges } from "./beads/town-changes.ts";
 import type { TownBulk } from "./beads/bulk.ts";
 import type { TownUsage } from "./budgets/town-usage.ts";
@@ -213,6 +214,7 @@ export interface Town
     TownUsage,
     TownMail,
     TownChanges,
+    TownConvoys,
     TownBulk,
     TownMolecules,
     TownMerges,

@@ -14,6 +14,9 @@ const task = z.strictObject({
   rig: z.string().optional(),
   priority: priority.optional(),
   labels: z.array(z.string()).optional(),
+  /** A formula of its rig gives it steps. */
+  formula: z.string().optional(),
+  vars: z.record(z.string(), z.string()).optional(),
 });
 
 /** A convoy as people write it: tasks that name what must be done before them. */
@@ -41,12 +44,14 @@ export function tasksOf(
   file: ConvoyFile,
   rigIds: ReadonlyMap<string, string> = new Map(),
 ): SlingConvoyBody["tasks"] {
-  return file.tasks.map(({ title, body, priority: level, labels, after, rig }, index) => ({
+  return file.tasks.map(({ title, body, priority: level, labels, after, rig, formula, vars }, index) => ({
     title,
     ...(rig === undefined ? {} : { rigId: rigIds.get(rig) ?? rig }),
     ...(body === undefined ? {} : { body }),
     ...(level === undefined ? {} : { priority: level }),
     ...(labels === undefined ? {} : { labels }),
+    ...(formula === undefined ? {} : { formula }),
+    ...(vars === undefined ? {} : { vars }),
     ...(after === undefined ? {} : { dependsOn: after.map((name) => positionOf(file, name, index)) }),
   }));
 }

@@ -1,5 +1,6 @@
 /** Convoys: a goal as a graph of beads (spec/api.md §3.7). */
 import {
+  addToConvoyBody,
   anyBeadId,
   convoyDetail,
   convoyShape,
@@ -8,6 +9,7 @@ import {
   limits,
   noteBody,
   slingConvoyBody,
+  updateConvoyBody,
 } from "@gastown/protocol";
 import { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
@@ -57,6 +59,7 @@ export function convoyRoutes(on: Endpoints): void {
     (town, { params }) => town.convoy(params.convoyId),
   );
 
+  memberRoutes(on);
   const change = { method: "post", who: "member", answer: convoyDetail, etag } as const;
   on.command(
     {
@@ -97,5 +100,43 @@ export function convoyRoutes(on: Endpoints): void {
       body: noteBody,
     },
     (town, { params, body, actor }) => town.closeConvoy(params.convoyId, body.note ?? "", actor),
+  );
+}
+
+/** What it is made of, while it is not landing. */
+function memberRoutes(on: Endpoints): void {
+  const change = { who: "member", answer: convoyDetail, etag } as const;
+  on.command(
+    {
+      ...change,
+      method: "patch",
+      path: convoy,
+      operation: "convoys.update",
+      summary: "Changes its title, or before any of its beads has begun, how and where it lands.",
+      body: updateConvoyBody,
+    },
+    (town, { params, body, actor }) => town.updateConvoy(params.convoyId, body, actor),
+  );
+  on.command(
+    {
+      ...change,
+      method: "post",
+      path: `${convoy}/beads`,
+      operation: "convoys.addBead",
+      summary: "Adds an open bead that nobody has begun, or a new task.",
+      body: addToConvoyBody,
+    },
+    (town, { params, body, actor }) => town.addToConvoy(params.convoyId, body, actor),
+  );
+  on.command(
+    {
+      ...change,
+      method: "delete",
+      path: `${convoy}/beads/{beadId}`,
+      operation: "convoys.removeBead",
+      summary: "Takes an open or failed bead out of it, without its edges to the others.",
+      body: noBody,
+    },
+    (town, { params, actor }) => town.removeFromConvoy(params.convoyId, params.beadId, actor),
   );
 }

@@ -9,6 +9,7 @@ import {
   mayorUiContextBody,
   modelApplied,
   queuedMessage,
+  uiAction,
   type MayorStatus,
 } from "@gastown/protocol";
 import type { Actor, Town } from "@gastown/town";
@@ -17,6 +18,7 @@ import type { Endpoints } from "../http/endpoint.ts";
 import { complete, limit, listOf, noBody } from "../http/query.ts";
 import type { ServerPorts } from "../ports.ts";
 import { modelChanged } from "../sessions/model.ts";
+import { showOnPages } from "./ui-action.ts";
 import { prewarmRoutes } from "./prewarm.ts";
 
 const mayor = "/api/towns/{townId}/mayor";
@@ -40,6 +42,7 @@ export function mayorRoutes(on: Endpoints, ports: ServerPorts): void {
   sessionRoutes(on);
   modelRoute(on);
   queueRoutes(on);
+  showRoute(on);
 }
 
 function talkRoutes(on: Endpoints): void {
@@ -213,5 +216,20 @@ function queueRoutes(on: Endpoints): void {
       town.deleteQueued(params.messageId, actor);
       return { deleted: true as const };
     },
+  );
+}
+
+function showRoute(on: Endpoints): void {
+  on.town(
+    {
+      method: "post",
+      path: `${mayor}/ui-action`,
+      operation: "mayor.uiAction",
+      summary: "Has this town's open pages show something.",
+      who: "member",
+      body: z.strictObject({ action: uiAction }),
+      answer: z.object({ broadcast: z.int() }),
+    },
+    ({ town, body }) => Promise.resolve({ broadcast: showOnPages(town, body.action) }),
   );
 }

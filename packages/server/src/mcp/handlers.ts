@@ -21,6 +21,8 @@ import {
   beadStart,
   beadUpdate,
 } from "./tools-beads.ts";
+import { adoptPullRequest, gateLog, uiAction } from "./tools-asking.ts";
+import { convoyAddBead, convoyRemoveBead, convoyUpdate } from "./tools-convoy.ts";
 import { convoyStart, convoyStatus, sling, slingBatch } from "./tools-mayor.ts";
 import { listAgents, listBeads, listConvoys, listEscalations, listMerges, listRigs } from "./tools-lists.ts";
 import { pullRequestReply, pullRequestThreads } from "./tools-pull-request.ts";
@@ -32,7 +34,7 @@ import type { ToolResult } from "./result.ts";
 /** A call that was checked. */
 export interface ToolCall {
   actor: TownActor;
-  ports: Pick<ServerPorts, "forgeFor" | "setTimer">;
+  ports: ServerPorts;
   session: SessionContext;
   args: Record<string, unknown>;
   /** Epoch ms. */
@@ -74,6 +76,7 @@ const HANDLERS: Record<ToolName, Handler> = {
     type: "waits",
     run: (call) => pullRequestReply(call, call.args as ToolInput<"gt_pr_reply">),
   },
+  gt_gate_log: { type: "waits", run: (call) => gateLog(call, call.args as ToolInput<"gt_gate_log">) },
   gt_approve: turn("gt_approve", approve),
   gt_request_changes: turn("gt_request_changes", requestChanges),
   gt_sling: turn("gt_sling", sling),
@@ -106,6 +109,17 @@ const HANDLERS: Record<ToolName, Handler> = {
     run: ({ actor, session, args }) =>
       Promise.resolve(beadDelete(actor, session, args as ToolInput<"gt_bead_delete">)),
   },
+  gt_adopt_pr: {
+    type: "waits",
+    run: (call) => adoptPullRequest(call, call.args as ToolInput<"gt_adopt_pr">),
+  },
+  gt_convoy_update: turn("gt_convoy_update", convoyUpdate),
+  gt_convoy_add_bead: turn("gt_convoy_add_bead", convoyAddBead),
+  gt_convoy_remove_bead: turn("gt_convoy_remove_bead", convoyRemoveBead),
+  gt_ui_action: {
+    type: "waits",
+    run: (call) => Promise.resolve(uiAction(call, call.args as ToolInput<"gt_ui_action">)),
+  },
   gt_convoy_close: turn("gt_convoy_close", convoyClose),
   gt_convoy_retry: turn("gt_convoy_retry", convoyRetry),
   gt_convoy_waive: turn("gt_convoy_waive", convoyWaive),
@@ -122,6 +136,7 @@ const READS = new Set([
   "gt_why",
   "gt_mol_current",
   "gt_pr_threads",
+  "gt_gate_log",
 ]);
 
 export function handlerOf(name: string): Handler {

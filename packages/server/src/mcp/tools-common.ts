@@ -96,9 +96,9 @@ export function escalate(town: Town, session: SessionContext, args: ToolInput<"g
 export function beadRetry(
   town: Town,
   session: SessionContext,
-  { bead_id, note }: ToolInput<"gt_bead_retry">,
+  { bead_id, fresh = false, note = "" }: ToolInput<"gt_bead_retry">,
 ): ToolResult {
-  const bead = town.retryBead(bead_id, { fresh: false, note: note ?? "" }, actorOf(session));
+  const bead = town.retryBead(bead_id, { fresh, note }, actorOf(session));
   return { text: beadText(bead), data: { bead: briefBead(bead) } };
 }
 

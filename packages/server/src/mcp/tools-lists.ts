@@ -50,7 +50,7 @@ export function listBeads(
       ...(args.held === undefined ? {} : { held: args.held }),
       ...(args.q === undefined ? {} : { q: args.q }),
     },
-    { limit: args.limit ?? BEADS_PAGE },
+    { limit: args.limit ?? BEADS_PAGE, ...(args.cursor === undefined ? {} : { cursor: args.cursor }) },
   );
   const lines = items.map((bead) => {
     const waits = bead.waitingOn === undefined ? "" : `, waits: ${bead.waitingOn.code}`;
@@ -61,19 +61,22 @@ export function listBeads(
     "bead",
     "No beads match.",
     lines,
-    nextCursor === null ? "" : " There are more; narrow the list down.",
+    nextCursor === null ? "" : ` There are more: narrow the list down, or go on with cursor ${nextCursor}.`,
   );
 }
 
 export function listAgents(
   town: Town,
   _session: SessionContext,
-  { rig_id }: ToolInput<"gt_list_agents">,
+  { rig_id, role }: ToolInput<"gt_list_agents">,
 ): ToolResult {
   const rigId = rig_id === undefined ? undefined : town.rig(rig_id).id;
   const lines = town
     .agents()
-    .filter((agent) => rigId === undefined || agent.rigId === rigId)
+    .filter(
+      (agent) =>
+        (rigId === undefined || agent.rigId === rigId) && (role === undefined || agent.role === role),
+    )
     .map((agent) => ({
       line: `${agent.name} (${agent.role}) ${agent.status}${agent.message === null ? "" : `: ${agent.message.text}`}`,
       item: {

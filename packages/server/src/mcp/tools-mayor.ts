@@ -1,5 +1,5 @@
 /** With which the mayor makes work (spec/api.md §4.4). Rigs may be named by their name. */
-import type { Bead, ConvoyDetail, SlingConvoyBody, ToolInput } from "@gastown/protocol";
+import type { Bead, ConvoyDetail, ConvoyTaskArgs, SlingConvoyBody, ToolInput } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
 import { compose } from "../prompts/text.ts";
 import { actorOf } from "./actor-of.ts";
@@ -70,9 +70,8 @@ export function slingBatch(
   const body: SlingConvoyBody = {
     title: args.convoy_title,
     rigId: town.rig(args.rig_id).id,
-    tasks: args.tasks.map(({ rig_id, depends_on, ...task }) => ({
-      ...task,
-      ...(rig_id === undefined ? {} : { rigId: town.rig(rig_id).id }),
+    tasks: args.tasks.map(({ depends_on, ...task }) => ({
+      ...taskOf(town, task),
       ...(depends_on === undefined ? {} : { dependsOn: depends_on }),
     })),
     ...(args.merge_mode === undefined ? {} : { mode: args.merge_mode }),
@@ -92,6 +91,13 @@ export function slingBatch(
     ),
     data: convoyData(convoy),
   };
+}
+
+export function taskOf(
+  town: Town,
+  { rig_id, ...task }: ConvoyTaskArgs,
+): Omit<SlingConvoyBody["tasks"][number], "dependsOn"> {
+  return rig_id === undefined ? task : { ...task, rigId: town.rig(rig_id).id };
 }
 
 export function convoyStart(

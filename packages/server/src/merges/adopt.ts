@@ -1,11 +1,26 @@
 /** Looking after a pull request that a person opened (spec/review.md §4.4, spec/api.md §3.8). */
 import { adoptAnswer, adoptBody, previewBody, pullRequestPreview, type Rig } from "@gastown/protocol";
+import type { Actor, Town } from "@gastown/town";
+import type { z } from "zod";
 import type { Endpoints } from "../http/endpoint.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { TownActor } from "../towns/actor.ts";
 import { readPullRequest, type ReadPullRequest } from "./pull-request.ts";
 
 const merges = "/api/towns/{townId}/rigs/{rigId}/merges";
+
+export function adopted(
+  town: Town,
+  rigRef: string,
+  body: { title?: string | undefined; body?: string | undefined; forcePushAllowed?: boolean | undefined },
+  { pr }: ReadPullRequest,
+  actor: Actor,
+): z.input<typeof adoptAnswer> {
+  const { mergeRequest, existing } = town.adoptPullRequest(rigRef, { ...body, pr }, actor);
+  return existing
+    ? { ...mergeRequest, warning: "It was watched already; nothing was changed." }
+    : mergeRequest;
+}
 
 export function adoptRoutes(on: Endpoints, ports: ServerPorts): void {
   on.town(
@@ -59,14 +74,7 @@ export function adoptRoutes(on: Endpoints, ports: ServerPorts): void {
     (town, { params, body: { title, body, forcePushAllowed }, actor }, read) => {
       // The town was there a moment ago, or this turn of it would not run.
       if (read === null) throw new Error("the town closed in between");
-      const { mergeRequest, existing } = town.adoptPullRequest(
-        params.rigId,
-        { pr: read.pr, title, body, forcePushAllowed },
-        actor,
-      );
-      return existing
-        ? { ...mergeRequest, warning: "It was watched already; nothing was changed." }
-        : mergeRequest;
+      return adopted(town, params.rigId, { title, body, forcePushAllowed }, read, actor);
     },
   );
 }

@@ -31,7 +31,7 @@ export function logRoutes(on: Endpoints, ports: ServerPorts): void {
       answer: logShape,
     },
     async ({ town, params, query, c }) => {
-      const { log, missing } = await find(ports, town, params.logId);
+      const { log, missing } = await findLog(ports, town, params.logId);
       if (wantsText(c))
         return new Response(log.body, { headers: { "content-type": TEXT, "x-missing": String(missing) } });
       const done = log.headers.get(LOG_LIVE_HEADER) !== "true";
@@ -41,7 +41,7 @@ export function logRoutes(on: Endpoints, ports: ServerPorts): void {
 }
 
 /** Throws `not_found` where neither has it; where the runner cannot be asked and the town has nothing, why. */
-async function find(
+export async function findLog(
   ports: ServerPorts,
   town: TownActor,
   id: string,

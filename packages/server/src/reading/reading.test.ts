@@ -3,7 +3,16 @@ import type { Diff } from "@gastown/protocol";
 import { describe, expect, it } from "vitest";
 import { withSql } from "#host";
 import { agentOf } from "../testing/agent.ts";
-import { BASE, TOWN, townsOn, USER, working, type TownHost, type Working } from "../testing/town-host.ts";
+import {
+  BASE,
+  began,
+  TOWN,
+  townsOn,
+  USER,
+  working,
+  type TownHost,
+  type Working,
+} from "../testing/town-host.ts";
 
 const withTown = townsOn(withSql);
 const HEAD = "b".repeat(40);
@@ -190,6 +199,28 @@ describe("a difference", () => {
       expect(none.headers.get("retry-after")).not.toBeNull();
       const bad = await host.ask("GET", `${diffOf(worker)}?range=everything`);
       expect(bad).toMatchObject({ status: 400, body: { error: { code: "validation_failed" } } });
+    }));
+});
+
+describe("gt_gate_log", () => {
+  it("gives an agent the log of a gate: the runner's, else the end that the town keeps", () =>
+    withTown(async (host) => {
+      const log = logNow(host);
+      const { beadId } = await submitted(host, log);
+      const review = agentOf(host, await began(host, beadId));
+      host.answers.set(`GET /logs/${log}`, () => new Response("one\ntwo\nthree\n"));
+      const whole = await review.call("gt_gate_log", { gate: "npm test" });
+      expect(whole.data).toMatchObject({ exit_code: 0, lines: ["one", "two", "three"] });
+      host.ports.runner.address = null;
+      const kept = await review.call("gt_gate_log", { gate: "npm test" });
+      expect(kept.data).toMatchObject({ exit_code: 0, lines: ["two", "three"] });
+      expect((await review.call("gt_gate_log", { gate: "npm test", tail: 1 })).text).toContain(
+        "last 1 of 2 lines",
+      );
+      expect(await review.call("gt_gate_log", { gate: "lint" })).toMatchObject({
+        isError: true,
+        text: expect.stringContaining("Those that did: npm test"),
+      });
     }));
 });
 

@@ -7,6 +7,12 @@ export function addBlocker(ctx: Ctx, beadId: string, blockerId: string): void {
   if (beadId === blockerId) {
     throw new GastownError("invalid_dependency", "A bead cannot wait for itself. Leave that dependency out.");
   }
+  refuseCycle(ctx, beadId, blockerId);
+  linkNew(ctx, beadId, blockerId);
+}
+
+/** Throws `dependency_cycle` where the second already waits for the first, by whatever way. */
+export function refuseCycle(ctx: Ctx, beadId: string, blockerId: string): void {
   const path = pathBetween(ctx, blockerId, beadId);
   if (path) {
     throw new GastownError(
@@ -15,7 +21,6 @@ export function addBlocker(ctx: Ctx, beadId: string, blockerId: string): void {
       { cycle: path },
     );
   }
-  linkNew(ctx, beadId, blockerId);
 }
 
 /** Between beads of which nothing else knows yet, and whose graph was checked as a whole. */

@@ -55,14 +55,19 @@ export function wantBranch(ctx: Ctx, convoyId: string, rigId: string, branch: st
   );
 }
 
+/** One at a time is made of a convoy in a rig. */
+export function branchSubject(convoyId: string, rigId: string): string {
+  return `branch:${convoyId}:${rigId}`;
+}
+
 /** Asks for every branch that is not there yet; done once the convoy is started. */
 export function makeBranches(ctx: Ctx, convoyId: string): void {
   for (const row of branchesOf(ctx, convoyId)) {
     if (row.state === "ready") continue;
     enqueue(ctx, {
       kind: "branch",
-      subject: `branch:${convoyId}:${row.rig_id}`,
-      key: `branch:create:${convoyId}:${row.rig_id}`,
+      subject: branchSubject(convoyId, row.rig_id),
+      key: `branch:create:${convoyId}:${row.rig_id}:${row.branch}`,
       payload: { operation: "create", convoyId, rigId: row.rig_id, branch: row.branch },
     });
   }

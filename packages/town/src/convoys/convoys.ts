@@ -20,6 +20,7 @@ import { settings } from "../config/store.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
+import { plannedSteps, storeSteps } from "../molecules/molecules.ts";
 import { findRig, type RigRow } from "../rigs/rigs.ts";
 import { move } from "../status.ts";
 import { convoyPrefix, makeBranches, wantBranch } from "./branches.ts";
@@ -109,12 +110,13 @@ function insertConvoy(ctx: Ctx, body: SlingConvoyBody, rigId: string, mode: Conv
   return id;
 }
 
-function insertTask(
+export function insertTask(
   ctx: Ctx,
   task: SlingConvoyBody["tasks"][number],
   rigId: string,
   convoyId: string,
 ): string {
+  const steps = plannedSteps(ctx, rigId, task);
   const id = ctx.id("bead");
   insertBead(ctx, id, {
     type: "issue",
@@ -128,6 +130,7 @@ function insertTask(
     labels: task.labels ?? [],
     metadata: task.metadata ?? {},
   });
+  if (steps) storeSteps(ctx, id, steps);
   const seq = audit(ctx, {
     kind: "bead.created",
     subject: { type: "bead", id },

@@ -1,6 +1,6 @@
 /** Results of effects, handed to whoever waits for them (spec/town.md §4). */
 import { effectOutcome, type EffectOutcome, type FailureReason } from "@gastown/protocol";
-import { branchFailed, branchMade } from "../convoys/branches.ts";
+import { branchFailed, branchMade, branchOf } from "../convoys/branches.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { undeliver } from "../mayor/messages.ts";
@@ -162,6 +162,8 @@ function branchResult(ctx: Ctx, payload: ReturnType<typeof payloadOf>, outcome: 
   if (operation === "delete" && rigId && branch && expectedHead)
     return deletionEnded(ctx, { rigId, branch, expectedHead, failures }, outcome);
   if (operation !== "create" || !payload.convoyId || !payload.rigId) return;
+  // Another one is wanted by now: this answer is about none.
+  if (branchOf(ctx, payload.convoyId, payload.rigId)?.branch !== branch) return;
   if (outcome.outcome === "branch_done")
     return branchMade(ctx, payload.convoyId, payload.rigId, outcome.head_sha);
   branchFailed(ctx, payload.convoyId, payload.rigId, problemOf(outcome).message);

@@ -9,7 +9,7 @@ import { toMergeRequest } from "../views/work.ts";
 import { adoptPullRequest } from "./adopt.ts";
 import { attention } from "./attention.ts";
 import { pauseLane, resumeLane } from "./lane-pause.ts";
-import { pullRequestOf } from "./session-pull-request.ts";
+import { pullRequestOf } from "./session-merge.ts";
 import { findMerge } from "./merge-row.ts";
 import {
   dismissByPerson,

@@ -1,9 +1,10 @@
 /** What a runner must be asked for so that a person can look at it: differences and logs. */
-import { GastownError, idEnding, type DiffRange, type RigRef } from "@gastown/protocol";
+import { GastownError, idEnding, type DiffRange, type GateResult, type RigRef } from "@gastown/protocol";
 import { findBead } from "../beads/bead-row.ts";
 import { HOUR, type Access, type Ctx } from "../kernel/context.ts";
 import { timeOfId } from "../kernel/ids.ts";
 import { findMerge, gatesOf, latestMergeOf, verdictOf, type MergeRow } from "../reviews/merge-row.ts";
+import { mergeOfSession } from "../reviews/session-merge.ts";
 import { findRig } from "../rigs/rigs.ts";
 import { toRigRef } from "../sessions/launch.ts";
 import { findSession, type SessionRow } from "../sessions/session-row.ts";
@@ -21,6 +22,11 @@ export interface TownReading {
   diffOfBead(ref: string, range: string): DiffOf;
   /** `live`: its worktree is what counts, and `range` is null. */
   diffOfSession(ref: string): { sessionId: string; live: boolean; of: DiffOf | null };
+  /**
+   * The last run of a gate on the change that a session reviews, repairs or made before. Throws `not_found`
+   * with the names of those that ran.
+   */
+  gateOf(sessionId: string, gate: string): GateResult;
   /** The end of a gate's log, by the log's id; null: no merge request names it (any more). */
   logTail(logId: string): string | null;
 }
@@ -34,6 +40,7 @@ export function townReading({ read }: Access): TownReading {
         const live = session.state !== "ended";
         return { sessionId: session.id, live, of: live ? null : diffOfSession(ctx, session) };
       }),
+    gateOf: (sessionId, gate) => read((ctx) => gateOf(ctx, sessionId, gate)),
     logTail: (logId) => read((ctx) => logTail(ctx, logId)),
   };
 }
@@ -73,6 +80,20 @@ function diffOfSession(ctx: Ctx, session: SessionRow): DiffOf {
   const merge = session.bead_id === null ? undefined : latestMergeOf(ctx, session.bead_id);
   const target = merge ? baseOf(merge) : `refs/heads/${session.target ?? rig.default_branch}`;
   return { rig, range: { base: session.start_head ?? target, head, from: "merge_base" } };
+}
+
+function gateOf(ctx: Ctx, sessionId: string, name: string): GateResult {
+  const merge = mergeOfSession(ctx, sessionId);
+  const ran = merge ? gatesOf(merge) : [];
+  const found = ran.find((gate) => gate.name === name);
+  if (found) return found;
+  const names = ran.map((gate) => gate.name).join(", ");
+  throw new GastownError(
+    "not_found",
+    names === ""
+      ? "No gate has run on this change yet. They run when it is handed in."
+      : `No gate ${name} ran on this change. Those that did: ${names}.`,
+  );
 }
 
 /** Clocks of two machines differ, and a gate runs for a while after its log was named. */
