@@ -73,7 +73,7 @@ export class MeasuredTown {
     return { ms, interrupted: wasInterrupted(), ran, applied };
   }
 
-  /** A slot becomes free: the runner says that the oldest session has failed. */
+  /** A slot becomes free: the oldest session is evicted, which counts as no failure (so many would open the breaker). */
   freeSlot(): void {
     // The one that began first, so that every rig has its turn.
     const session = this.town.sessions({ live: true }).findLast(({ role }) => role === "polecat");
@@ -83,8 +83,8 @@ export class MeasuredTown {
       sessionId: session.id,
       ended: {
         epoch: this.#epochOf(session.id),
-        outcome: "failed",
-        reason: { code: "agent_failed", message: "it gave up" },
+        outcome: "evicted",
+        reason: { code: "evicted", message: "its runner made room" },
         work_ref: null,
         usage: NO_USAGE,
       },

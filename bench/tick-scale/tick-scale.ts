@@ -94,7 +94,7 @@ function oneDue(town: MeasuredTown, round: number): TimedTick {
   throw new Error(`a tick ran ${tick.ran} controllers and applied ${tick.applied} facts`);
 }
 
-/** A session has ended: its bead rests, the next ready one gets its slot. */
+/** A session has ended: its bead is ready again, and the best that is ready gets its slot. */
 function dispatch(town: MeasuredTown): TimedTick {
   town.freeSlot();
   const before = liveSessions(town);
