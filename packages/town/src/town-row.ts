@@ -30,6 +30,8 @@ export type TownRow = Row & {
   config_version: number;
   /** When the mayor was last wanted (a message, a request, other settings): failures count from here. */
   mayor_asked_at: number;
+  /** Its start was refused for a passing cause: until then none is tried. */
+  mayor_rest_until: number;
   /** What a person chose for the next mayor session alone. */
   mayor_model: string | null;
   mayor_small_model: string | null;

@@ -30,7 +30,7 @@ export function storeConfig(
   const scope = rigId ?? TOWN_SCOPE;
   const version = storedConfig(ctx, scope).version + 1;
   ctx.sql.run(
-    "update town set config_version = config_version + 1, mayor_asked_at = ? where id = 1",
+    "update town set config_version = config_version + 1, mayor_asked_at = ?, mayor_rest_until = 0 where id = 1",
     ctx.now,
   );
   ctx.sql.run(

@@ -6,13 +6,13 @@ import { escalate } from "../escalations/escalations.ts";
 import { attemptBackoff, type Ctx } from "../kernel/context.ts";
 import { isBetweenTurns, mayStart } from "../mayor/decision.ts";
 import { inDelivery, markDelivered, nextQueued, type MessageRow } from "../mayor/messages.ts";
-import { lastRefusal, liveMayor } from "../mayor/past.ts";
+import { liveMayor } from "../mayor/past.ts";
 import { notePrewarm } from "../mayor/prewarm.ts";
 import { mayorIdleTime } from "../runner/give-way.ts";
 import { enqueue, underWay } from "../outbox/outbox.ts";
 import { fromJson } from "../kernel/json.ts";
 import { endSession } from "../sessions/end.ts";
-import { isPassing, restUntil } from "../sessions/refusals.ts";
+import { isPassing } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { SETTINGS } from "../sessions/settings-changed.ts";
 import { startMayor } from "../sessions/start.ts";
@@ -81,17 +81,10 @@ function start(ctx: Ctx): number | null {
     return null;
   }
   const afterFailures = failed.count === 0 ? ctx.now : failed.lastAt + attemptBackoff(failed.count);
-  const earliest = Math.max(afterFailures, restsUntil(ctx));
+  const earliest = Math.max(afterFailures, townRow(ctx).mayor_rest_until);
   if (earliest > ctx.now) return earliest;
   startMayor(ctx);
   return null;
-}
-
-/** Until when (epoch ms) its last start's refusal for a passing cause keeps it; a newer wish, or settings, end that. */
-function restsUntil(ctx: Ctx): number {
-  const last = lastRefusal(ctx);
-  if (last === null || !isPassing(last.reason) || last.at < townRow(ctx).mayor_asked_at) return 0;
-  return restUntil(last.reason, last.at);
 }
 
 /**

@@ -50,6 +50,7 @@ export const MOVED_TIMES: Readonly<Record<string, readonly string[]>> = {
   snoozes: ["hidden_until"],
   town: [
     "mayor_asked_at",
+    "mayor_rest_until",
     "no_room_at",
     "paused_at",
     "pruned_at",

@@ -66,7 +66,8 @@ export function mayStart(ctx: Ctx): boolean {
 export function ensureMayor(ctx: Ctx, wish: "ensure" | "prewarm"): Decision {
   const { decision, session } = noteDecision(ctx, wish);
   if (session || decision === "no_model" || !mayStart(ctx)) return decision;
-  if (wish === "ensure") ctx.sql.run("update town set mayor_asked_at = ? where id = 1", ctx.now);
+  if (wish === "ensure")
+    ctx.sql.run("update town set mayor_asked_at = ?, mayor_rest_until = 0 where id = 1", ctx.now);
   startMayor(ctx);
   return decision;
 }

@@ -64,7 +64,7 @@ export function queueMessage(ctx: Ctx, given: string | MayorMessageBody): string
     data: { messageId: id },
   });
   noteDecision(ctx, "message");
-  ctx.sql.run("update town set mayor_asked_at = ? where id = 1", ctx.now);
+  ctx.sql.run("update town set mayor_asked_at = ?, mayor_rest_until = 0 where id = 1", ctx.now);
   schedule(ctx, "mayor", "mayor");
   return id;
 }

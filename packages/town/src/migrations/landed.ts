@@ -32,4 +32,5 @@ export const LANDED: readonly string[] = [
   "904c12cdbf07401ce20df39bc7cb6bdc3ba2473c9c21aad9b7f38454892bb3dd",
   "0e09755c963dfe0c52e71f0de9df003aa0efc466e0bc20df9881b75a2bd9cc64",
   "f249994a98ea87170ac1d2a521aae3b195510f59ab51009d84796bef8b0a3a51",
+  "ec381da2dbf80d69cdee5c1be336eb19889ee5aa72e678097269e3e58e23f291",
 ];

@@ -30,6 +30,7 @@ import { threadVerdicts } from "./0026-thread-verdicts.ts";
 import { routedQuestions } from "./0027-routed-questions.ts";
 import { sessionLogs } from "./0028-session-logs.ts";
 import { runnerLosses } from "./0029-runner-losses.ts";
+import { mayorRest } from "./0030-mayor-rest.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -62,6 +63,7 @@ export const MIGRATIONS: readonly string[] = [
   routedQuestions,
   sessionLogs,
   runnerLosses,
+  mayorRest,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -55,7 +55,7 @@ export function restsUntil(ctx: Ctx): number | null {
 
 function rest(ctx: Ctx, why: string, count: number): void {
   const until = ctx.now + WINDOW;
-  const message = `waits for a runner: it was lost ${count} times within 30 min and is tried again at ${iso(until)}`;
+  const message = `waits for a runner: it was lost ${count} time${count === 1 ? "" : "s"} within 30 min and is tried again at ${iso(until)}`;
   ctx.sql.run(
     "update town set runner_rest_until = ?, no_room = ?, no_room_at = ? where id = 1",
     until,

@@ -31,8 +31,7 @@ export function noRoom(ctx: Ctx, message: string): void {
 /** There is room, or it is time to ask again: all that waited for a runner goes on at once. */
 export function roomAgain(ctx: Ctx): void {
   if (townRow(ctx).no_room === null) return;
-  // A mayor that was refused for want of room is wanted anew: it need not rest.
-  ctx.sql.run("update town set no_room = null, no_room_at = null, mayor_asked_at = ? where id = 1", ctx.now);
+  ctx.sql.run("update town set no_room = null, no_room_at = null where id = 1");
   ctx.sql.run(
     `update outbox set due_at = ?1 where state = 'pending' and due_at > ?1 and kind not in (${WITHOUT_RUNNER_SQL})`,
     ctx.now,

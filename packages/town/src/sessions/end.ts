@@ -14,7 +14,7 @@ import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
 import { tellOfProvider } from "./model-gone.ts";
-import { restAfter, RIG_WIDE, UNCOUNTED } from "./refusals.ts";
+import { isPassing, restAfter, RIG_WIDE } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
 
 const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
@@ -27,15 +27,22 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
 
 function release(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   if (session.prewarmed === 1) notePrewarm(ctx, session, "unused");
-  if (session.role === "mayor") turnCutOff(ctx, session.id, whyCutOff(session, end));
+  if (session.role === "mayor") mayorEnded(ctx, session, end);
   else if (session.role === "triage") triageSessionEnded(ctx, session, triageEnd(ctx, end));
   else if (session.role === "refinery") reviewEndedWithoutVerdict(ctx, session, end);
   else if (session.bead_id) releaseBead(ctx, session, session.bead_id, end);
 }
 
+/** A refusal that counts nowhere keeps it from starting for a while: until then, or until somebody asks anew. */
+function mayorEnded(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
+  turnCutOff(ctx, session.id, whyCutOff(session, end));
+  const rest = end.outcome === "refused" && isPassing(end.reason) ? restAfter(ctx, end.reason) : 0;
+  if (rest > 0) ctx.sql.run("update town set mayor_rest_until = ? where id = 1", ctx.now + rest);
+}
+
 /** Evictions and refusals for want of room, of a runner or of a model are no attempts. */
 function triageEnd(ctx: Ctx, { outcome, reason }: SessionEnd): { rest: number; counts: boolean } {
-  const uncounted = outcome === "refused" && UNCOUNTED.includes(reason.code);
+  const uncounted = outcome === "refused" && isPassing(reason);
   return {
     rest: uncounted ? restAfter(ctx, reason) : FAILED.includes(outcome) ? 30 * SECOND : 0,
     counts: !uncounted && outcome !== "evicted",
@@ -67,7 +74,7 @@ function releaseBead(ctx: Ctx, session: SessionRow, beadId: string, end: Session
 }
 
 function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: FailureReason): void {
-  if (UNCOUNTED.includes(reason.code)) {
+  if (isPassing(reason)) {
     const until = ctx.now + restAfter(ctx, reason);
     ctx.sql.run("update beads set cooldown_until = ? where id = ?", until, bead.id);
     reopen(ctx, bead, reason.code, `${bead.title} waits: ${reason.message}`);

@@ -28,14 +28,9 @@ const REST = 30 * SECOND;
  * How long what was refused for a passing cause rests, in milliseconds: until the time that whoever refused
  * it said. What waits for room needs no rest of its own: the host says when there is some.
  */
-export function restAfter(ctx: Ctx, { until }: Pick<FailureReason, "until">): number {
+export function restAfter(ctx: Ctx, { until }: FailureReason): number {
   if (townRow(ctx).no_room !== null) return 0;
-  return restUntil({ until }, ctx.now) - ctx.now;
-}
-
-/** When what was refused at `at` for a passing cause may be tried again (both epoch ms). */
-export function restUntil({ until }: Pick<FailureReason, "until">, at: number): number {
-  return Math.max(at + REST, until ?? 0);
+  return Math.max(REST, (until ?? 0) - ctx.now);
 }
 
 /** Why the last start for this bead (or merge request) was refused for a passing cause; null: it was not. */
