@@ -127,6 +127,9 @@ function repairTargets(world: World, sql: Sql): void {
 
 /** 11: with no outside events a town goes quiet. */
 function checkQuiet(world: World, host: Host, clock: Stretches, sql: Sql): void {
+  // A mayor that was woken just now has its time to go.
+  if (sql.get("select 1 from sessions where state <> 'ended'") !== undefined)
+    clock.runTo(world.time.now + HOUR);
   const before = host.ticks;
   const hours = 6;
   clock.runTo(world.time.now + hours * HOUR);

@@ -74,7 +74,9 @@ const AT_REST: readonly Rest[] = [
   {
     invariant: 10,
     what: "a session is left",
-    sql: "select id, role || ' ' || state as detail from sessions where state <> 'ended'",
+    // An escalation that is bumped in the last hour wakes the mayor once more.
+    sql: `select id, role || ' ' || state as detail from sessions where state <> 'ended'
+          and not (role = 'mayor' and started_at > (select last_time from town) - 3600000)`,
   },
 ];
 

@@ -18,9 +18,10 @@ export function startedAfterRest(sql: Sql, sessionId: string, at: number): void 
     sessionId,
   );
   if (!before || !FAILED.includes(before.outcome) || at >= before.ended_at + REST) return;
-  // A message that reached a mayor at work is a newer wish than the one that it was started for.
+  // A message that reached a mayor at work is a newer wish than the one that it was started for; and what was
+  // refused for its repository or runtime begins when that can be used again.
   const asked = sql.get(
-    `select 1 from audit where (actor like '%"kind":"person"%' or kind = 'mayor.message_received')
+    `select 1 from audit where (actor like '%"kind":"person"%' or kind in ('mayor.message_received', 'rig.verified'))
        and seq > (select max(seq) from audit where session_id = ? and kind = 'session.created')`,
     before.id,
   );
