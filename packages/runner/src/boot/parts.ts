@@ -70,6 +70,8 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
   const gitEnv = { ...options.gitEnv, ...marker };
   const access = makeAccess(options, { root, town, redactor });
   forgetQuestions(root);
+  // Gates and setups take a whole machine: two of them at once per runner (spec/runner.md §5).
+  const heavyRuns = new Semaphore(2);
   const git = makeGit({
     root: join(root, "git"),
     log,
@@ -77,6 +79,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     ...(access === null ? {} : { access: access.grant }),
     allowLocal: options.allowLocal,
     logs,
+    heavyRuns,
     ...(options.starter === undefined
       ? {}
       : {
@@ -124,7 +127,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     proceed,
     checkpointMs: options.checkpointMs ?? null,
     setTimer,
-    setupPlaces: new Semaphore(2),
+    heavyRuns,
     logs,
     marker,
   });

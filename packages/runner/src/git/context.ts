@@ -19,7 +19,7 @@ export interface GitContext {
   /** Urls of remotes that turned out to take no refs but branches and tags. */
   readonly branchesOnly: Set<string>;
   /** Gate runs, at most two at once (spec/runner.md §5). */
-  readonly gateSlots: Semaphore;
+  readonly heavyRuns: Semaphore;
   /** Where complete logs of gates go; null: nowhere. */
   readonly logs: LogStore | null;
 }

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { GatesRequest } from "@gastown/protocol";
 import { LogStore } from "../logs/log-store.ts";
 import type { GateResult } from "./gates.ts";
+import { Semaphore } from "./waiting.ts";
 import { createGitWorkspace } from "./workspace.ts";
 import { gate, gatesRequest, makeFixture, NEVER } from "./testing/fixture.ts";
 import type { Fixture } from "./testing/fixture.ts";
@@ -132,6 +133,26 @@ test("at most two runs at once", async () => {
   const seen = readFileSync(join(f.base, "seen"), "utf8").trim().split("\n").map(Number);
   expect(seen).toHaveLength(5);
   expect(Math.max(...seen)).toBe(2);
+});
+
+test("takes its place among what else takes a whole machine", async () => {
+  const taken: number[] = [];
+  class Places extends Semaphore {
+    override run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+      taken.push(1);
+      return super.run(signal, work);
+    }
+  }
+  const { root } = f;
+  const workspace = createGitWorkspace({
+    root,
+    log: () => undefined,
+    gitEnv: {},
+    allowLocal: true,
+    heavyRuns: new Places(1),
+  });
+  const outcome = await workspace.runGates(gatesRequest(f, head, { gates: [gate("one", "true")] }), NEVER);
+  expect([outcome.outcome, taken]).toEqual(["gates_done", [1]]);
 });
 
 test("an unknown head", async () => {

@@ -103,7 +103,7 @@ async function runSetup(context: GitContext, run: GateRun): Promise<GateResult[]
  * workspace's two places.
  */
 export async function runGateList(context: GitContext, run: GateRun): Promise<GateResult[]> {
-  return context.gateSlots.run(run.signal, async () => {
+  return context.heavyRuns.run(run.signal, async () => {
     try {
       const results = await runSetup(context, run);
       if (results.some(isRed)) return results;

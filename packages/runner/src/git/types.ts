@@ -7,6 +7,7 @@ import type { DiffAnswer, TreeDiffOptions } from "./diff.ts";
 import type { GrantAccess } from "./git.ts";
 import type { Places } from "./forget.ts";
 import type { RunChild } from "./starter.ts";
+import type { Semaphore } from "./waiting.ts";
 import type {
   BranchRequest,
   DiffQuery,
@@ -39,6 +40,8 @@ export interface GitWorkspaceOptions {
   readonly access?: GrantAccess;
   /** Where the complete logs of gates are kept; left out: only their ends are. */
   readonly logs?: LogStore;
+  /** Places for what takes a whole machine, shared with the setups of sessions; left out: two for gates alone. */
+  readonly heavyRuns?: Semaphore;
 }
 
 export interface PrepareOptions {

@@ -24,7 +24,7 @@ import type { GitWorkspace, GitWorkspaceOptions } from "./types.ts";
 import { updateBranch } from "./update.ts";
 import { KeyedLock, Semaphore } from "./waiting.ts";
 
-const GATE_RUNS_AT_ONCE = 2;
+const HEAVY_RUNS_AT_ONCE = 2;
 
 function createContext(options: GitWorkspaceOptions): GitContext {
   mkdirSync(options.root, { recursive: true, mode: 0o700 });
@@ -42,7 +42,7 @@ function createContext(options: GitWorkspaceOptions): GitContext {
       Object.entries(options.gitEnv).filter(([name]) => name.startsWith("GASTOWN_")),
     ),
     branchesOnly: new Set(),
-    gateSlots: new Semaphore(GATE_RUNS_AT_ONCE),
+    heavyRuns: options.heavyRuns ?? new Semaphore(HEAVY_RUNS_AT_ONCE),
     logs: options.logs ?? null,
   };
 }

@@ -44,8 +44,8 @@ export interface SessionDeps {
   /** How often the work of sessions that go on is saved, in milliseconds; null: at their end only. */
   readonly checkpointMs: number | null;
   readonly setTimer: SetTimer;
-  /** Places for setup commands, which take a whole machine. */
-  readonly setupPlaces: Semaphore;
+  /** Places for setup commands, shared with gates: each takes a whole machine. */
+  readonly heavyRuns: Semaphore;
   readonly logs: LogStore;
   /** The marker variable of what this instance runs itself. */
   readonly marker: Readonly<Record<string, string>>;

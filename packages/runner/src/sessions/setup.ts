@@ -27,8 +27,7 @@ export async function setUp(options: DirectoryOptions, dir: string): Promise<voi
     .update(JSON.stringify([setup, dir, ino, birthtimeMs]))
     .digest("hex");
   if (deps.slots.setUp(request.agent.id) === key) return;
-  // At most two at once per runner (spec/runner.md §5): they take a whole machine.
-  await deps.setupPlaces.run(options.signal, async () => {
+  await deps.heavyRuns.run(options.signal, async () => {
     const log = deps.logs.begin((text) => deps.redactor.clean(text));
     options.onSetupLog(log.id);
     try {
