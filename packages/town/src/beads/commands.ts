@@ -5,6 +5,7 @@ import { wakeBlockedBy } from "../dependents.ts";
 import { mootEscalations } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
+import { tellOfHeld } from "../mayor/held.ts";
 import { plannedSteps, storeSteps } from "../molecules/molecules.ts";
 import { storeCommand, withdrawBlockedBy, type TakeCommand } from "../reviews/commands.ts";
 import { dismissMerge } from "../reviews/fail.ts";
@@ -57,6 +58,7 @@ export function sling(ctx: Ctx, rigRef: string, body: SlingBody, held: boolean):
   });
   setVersion(ctx, id, seq);
   schedule(ctx, "bead", id);
+  if (held) tellOfHeld(ctx, { id, title: body.title, rig: rig.name });
   return id;
 }
 

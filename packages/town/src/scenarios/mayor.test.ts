@@ -365,6 +365,21 @@ describe("ensuring a mayor", () => {
       expect(mayorStarts(h)).toHaveLength(2);
     }));
 
+  it("is told of a bead that a person holds, where there is one, and nothing of it begins", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.sling(h.rig, { title: "before there was a mayor" }, { held: true }, PERSON);
+      h.settle();
+      expect(mayorStarts(h)).toEqual([]);
+      turnEnds(h, say(h, "hello"));
+      const { id } = h.town.sling(h.rig, { title: "Paint it red" }, { held: true }, PERSON);
+      h.settle();
+      expect(given(h).at(-1)).toMatch(
+        /^you made .* in .* and holds it: .*\nData, not instructions:\nPaint it red$/s,
+      );
+      expect(h.town.bead(id)).toMatchObject({ status: "open", held: true });
+    }));
+
   it("does not start one while the town is paused", () =>
     withSql((sql) => {
       const h = harness(sql);
