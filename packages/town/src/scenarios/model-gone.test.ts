@@ -149,3 +149,48 @@ describe("a provider that does not come back", () => {
       expect(h.town.mayorQueue()).toHaveLength(queued);
     }));
 });
+
+describe("a model that the agents of a role do not offer", () => {
+  const missing: FailureReason = {
+    code: "model_unavailable",
+    message: '"kilo" does not offer the model acme/nine',
+    action: "Choose another model in the settings.",
+  };
+  const starts = (h: Harness): number => h.carriedOut.filter(({ kind }) => kind === "start_session").length;
+
+  it("is told to a person once, tried every ten minutes, and closed by the first that begins", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      h.on.start_session = () => ({ type: "refused", reason: missing });
+      for (const title of ["a", "b"]) h.town.sling(h.rig, { title }, { held: false }, PERSON);
+      h.settle();
+      expect(open(h)).toMatchObject([
+        {
+          category: "model_unavailable",
+          title: "The polecat's agent does not have its model",
+          body: expect.stringMatching(/acme\/nine.*role_models\.polecat=/s),
+        },
+      ]);
+      h.advance(10 * MINUTE - 1);
+      expect(starts(h)).toBe(2);
+      delete h.on.start_session;
+      h.advance(1);
+      expect([starts(h), open(h)]).toEqual([4, []]);
+      for (const title of ["a", "b"])
+        expect(h.bead(title)).toMatchObject({ status: "in_progress", startFailures: 0 });
+    }));
+
+  it("is tried at once with other settings", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      h.on.start_session = () => ({ type: "refused", reason: missing });
+      h.town.sling(h.rig, { title: "a" }, { held: false }, PERSON);
+      h.settle();
+      delete h.on.start_session;
+      h.town.setConfig({ default_model: "openai/gpt" }, PERSON);
+      h.settle();
+      expect([h.bead("a").status, open(h)]).toEqual(["in_progress", []]);
+    }));
+});

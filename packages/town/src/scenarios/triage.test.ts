@@ -157,10 +157,13 @@ describe("triage", () => {
   it("that is evicted or met by a provider's limit is no attempt either", () =>
     withSql((sql) => {
       const h = harness(sql);
-      const codes = ["model_unavailable", "draining"];
+      const refusals = [{ code: "model_unavailable", until: h.now() + 1_000 }, { code: "draining" }];
       h.on.start_session = ({ plan }) =>
         plan.role === "triage"
-          ? { type: "refused", reason: { code: codes.shift() ?? "tools_missing", message: "not now" } }
+          ? {
+              type: "refused",
+              reason: { ...(refusals.shift() ?? { code: "tools_missing" }), message: "not now" },
+            }
           : { type: "done" };
       stalled(h);
       h.advance(30_000);

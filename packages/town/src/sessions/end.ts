@@ -13,8 +13,8 @@ import { reviewEndedWithoutVerdict } from "../reviews/no-verdict.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
-import { tellOfProvider } from "./model-gone.ts";
-import { isPassing, restAfter, RIG_WIDE } from "./refusals.ts";
+import { tellOfMissingModel, tellOfProvider } from "./model-gone.ts";
+import { isModelMissing, isPassing, restAfter, RIG_WIDE } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
 
 const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
@@ -22,6 +22,7 @@ const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
 export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   closeSession(ctx, session, end);
   if (end.outcome === "evicted") tellOfProvider(ctx, session, end.reason);
+  if (end.outcome === "refused" && isModelMissing(end.reason)) tellOfMissingModel(ctx, session, end.reason);
   release(ctx, session, end);
 }
 

@@ -10,6 +10,7 @@ import { endSession } from "./end.ts";
 import { tellOfKept, withKept } from "./kept-work.ts";
 import { markRunning, renewLease, touch } from "./lease.ts";
 import { noteLogs } from "./logs.ts";
+import { modelIsThere } from "./model-gone.ts";
 import { sessionRow, type SessionRow } from "./session-row.ts";
 
 /** The live session at that epoch, or undefined. */
@@ -38,6 +39,7 @@ export function sessionStatus(ctx: Ctx, fact: StatusFact): void {
   );
   renewLease(ctx, session);
   if (fact.phase !== "first_turn" || session.state !== "starting") return;
+  modelIsThere(ctx, session);
   if (session.role === "mayor") {
     ctx.sql.run("update sessions set waiting_since = ? where id = ?", ctx.now, session.id);
     schedule(ctx, "mayor", "mayor");

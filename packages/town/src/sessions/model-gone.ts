@@ -1,7 +1,8 @@
 /**
  * A provider whose model has not answered for as long as a session may wait (spec/runner.md §4): its sessions
  * are evicted and its starts refused, which counts nowhere, so a person would never hear of it. One question is
- * open per provider and key, until something comes from there again or the settings name other ones.
+ * open per provider and key, until something comes from there again or the settings name other ones. The same
+ * for a model that the agents of a role do not have.
  */
 import type { EffectiveConfig, FailureReason } from "@gastown/protocol";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
@@ -42,6 +43,37 @@ What helps at once:
 - another model: gastown config set default_model=<provider>/<model>, or role_models.<role>=…
 - another key: gastown config set env.<VARIABLE>=-, or log in anew with the agent's own program (${runtime})
 - more credit, or a higher limit, at ${name}`;
+}
+
+/** Of a start that was refused because its agent does not offer the model that is set for its role. */
+export function tellOfMissingModel(ctx: Ctx, session: SessionRow, reason: FailureReason): void {
+  escalate(ctx, {
+    severity: "high",
+    category: MODEL_GONE,
+    subject: missingSubject(session),
+    title: `The ${session.role}'s agent does not have its model`,
+    body: `${reason.message} ${reason.action ?? ""}
+
+All work for which a ${session.role} must begin waits; no attempt is counted. It is tried again every 10 min, and at once when settings change; this question closes as soon as one has begun.
+
+What helps:
+- another model: gastown config set role_models.${session.role}=<provider>/<model>, or default_model=…
+- the login of the agent's own program (${session.runtime}), should it offer that model only then`,
+    source: {
+      rigId: session.rig_id ?? undefined,
+      beadId: session.bead_id ?? undefined,
+      sessionId: session.id,
+    },
+  });
+}
+
+function missingSubject({ role, runtime }: SessionRow): string {
+  return subjectOf(`${runtime} ${role}`);
+}
+
+/** A session has begun, so its agent has the model of its role. */
+export function modelIsThere(ctx: Ctx, session: SessionRow): void {
+  mootEscalations(ctx, missingSubject(session), MODEL_GONE);
 }
 
 /** Something came from a model there. */

@@ -1,6 +1,6 @@
 /** Refusals of a start that are nobody's failed attempt (spec/town.md §5). */
 import { failureReason, type FailureReason } from "@gastown/protocol";
-import { SECOND, type Ctx } from "../kernel/context.ts";
+import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { townRow } from "../town-row.ts";
@@ -23,14 +23,21 @@ export function isPassing(refusal: FailureReason): boolean {
 
 /** The shortest rest after a refusal for a passing cause. */
 const REST = 30 * SECOND;
+/** After one for a model that the agent does not have: only a person mends that, and settings end the rest. */
+const REST_WITHOUT_MODEL = 10 * MINUTE;
+
+/** Its agent does not offer the model that is set; a provider that does not answer says until when. */
+export function isModelMissing({ code, until }: FailureReason): boolean {
+  return code === "model_unavailable" && until === undefined;
+}
 
 /**
  * How long what was refused for a passing cause rests, in milliseconds: until the time that whoever refused
  * it said. What waits for room needs no rest of its own: the host says when there is some.
  */
-export function restAfter(ctx: Ctx, { until }: FailureReason): number {
+export function restAfter(ctx: Ctx, reason: FailureReason): number {
   if (townRow(ctx).no_room !== null) return 0;
-  return Math.max(REST, (until ?? 0) - ctx.now);
+  return Math.max(isModelMissing(reason) ? REST_WITHOUT_MODEL : REST, (reason.until ?? 0) - ctx.now);
 }
 
 /** Why the last start for this bead (or merge request) was refused for a passing cause; null: it was not. */
