@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PrimeContext, RigRef, StartRequest } from "@gastown/protocol";
+import { z } from "zod";
 import { startRunner } from "../boot/start-runner.ts";
 import type { MakeGit } from "../boot/parts.ts";
 import type { Runner } from "../boot/start-runner.ts";
@@ -32,6 +33,8 @@ export function git(cwd: string, ...args: string[]): string {
   };
   return execFileSync("git", args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
 }
+
+const liveSession = z.object({ epoch: z.int() });
 
 export class World {
   readonly dir: string = mkdtempSync(join(tmpdir(), "gastown-runner-"));
@@ -163,9 +166,13 @@ export class World {
 
   async #settle(control: Control, { session, args }: ToolCall): Promise<ToolAnswer> {
     const settle_id = newId("settle");
-    const epoch = this.town.heartbeats.at(-1)?.sessions.find((one) => one.session_id === session)?.epoch ?? 0;
+    // From the runner itself: the last heartbeat may be older than the session.
+    // From the runner itself: the last heartbeat may be older than the session.
+    const status = await control.get(`/agents/${session}/status`);
+    const { epoch } = liveSession.parse(status.body);
     const body = { settle_id, epoch, no_changes: args["no_changes"] === true, message: "Add a thing" };
-    await control.post(`/agents/${session}/settle`, body);
+    const accepted = await control.post(`/agents/${session}/settle`, body);
+    if (accepted.status !== 202) throw new Error(`the settle was not taken: ${JSON.stringify(accepted)}`);
     const find = () => this.town.settles.find((one) => one.settle_id === settle_id);
     const result = await this.town.facts.until(`the settle of ${session}`, find);
     const fine = result.result === "pushed" || (result.result === "nothing_to_push" && body.no_changes);
