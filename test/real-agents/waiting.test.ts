@@ -48,10 +48,10 @@ function played(request: ModelRequest): Reply {
   return roleOf(request) === "polecat" && request.raw.includes(CAREFUL) ? careful(request) : play(request);
 }
 
-/** What its model says while it does not answer; each of them once is enough. */
+/** What its model says while it does not answer; long enough to be looked at, each of them once is enough. */
 const TROUBLES: Readonly<Record<AgentId, Refusal & { readonly words: string }>> = {
-  kilo: { refuse: 429, words: "Rate limit reached for coder. Please try again in 2s." },
-  opencode: { refuse: 529, words: "Overloaded. Please try again in 2s." },
+  kilo: { refuse: 429, words: "Rate limit reached for coder. Please try again in 20s." },
+  opencode: { refuse: 529, words: "Overloaded. Please try again in 20s." },
 };
 /** The two share this part of their code, and a town is slow to begin. */
 const MOVED: Readonly<Record<AgentId, readonly string[]>> = { kilo: ["an idle session"], opencode: [] };
@@ -77,7 +77,10 @@ async function begunAt(town: RealTown, bead: string): Promise<Session[]> {
   return (await town.sessions()).filter(({ beadId, outcome }) => beadId === bead && outcome !== "refused");
 }
 
-describe.each(["kilo", "opencode"] as const)("%s", (id) => {
+/** These take minutes of waiting by their nature, so not with every `npm test`: docs/real-agents.md says how. */
+const WANTED = process.env["GASTOWN_REAL_WAITS"] === "1";
+
+describe.skipIf(!WANTED).each(["kilo", "opencode"] as const)("%s (with GASTOWN_REAL_WAITS=1)", (id) => {
   beforeAll(() => begin(id));
   afterAll(async () => {
     await begun?.end();
@@ -92,15 +95,19 @@ describe.each(["kilo", "opencode"] as const)("%s", (id) => {
     const trouble = town.model.refuseWork({ headers: { "retry-after": "1" }, ...refusal });
     const file = "notes/patience.md";
     const bead = await town.sling(`Write ${file}`, orderText(file, "Patience"));
-    await town.seen("the wait", ({ kind, beadId, data }) => {
-      return kind === "session.model_wait" && beadId === bead && data["waits"] === true;
-    });
-    expect(await town.why(bead)).toMatch(/is in progress: .* waits for its model \(.*\): .* until /s);
-    expect(await town.why(bead)).toContain(refusal.words.slice(0, -1));
-    const [waiting] = await begunAt(town, bead);
-    expect(waiting?.waitingOn).toMatchObject({ code: "model_quota", until: expect.any(String) });
-
-    trouble.end();
+    let waiting: Session | undefined;
+    try {
+      await town.seen("the wait", ({ kind, beadId, data }) => {
+        return kind === "session.model_wait" && beadId === bead && data["waits"] === true;
+      });
+      expect(await town.why(bead)).toMatch(/is in progress: .* waits for its model \(.*\): .* until /s);
+      expect(await town.why(bead)).toContain(refusal.words.slice(0, -1));
+      [waiting] = await begunAt(town, bead);
+      expect(waiting?.waitingOn).toMatchObject({ code: "model_quota", until: expect.any(String) });
+    } finally {
+      // The next test has a model that answers, whatever came of this one.
+      trouble.end();
+    }
     expect(await town.landed(`Write ${file}`)).toMatchObject({
       status: "closed",
       reason: "merged",

@@ -13,7 +13,9 @@ type Before = Row & { id: string; outcome: string; ended_at: number };
 /** In the moment in which a session begins. `at`: the town's time. */
 export function startedAfterRest(sql: Sql, sessionId: string, at: number): void {
   const before = sql.get<Before>(
+    // A review of another head is none that was tried before.
     `select b.id, b.outcome, b.ended_at from sessions b join sessions s on s.role = b.role and s.bead_id is b.bead_id
+       and (s.role <> 'refinery' or s.start_point is b.start_point)
      where s.id = ? and b.id <> s.id order by b.started_at desc, b.id desc limit 1`,
     sessionId,
   );
