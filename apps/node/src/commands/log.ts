@@ -1,4 +1,5 @@
 import { GastownError, logShape, type Session } from "@gastown/protocol";
+import type { z } from "zod";
 import type { ApiClient } from "../cli/client.ts";
 import type { Run } from "../cli/commands.ts";
 import type { Context } from "../cli/context.ts";
@@ -36,7 +37,7 @@ export const log: Run = async (context, [ref = ""], options) => {
   return EXIT.done;
 };
 
-async function read(api: ApiClient, { townId, id, tail, search }: Wanted): Promise<typeof logShape._output> {
+async function read(api: ApiClient, { townId, id, tail, search }: Wanted): Promise<z.infer<typeof logShape>> {
   const path = `/api/towns/${townId}/logs/${id}`;
   const lines: string[] = [];
   for (let from = 0; ;) {

@@ -1,8 +1,8 @@
-// cspell:ignore errcode
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { GastownError } from "@gastown/protocol";
+import { resultCode } from "../storage/storage-error.ts";
 
 /** The places in a host's data directory. Everything in it is readable by its owner only. */
 export interface DataDir {
@@ -98,8 +98,7 @@ const SQLITE_REASONS: Record<number, string> = {
 /** Why the directory cannot be used, as a sentence that says what to do. */
 export function unusable(root: string, error: unknown): GastownError {
   const code = errorCode(error);
-  const sqlite = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-  const reason = REASONS[code] ?? SQLITE_REASONS[sqlite] ?? code;
+  const reason = REASONS[code] ?? SQLITE_REASONS[resultCode(error) ?? 0] ?? code;
   return new GastownError(
     "forbidden",
     `The data directory ${root} cannot be used: ${reason}. Give one that this user can write: --data-dir <path> or GASTOWN_DATA_DIR.`,

@@ -43,7 +43,7 @@ afterEach(async () => {
 
 const bytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
 
-function host(): Towns {
+function host(more: Partial<ConstructorParameters<typeof Towns>[0]> = {}): Towns {
   const makeId = idMaker(
     () => now,
     () => bytes(16),
@@ -67,6 +67,7 @@ function host(): Towns {
     beforeFirstOpen: async (townId) => void adopted.push(townId),
     hasRunner: () => false,
     retireRunner: async (townId) => void retired.push(townId),
+    ...more,
   });
   open.push(towns);
   return towns;
@@ -188,6 +189,17 @@ describe("the towns of a host", () => {
     expect(again?.read((town) => town.town().name)).toBe("one");
     // Neither was there a runner to look for, nor is the second opening a beginning.
     expect(adopted).toEqual([]);
+  });
+
+  it("are served also where what tidies them at first fails, which is told", async () => {
+    const first = host();
+    const { id } = await first.create("one");
+    await first.close();
+    const next = host({ tidy: () => Promise.reject(new Error("no key")) });
+    const actor = await next.get(id);
+    expect(actor?.read((town) => town.town().name)).toBe("one");
+    expect(actor?.run((town) => town.pause("x", PERSON))).toBeUndefined();
+    expect(logged).toContain("A town could not be tidied: no key");
   });
 
   it("stay open while somebody waits for them", async () => {

@@ -237,11 +237,20 @@ export class Towns implements TownDirectory {
       if (first) this.#begin(town);
       const actor = this.#actor(id, db, town);
       this.#open.set(id, { actor, db, usedAt: this.#options.monotonic() });
-      if (first && create === undefined) await this.#options.tidy?.(actor);
+      if (first && create === undefined) await this.#tidied(actor);
       return actor;
     } catch (error) {
       db?.close();
       throw storageError(error);
+    }
+  }
+
+  /** What fails here keeps nobody from the town; the next process tries it again. */
+  async #tidied(actor: TownActor): Promise<void> {
+    try {
+      await this.#options.tidy?.(actor);
+    } catch (error) {
+      this.#options.sink.log("warn", `A town could not be tidied: ${reasonOf(error)}`, { townId: actor.id });
     }
   }
 

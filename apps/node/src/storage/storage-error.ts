@@ -43,7 +43,7 @@ const OF_FILES: Readonly<Record<string, number>> = {
 };
 
 /** SQLite's primary result code, or the one that means the same; undefined where it is neither's failure. */
-function resultCode(error: unknown): number | undefined {
+export function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
   if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
   return "code" in error && typeof error.code === "string" ? OF_FILES[error.code] : undefined;

@@ -18,7 +18,7 @@ export interface GitContext {
   readonly gateEnv: Readonly<Record<string, string>>;
   /** Urls of remotes that turned out to take no refs but branches and tags. */
   readonly branchesOnly: Set<string>;
-  /** Gate runs, at most two at once (spec/runner.md §5). */
+  /** Places for what takes a whole machine, gate runs among it (spec/runner.md §5). */
   readonly heavyRuns: Semaphore;
   /** Where complete logs of gates go; null: nowhere. */
   readonly logs: LogStore | null;

@@ -3,8 +3,10 @@
  * it out fails (spec/review.md §1: facts are proved).
  */
 import type { GitContext } from "./context.ts";
+import { GitFailure } from "./failure.ts";
 import { modulesOf } from "./modules.ts";
 import type { Module } from "./modules.ts";
+import { gitWords } from "./remote-errors.ts";
 import { inWorktree } from "./worktrees.ts";
 import type { Worktree } from "./worktrees.ts";
 
@@ -49,7 +51,10 @@ async function namedPaths(l: Looking): Promise<Set<string>> {
   return new Set(read.stdout.split("\0").map((entry) => entry.slice(entry.indexOf("\n") + 1)));
 }
 
-/** Submodules that `head` has at a commit which nobody else has, of those that it moves from `base`. */
+/**
+ * Submodules that `head` has at a commit which nobody else has, of those that it moves from `base`. Throws
+ * `GitFailure` where the two cannot be compared: then nothing is known of any.
+ */
 export async function linksNobodyHas(l: Looking, base: string): Promise<Link[]> {
   const args = [
     "diff",
@@ -62,6 +67,13 @@ export async function linksNobodyHas(l: Looking, base: string): Promise<Link[]> 
     "--",
   ];
   const diff = await l.context.git({ at: inWorktree(l.tree), args, signal: l.signal });
+  if (!diff.ok)
+    throw new GitFailure({
+      phase: "worktree",
+      code: "git_failed",
+      message: `The work could not be compared with ${base}: ${gitWords(diff)}`,
+      action: "Begin the branch at a commit of its target, and hand in again.",
+    });
   const moved = movedLinks(diff.stdout);
   if (moved.length === 0) return [];
   const modules = await modulesOf(l.context, l.tree, l.signal);

@@ -144,7 +144,8 @@ export interface GitWorkspace {
   settle(options: SettleOptions): Promise<SettleOutcome>;
   /**
    * Commits what is dirty or unpushed to `refs/gastown/wip/<session>` and pushes it; the worktree
-   * itself is not touched. The same for each of its submodules, at their own remotes. Throws `GitFailure` `network` or `auth` when it must be tried again.
+   * itself is not touched. The same for each of its submodules, at their own remotes. Throws `GitFailure`
+   * `network` or `auth` when it must be tried again.
    */
   saveWork(options: SaveOptions): Promise<SavedWork>;
   /** `branch_done`, `missing_ref`, `rejected`, `auth`, `error`. */

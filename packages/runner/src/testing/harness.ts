@@ -167,7 +167,6 @@ export class World {
   async #settle(control: Control, { session, args }: ToolCall): Promise<ToolAnswer> {
     const settle_id = newId("settle");
     // From the runner itself: the last heartbeat may be older than the session.
-    // From the runner itself: the last heartbeat may be older than the session.
     const status = await control.get(`/agents/${session}/status`);
     const { epoch } = liveSession.parse(status.body);
     const body = { settle_id, epoch, no_changes: args["no_changes"] === true, message: "Add a thing" };

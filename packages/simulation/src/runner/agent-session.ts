@@ -147,7 +147,8 @@ export class AgentSession {
 
   /** Its work is saved, its directory free, the town told. */
   #leave(outcome: SessionEnded["outcome"], code: string, until?: number): void {
-    const end = { outcome, code, until, usage: this.#used };
+    // Another runner may have taken the worktree over, and with it the newer epoch.
+    const end = { outcome, code, epoch: this.epoch, until, usage: this.#used };
     if (this.tree) saveWork(this.runner, this.tree, end);
     else reportEnd(this.runner, { sessionId: this.id, epoch: this.epoch }, end, null);
     this.#isOver();

@@ -12,6 +12,8 @@ export const wipRef = (sessionId: string): string => `refs/gastown/wip/${session
 export interface SessionEnd {
   outcome: SessionEnded["outcome"];
   code: string;
+  /** Of the session that ends; left out: of whoever had its worktree last. */
+  epoch?: number;
   /** When to try again: epoch ms, by the machine's clock. */
   until?: number | undefined;
   usage: Usage;
@@ -50,8 +52,8 @@ function refToSave({ world }: Runner, { sessionId, rigId, head }: Worktree): str
 
 export function reportEnd(
   runner: Runner,
-  { sessionId, epoch }: { sessionId: string; epoch: number },
-  { outcome, code, until, usage }: SessionEnd,
+  { sessionId, epoch: last }: { sessionId: string; epoch: number },
+  { outcome, code, epoch = last, until, usage }: SessionEnd,
   workRef: string | null,
 ): void {
   const ended: SessionEnded = {

@@ -9,6 +9,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { toJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { storedConfig } from "./settings.ts";
+import { mayorIsWanted } from "../mayor/wanted.ts";
 
 export { rigConfig, settings, townConfig } from "./settings.ts";
 
@@ -29,10 +30,8 @@ export function storeConfig(
 ): void {
   const scope = rigId ?? TOWN_SCOPE;
   const version = storedConfig(ctx, scope).version + 1;
-  ctx.sql.run(
-    "update town set config_version = config_version + 1, mayor_asked_at = ?, mayor_rest_until = 0 where id = 1",
-    ctx.now,
-  );
+  ctx.sql.run("update town set config_version = config_version + 1 where id = 1");
+  mayorIsWanted(ctx);
   ctx.sql.run(
     `insert into config (scope, version, value) values (?1, ?2, ?3)
      on conflict (scope) do update set version = ?2, value = ?3`,

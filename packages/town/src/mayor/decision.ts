@@ -15,6 +15,7 @@ import { startMayor } from "../sessions/start.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { townRow } from "../town-row.ts";
 import { hasPast, liveMayor, notUsable } from "./past.ts";
+import { mayorIsWanted } from "./wanted.ts";
 
 type Wish = "message" | "ensure" | "prewarm";
 type Decision = "warm" | "waiting" | "dead" | "fresh" | "no_model";
@@ -66,8 +67,7 @@ export function mayStart(ctx: Ctx): boolean {
 export function ensureMayor(ctx: Ctx, wish: "ensure" | "prewarm"): Decision {
   const { decision, session } = noteDecision(ctx, wish);
   if (session || decision === "no_model" || !mayStart(ctx)) return decision;
-  if (wish === "ensure")
-    ctx.sql.run("update town set mayor_asked_at = ?, mayor_rest_until = 0 where id = 1", ctx.now);
+  if (wish === "ensure") mayorIsWanted(ctx);
   startMayor(ctx);
   return decision;
 }

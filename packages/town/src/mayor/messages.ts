@@ -16,6 +16,7 @@ import type { Row } from "../kernel/sql.ts";
 import { findRig } from "../rigs/rigs.ts";
 import { noteDecision } from "./decision.ts";
 import { takeContexts } from "./ui-context.ts";
+import { mayorIsWanted } from "./wanted.ts";
 
 export type MessageRow = Row & {
   seq: number;
@@ -64,7 +65,7 @@ export function queueMessage(ctx: Ctx, given: string | MayorMessageBody): string
     data: { messageId: id },
   });
   noteDecision(ctx, "message");
-  ctx.sql.run("update town set mayor_asked_at = ?, mayor_rest_until = 0 where id = 1", ctx.now);
+  mayorIsWanted(ctx);
   schedule(ctx, "mayor", "mayor");
   return id;
 }

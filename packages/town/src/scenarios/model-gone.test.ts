@@ -181,6 +181,23 @@ describe("a model that the agents of a role do not offer", () => {
         expect(h.bead(title)).toMatchObject({ status: "in_progress", startFailures: 0 });
     }));
 
+  it("of one rig is not taken for there because another rig's has begun", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.done = false;
+      const other = h.town.addRig({ name: "other", gitUrl: "https://github.com/acme/other.git" }, PERSON).id;
+      h.town.setRigConfig(h.rig, { role_models: { polecat: "acme/nine" } }, PERSON);
+      h.settle();
+      h.on.start_session = ({ plan }) =>
+        plan.rig?.id === h.rig ? { type: "refused", reason: missing } : { type: "done" };
+      h.town.sling(h.rig, { title: "a" }, { held: false }, PERSON);
+      h.settle();
+      expect(open(h)).toHaveLength(1);
+      h.town.sling(other, { title: "b" }, { held: false }, PERSON);
+      h.settle();
+      expect([h.bead("b").status, open(h).length]).toEqual(["in_progress", 1]);
+    }));
+
   it("is tried at once with other settings", () =>
     withSql((sql) => {
       const h = harness(sql);

@@ -67,11 +67,12 @@ What helps:
   });
 }
 
-function missingSubject({ role, runtime }: SessionRow): string {
-  return subjectOf(`${runtime} ${role}`);
+/** Rigs may have models of their own: a session with another one proves nothing. */
+function missingSubject({ role, runtime, model }: SessionRow): string {
+  return subjectOf(`${runtime} ${role} ${model ?? ""}`);
 }
 
-/** A session has begun, so its agent has the model of its role. */
+/** A session has begun, so its agent has the model that is set for it. */
 export function modelIsThere(ctx: Ctx, session: SessionRow): void {
   mootEscalations(ctx, missingSubject(session), MODEL_GONE);
 }

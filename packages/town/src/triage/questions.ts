@@ -11,6 +11,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { tellNotifiers } from "../notify/tell.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
+import { addRequest } from "./new-request.ts";
 
 /** Whether a question of that session goes to triage first. What triage itself or the mayor asks never does. */
 export function isForTriage(ctx: Ctx, session: SessionRow, severity: Severity): boolean {
@@ -22,32 +23,11 @@ export function isForTriage(ctx: Ctx, session: SessionRow, severity: Severity): 
 export function askTriageAbout(ctx: Ctx, escalationId: string, session: SessionRow): void {
   const row = escalationRow(ctx, escalationId);
   if (!row) return;
-  const id = ctx.id("triage");
-  ctx.sql.run(
-    `insert into triage_requests (id, session_id, epoch, seen_at, bead_id, agent_id, rig_id, escalation_id, text, state, created_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)`,
-    id,
-    session.id,
-    session.epoch,
-    session.last_event_at,
-    session.bead_id,
-    session.agent_id,
-    session.rig_id,
+  addRequest(ctx, session, {
     escalationId,
-    describe(ctx, session, row),
-    ctx.now,
-  );
-  audit(ctx, {
-    kind: "triage.requested",
-    subject: { type: "session", id: session.id },
-    sessionId: session.id,
-    agentId: session.agent_id,
-    beadId: session.bead_id,
-    rigId: session.rig_id,
-    text: `Triage looks at a question first: ${row.title}`,
-    data: { requestId: id, escalationId },
+    text: describe(ctx, session, row),
+    told: `Triage looks at a question first: ${row.title}`,
   });
-  schedule(ctx, "triage", "triage");
 }
 
 function describe(ctx: Ctx, session: SessionRow, row: EscalationRow): string {

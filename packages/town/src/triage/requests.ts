@@ -14,6 +14,7 @@ import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
 import { sessionRow, type SessionRow } from "../sessions/session-row.ts";
+import { addRequest } from "./new-request.ts";
 import { handOn, isQuestionOver } from "./questions.ts";
 
 export type TriageRow = Row & {
@@ -72,22 +73,11 @@ export function askTriage(ctx: Ctx, session: SessionRow): void {
       "select count(*) as n from triage_requests where state in ('open', 'judged') and escalation_id is null",
     )?.n ?? 0;
   if (open >= MAX_OPEN) return;
-  const id = ctx.id("triage");
-  ctx.sql.run(
-    `insert into triage_requests (id, session_id, epoch, seen_at, bead_id, agent_id, rig_id, text, state, created_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)`,
-    id,
-    session.id,
-    session.epoch,
-    session.last_event_at,
-    session.bead_id,
-    session.agent_id,
-    session.rig_id,
-    describe(ctx, session),
-    ctx.now,
-  );
-  record(ctx, "triage.requested", id, session, "Somebody has to judge why an agent is silent");
-  schedule(ctx, "triage", "triage");
+  addRequest(ctx, session, {
+    escalationId: null,
+    text: describe(ctx, session),
+    told: "Somebody has to judge why an agent is silent",
+  });
 }
 
 /** What is known of it, as text for whoever judges. */
@@ -265,17 +255,4 @@ export function requestsOfEnded(ctx: Ctx, sessionId: string): void {
     sessionId,
   ))
     settle(ctx, row, "moot", null, null);
-}
-
-function record(ctx: Ctx, kind: string, id: string, session: SessionRow, text: string): void {
-  audit(ctx, {
-    kind,
-    subject: { type: "session", id: session.id },
-    sessionId: session.id,
-    agentId: session.agent_id,
-    beadId: session.bead_id,
-    rigId: session.rig_id,
-    text,
-    data: { requestId: id },
-  });
 }
