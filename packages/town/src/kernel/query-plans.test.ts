@@ -43,12 +43,14 @@ function listening(sql: Sql, heard: Map<string, number>): Sql {
   };
 }
 
+function plan(sql: Sql, query: string, values: number): string[] {
+  const nothing = Array.from({ length: values }, (): SqlValue => null);
+  return sql.all<{ detail: string }>(`explain query plan ${query}`, ...nothing).map(({ detail }) => detail);
+}
+
 /** The tables (or their aliases) of a statement that are read from end to end, without any index. */
 function scanned(sql: Sql, query: string, values: number): string[] {
-  const nothing = Array.from({ length: values }, (): SqlValue => null);
-  return sql
-    .all<{ detail: string }>(`explain query plan ${query}`, ...nothing)
-    .flatMap(({ detail }) => /^SCAN (\w+)$/.exec(detail)?.[1] ?? []);
+  return plan(sql, query, values).flatMap((detail) => /^SCAN (\w+)$/.exec(detail)?.[1] ?? []);
 }
 
 describe("the statements of a town", () => {
@@ -65,6 +67,19 @@ describe("the statements of a town", () => {
           .map((table) => `${table}: ${query.replaceAll(/\s+/g, " ")}`),
       );
       expect(costly).toEqual([]);
+    }));
+
+  it("find what may be polled among what waits, not among a week of polls that are done", () =>
+    withSql((sql) => {
+      const heard = new Map<string, number>();
+      const h = richTown(listening(sql, heard));
+      h.advance(45 * MINUTE);
+      const polls = [...heard].filter(
+        ([query]) => query.includes("from outbox") && query.includes("kind = 'poll_pull_request'"),
+      );
+      expect(polls).toHaveLength(1);
+      for (const [query, values] of polls)
+        expect(plan(sql, query, values)[0]).toBe("SEARCH o USING INDEX outbox_polls (due_at<?)");
     }));
 
   it("would be seen reading one", () =>

@@ -31,6 +31,7 @@ import { routedQuestions } from "./0027-routed-questions.ts";
 import { sessionLogs } from "./0028-session-logs.ts";
 import { runnerLosses } from "./0029-runner-losses.ts";
 import { mayorRest } from "./0030-mayor-rest.ts";
+import { pollIndex } from "./0031-poll-index.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -64,6 +65,7 @@ export const MIGRATIONS: readonly string[] = [
   sessionLogs,
   runnerLosses,
   mayorRest,
+  pollIndex,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -282,9 +282,9 @@ export function claimable(ctx: Ctx, limit: number): EffectRow[] {
     ctx.now,
     free,
   );
-  // By their subjects, which are together in its index: nothing is read where nothing is polled.
+  // By an index of their own: the done ones are many, and nothing is read where nothing is polled.
   const polls = ctx.sql.all<EffectRow>(
-    `select * from outbox o indexed by outbox_subject where subject >= 'poll:' and subject < 'poll;' and ${MAY_BEGIN} order by due_at, id limit ?2`,
+    `select * from outbox o indexed by outbox_polls where kind = 'poll_pull_request' and ${MAY_BEGIN} order by due_at, id limit ?2`,
     ctx.now,
     Math.max(readsLeft, 0),
   );
