@@ -5,6 +5,7 @@ import type { Sender } from "../callbacks/sender.ts";
 import { anyAnswer } from "../callbacks/town-client.ts";
 import type { TownClient } from "../callbacks/town-client.ts";
 import type { Log, Timing } from "../options.ts";
+import type { LaterSaves } from "../sessions/later-saves.ts";
 import type { Registry } from "../sessions/registry.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SlotRecords } from "../sessions/slot-record.ts";
@@ -17,6 +18,7 @@ export interface DrainDeps {
   readonly registry: Registry;
   readonly pool: Pool;
   readonly slots: SlotRecords;
+  readonly laterSaves: LaterSaves;
   readonly sender: Sender;
   readonly town: TownClient;
   readonly log: Log;
@@ -52,6 +54,7 @@ export async function drain(deps: DrainDeps, reason: DrainReason): Promise<strin
   registry.drain();
   log("drain.started", { reason, sessions: registry.live().length });
   await tell(deps, "runner/drain", { reason });
+  const tried = deps.laterSaves.end();
   const sessions = registry.live();
   const finishing = sessions.filter((session) => mayFinish(session, patience));
   for (const session of sessions)
@@ -59,7 +62,8 @@ export async function drain(deps: DrainDeps, reason: DrainReason): Promise<strin
   const finished = Promise.all(finishing.map((session) => session.gone));
   await Promise.race([finished, aborted(patience.noWait)]);
   await endAll(deps, sessions, EVICTED);
-  await inTime(deps.booted, deps.timing.lastMs, deps);
+  await inTime(Promise.all([deps.booted, tried]), deps.timing.lastMs, deps);
+  deps.laterSaves.abort();
   const flushed = sender.flush(FLUSH_MS);
   const delivered = (await inTime(flushed, FLUSH_MS, deps)) && (await flushed);
   const unsaved = leftBehind(deps, sessions);
@@ -77,7 +81,10 @@ export async function abandon(deps: DrainDeps): Promise<string[]> {
   const { registry } = deps;
   registry.drain();
   const sessions = registry.live();
+  const tried = deps.laterSaves.end();
   await endAll(deps, sessions, FENCED);
+  await inTime(tried, deps.timing.lastMs, deps);
+  deps.laterSaves.abort();
   return leftBehind(deps, sessions);
 }
 
@@ -100,10 +107,10 @@ async function inTime(work: Promise<unknown>, ms: number, { patience, timing }: 
   return (await within(work, ms, hurry)) || (hurry.aborted && (await within(work, timing.lastMs)));
 }
 
-/** Sessions that are not gone, or whose work is on no remote. */
+/** Sessions that are not gone, or whose work is on no remote: also those that had ended before. */
 function leftBehind({ slots }: DrainDeps, sessions: readonly Session[]): string[] {
-  const unsaved = new Set(slots.all().flatMap((record) => (record.saved ? [] : [record.session_id])));
-  return sessions.filter(({ id, isGone }) => !isGone || unsaved.has(id)).map(({ id }) => id);
+  const unsaved = slots.all().flatMap((record) => (record.saved ? [] : [record.session_id]));
+  return [...new Set([...sessions.filter(({ isGone }) => !isGone).map(({ id }) => id), ...unsaved])];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

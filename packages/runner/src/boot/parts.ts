@@ -19,6 +19,7 @@ import { LogStore } from "../logs/log-store.ts";
 import type { RunnerOptions, Timing } from "../options.ts";
 import { MARKER } from "../processes/process-table.ts";
 import { directoryMarker } from "../processes/reap.ts";
+import { LaterSaves } from "../sessions/later-saves.ts";
 import { Registry } from "../sessions/registry.ts";
 import { SlotRecords } from "../sessions/slot-record.ts";
 import { newId } from "../ulid.ts";
@@ -33,6 +34,7 @@ export interface Parts {
   readonly town: TownClient;
   readonly sender: Sender;
   readonly slots: SlotRecords;
+  readonly laterSaves: LaterSaves;
   readonly pool: Pool;
   readonly git: GitWorkspace;
   readonly logs: LogStore;
@@ -106,7 +108,9 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     },
     onLost: alarms.onLost,
   });
-  const registry = new Registry({
+  const hold = (agentId: string, work: Promise<unknown>): void => void registry.hold(agentId, work);
+  const laterSaves = new LaterSaves({ git, slots, sender, log, setTimer, minuteMs, hold });
+  const registry: Registry = new Registry({
     options: { ...options, root },
     timing,
     places: {
@@ -122,6 +126,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     sender,
     town,
     slots,
+    laterSaves,
     pulse: heartbeats,
     models,
     proceed,
@@ -142,6 +147,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     town,
     sender,
     slots,
+    laterSaves,
     pool,
     git,
     logs,

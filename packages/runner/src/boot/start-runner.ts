@@ -247,16 +247,18 @@ export class Runner {
     await registry.get(request.session_id).opened;
   }
 
-  /** @returns where what was saved is */
-  #save(record: SlotRecord): Promise<Saved> {
+  /** @returns where what was saved is; what could not be is tried again by itself */
+  async #save(record: SlotRecord): Promise<Saved> {
     const { registry, slots, git } = this.#parts;
     const { log } = this.#options;
-    // What fails here (a full disk, say) stays unsaved, and the slot's next session saves it first.
+    // What fails here (a full disk, say) stays unsaved.
     const saving = saveLeftover({ git, slots, log }, record).catch((thrown: unknown) => {
       log("leftover.unsaved", { session_id: record.session_id, message: String(thrown) });
       return NOTHING_SAVED;
     });
-    return registry.hold(record.agent_id, saving);
+    const saved = await registry.hold(record.agent_id, saving);
+    registry.saveLater(record.agent_id);
+    return saved;
   }
 
   /**

@@ -8,6 +8,7 @@
  *   probing → open    it was refused again (the wait is longer where the provider says none), or is over
  *                     without an answer (the next one tries at once)
  */
+import { backoffMs } from "../backoff.ts";
 import type { SetTimer } from "../options.ts";
 import type { Provider } from "./provider-key.ts";
 import type { ModelTrouble } from "./trouble.ts";
@@ -44,8 +45,6 @@ export interface ModelGateOptions {
   readonly onChange: () => void;
 }
 
-/** Minutes after the n-th refusal in a row that came without a reset time. */
-const BACKOFF = [0.5, 1, 2, 5, 10];
 const SOONEST_MS = 1_000;
 
 /** What a person can do about a model that does not answer. */
@@ -119,8 +118,9 @@ export class ModelGate {
     if (left.length > 0) this.#options.onChange();
   }
 
+  /** After the n-th refusal in a row that came without a reset time. */
   #backoff(refusals: number): number {
-    return (BACKOFF[Math.min(refusals, BACKOFF.length) - 1] ?? 10) * this.#options.minuteMs;
+    return backoffMs(refusals, this.#options.minuteMs);
   }
 
   #now(): number {

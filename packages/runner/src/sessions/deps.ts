@@ -11,6 +11,7 @@ import type { Semaphore } from "../git/waiting.ts";
 import type { LogStore } from "../logs/log-store.ts";
 import type { ModelGate } from "../models/model-gate.ts";
 import type { RunnerOptions, SetTimer, Timing } from "../options.ts";
+import type { LaterSaves } from "./later-saves.ts";
 import type { SlotRecords } from "./slot-record.ts";
 
 export type Verdict = HeartbeatAnswer["sessions"][number]["verdict"];
@@ -37,6 +38,8 @@ export interface SessionDeps {
   readonly town: TownClient;
   readonly pulse: Pulse;
   readonly slots: SlotRecords;
+  /** What could not be saved when its session ended. */
+  readonly laterSaves: LaterSaves;
   /** Asks every session to go on where something that it may wait for has changed. */
   readonly proceed: () => void;
   /** Which model providers may be asked. */

@@ -45,7 +45,8 @@ async function saveBefore({ deps }: DirectoryOptions, previous: SlotRecord): Pro
       code: "work_unsaved",
       phase: "worktree",
       message: `The work of session ${sessionId} in this directory is not saved yet. ${saved.problem}`,
-      action: "Make the remote reachable for pushes; the start is repeated by itself.",
+      action: "Make the remote reachable for pushes. Saving, and then the start, are repeated by themselves.",
+      until: Date.now() + deps.laterSaves.nextAfter(previous.agent_id),
     });
   }
   deps.slots.write({ ...previous, saved: true });

@@ -100,10 +100,17 @@ export class Registry {
     this.#sessions.set(request.session_id, session);
     slot.epoch = request.epoch;
     slot.current = session;
+    this.#deps.laterSaves.giveWay(request.agent.id);
     session.begin(places === null ? slot.free : places.turn(slot.free, session));
     slot.free = session.gone;
-    void session.gone.then(() => this.#forgetOldest());
+    void this.#onceGone(session, request.agent.id);
     return this.#answer(session);
+  }
+
+  async #onceGone(session: Session, agentId: string): Promise<void> {
+    await session.gone;
+    this.saveLater(agentId);
+    this.#forgetOldest();
   }
 
   /** What would be prompted at once would only run into the same wall; one start may try. */
@@ -151,6 +158,11 @@ export class Registry {
     const slot = this.#slotOf(agentId);
     slot.free = Promise.all([slot.free, work]);
     return work;
+  }
+
+  /** What is unsaved in a slot that no session has, or waits for, is tried again by itself. */
+  saveLater(agentId: string): void {
+    if (!this.uses(agentId)) this.#deps.laterSaves.look(agentId);
   }
 
   /** Tells the town of a resume that could not even begin: its session ends, nothing else does. */

@@ -34,21 +34,28 @@ const MAX_KEPT = 200;
 const PAUSES_MS = [500, 2_000];
 const LIMIT_MS = 120_000;
 
+export interface Trying {
+  readonly signal?: AbortSignal;
+  /** What cannot be pushed now is not tried again here: the caller does that. */
+  readonly once?: boolean;
+}
+
 /**
  * Saves what a session left (spec/runner.md §5 "WIP safety"). What cannot be pushed now is tried
- * twice more and then left where it is: its record says so, and nobody gets that worktree before.
+ * twice more and then left where it is: its record says so, nobody gets that worktree before, and it is
+ * tried again later (`LaterSaves`).
  */
 export async function saveAll(
-  git: GitWorkspace,
+  git: Pick<GitWorkspace, "saveWork">,
   left: Unsaved,
   log: Log,
-  signal?: AbortSignal,
+  how: Trying = {},
 ): Promise<Saved> {
   let workRef: string | null = null;
   const kept: KeptWork[] = [];
   let problem: string | null = null;
   for (const { dir, rig } of left.worktrees) {
-    const saved = await saveOne(git, left, { dir, rig }, log, signal);
+    const saved = await saveOne(git, left, { dir, rig }, log, how);
     workRef ??= saved.workRef;
     kept.push(...saved.kept);
     problem ??= saved.problem;
@@ -57,11 +64,11 @@ export async function saveAll(
 }
 
 async function saveOne(
-  git: GitWorkspace,
+  git: Pick<GitWorkspace, "saveWork">,
   left: Unsaved,
   where: { dir: string; rig: RigRef },
   log: Log,
-  aborted?: AbortSignal,
+  { signal: aborted, once = false }: Trying,
 ): Promise<Saved> {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -75,7 +82,7 @@ async function saveOne(
       const pause = PAUSES_MS[attempt];
       const passing =
         thrown instanceof GitFailure && (thrown.failure.code === "network" || thrown.failure.code === "auth");
-      if (pause === undefined || !passing || aborted?.aborted === true)
+      if (pause === undefined || once || !passing || aborted?.aborted === true)
         return { workRef: null, kept: [], problem: message };
       await delay(pause);
     }
@@ -84,12 +91,12 @@ async function saveOne(
 
 const UNKNOWN_USAGE = { tokens_in: 0, tokens_out: 0, usd: 0, usd_known: false };
 
-/** The last word about a session of which only its work was left here. */
+/** The last word about a session of which only its work was left here. Where the town knows its end, only the place counts. */
 export function endOfLeftover({ epoch }: { epoch: number }, left: Saved): SessionEnded {
   return {
     epoch,
     outcome: "evicted",
-    reason: { code: "runner_restarted", message: "The runner restarted; what it had left was saved." },
+    reason: { code: "saved_later", message: "What it had left was saved after its end." },
     ...whereabouts(left),
     usage: UNKNOWN_USAGE,
   };

@@ -58,7 +58,7 @@ export class WorkKeeper {
     const { request, deps } = this.#options;
     const { session_id: sessionId, author, epoch } = request;
     const worktrees = this.#options.directories()?.worktrees ?? [];
-    const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log, signal);
+    const saved = await saveAll(deps.git, { sessionId, author, worktrees }, deps.options.log, { signal });
     if (saved.workRef !== null && !this.#told.has(saved.workRef)) {
       this.#told.add(saved.workRef);
       deps.sender.session(sessionId, "saved", { epoch, work_ref: saved.workRef });

@@ -172,7 +172,7 @@ describe("a start that was refused", () => {
       expect(h.town.bead(bead.id)).toMatchObject({ status: "in_progress" });
     }));
 
-  it.each(["draining", "at_capacity", "model_unavailable"])("as %s counts nowhere", (code) =>
+  it.each(["draining", "at_capacity", "model_unavailable", "work_unsaved"])("as %s counts nowhere", (code) =>
     withSql((sql) => {
       const h = harness(sql);
       h.on.start_session = () => ({ type: "refused", reason: { code, message: "not now" } });

@@ -18,6 +18,7 @@ import { requestsOfEnded } from "../triage/requests.ts";
 import { withKept } from "./kept-work.ts";
 import { withdrawPermissions } from "./permissions.ts";
 import { STOP_DEADLINE, type SessionRow } from "./session-row.ts";
+import { unsavedIsSaved } from "./unsaved-work.ts";
 
 export interface SessionEnd {
   outcome: SessionOutcome;
@@ -137,13 +138,14 @@ export function sessionGone(
   if (reason && kept.length > 0)
     ctx.sql.run("update sessions set reason = ? where id = ?", toJson(withKept(reason, kept)), session.id);
   if (workRef !== null && session.bead_id) keepWorkRef(ctx, session, workRef);
+  if (workRef !== null || kept.length > 0) unsavedIsSaved(ctx, session.agent_id);
 }
 
-/** Saved work is where the next attempt begins, unless that has begun already. */
+/** Saved work is where the next attempt begins, unless one has begun already: who was refused has not. */
 function keepWorkRef(ctx: Ctx, session: SessionRow, workRef: string): void {
   ctx.sql.run(
     `update beads set work_ref = ?1 where id = ?2 and status in ('open', 'in_progress')
-       and not exists (select 1 from sessions s where s.bead_id = ?2 and s.started_at > ?3)`,
+       and not exists (select 1 from sessions s where s.bead_id = ?2 and s.started_at > ?3 and s.outcome is not 'refused')`,
     workRef,
     session.bead_id,
     session.started_at,

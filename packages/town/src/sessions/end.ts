@@ -16,6 +16,7 @@ import { closeSession, type SessionEnd } from "./close.ts";
 import { tellOfMissingModel, tellOfProvider } from "./model-gone.ts";
 import { isModelMissing, isPassing, restAfter, RIG_WIDE } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
+import { isOfAnother, tellOfUnsaved, WORK_UNSAVED } from "./unsaved-work.ts";
 
 const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
 
@@ -23,6 +24,7 @@ export function endSession(ctx: Ctx, session: SessionRow, end: SessionEnd): void
   closeSession(ctx, session, end);
   if (end.outcome === "evicted") tellOfProvider(ctx, session, end.reason);
   if (end.outcome === "refused" && isModelMissing(end.reason)) tellOfMissingModel(ctx, session, end.reason);
+  if (end.outcome === "refused" && end.reason.code === WORK_UNSAVED) tellOfUnsaved(ctx, session, end.reason);
   release(ctx, session, end);
 }
 
@@ -76,8 +78,14 @@ function releaseBead(ctx: Ctx, session: SessionRow, beadId: string, end: Session
 
 function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: FailureReason): void {
   if (isPassing(reason)) {
-    const until = ctx.now + restAfter(ctx, reason);
-    ctx.sql.run("update beads set cooldown_until = ? where id = ?", until, bead.id);
+    const elsewhere = reason.code === WORK_UNSAVED && isOfAnother(ctx, session);
+    const rest = restAfter(ctx, elsewhere ? { ...reason, until: undefined } : reason);
+    ctx.sql.run(
+      "update beads set cooldown_until = ?, avoid_agent = coalesce(?, avoid_agent) where id = ?",
+      ctx.now + rest,
+      elsewhere ? session.agent_id : null,
+      bead.id,
+    );
     reopen(ctx, bead, reason.code, `${bead.title} waits: ${reason.message}`);
     return;
   }

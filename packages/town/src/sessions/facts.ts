@@ -12,6 +12,7 @@ import { markRunning, renewLease, touch } from "./lease.ts";
 import { noteLogs } from "./logs.ts";
 import { modelIsThere } from "./model-gone.ts";
 import { sessionRow, type SessionRow } from "./session-row.ts";
+import { unsavedIsSaved } from "./unsaved-work.ts";
 
 /** The live session at that epoch, or undefined. */
 function current(ctx: Ctx, sessionId: string, epoch: number): SessionRow | undefined {
@@ -40,6 +41,7 @@ export function sessionStatus(ctx: Ctx, fact: StatusFact): void {
   renewLease(ctx, session);
   if (fact.phase !== "first_turn" || session.state !== "starting") return;
   modelIsThere(ctx, session);
+  unsavedIsSaved(ctx, session.agent_id);
   if (session.role === "mayor") {
     ctx.sql.run("update sessions set waiting_since = ? where id = ?", ctx.now, session.id);
     schedule(ctx, "mayor", "mayor");
@@ -54,26 +56,29 @@ export function sessionEnded(ctx: Ctx, sessionId: string, ended: SessionEnded): 
   recordUsage(ctx, session, ended);
   noteLogs(ctx, session, ended.logs);
   tellOfKept(ctx, session, ended.kept);
+  const isNews = session.state !== "ended" || ended.work_ref !== session.work_ref;
+  if (ended.work_ref !== null && isNews) noteWorkRef(ctx, session, ended.work_ref);
   if (session.state === "ended") {
     sessionGone(ctx, session, ended.work_ref, ended.kept);
     return;
   }
   const outcome = session.stop_requested !== null && ended.outcome !== "evicted" ? "stopped" : ended.outcome;
-  if (ended.work_ref !== null) {
-    audit(ctx, {
-      kind: "session.work_saved",
-      subject: { type: "session", id: session.id },
-      beadId: session.bead_id,
-      sessionId: session.id,
-      text: `Unfinished work is saved as ${ended.work_ref}`,
-      data: { ref: ended.work_ref },
-    });
-  }
   endSession(ctx, session, {
     outcome,
     reason: withKept(ended.reason, ended.kept),
     gone: true,
     workRef: ended.work_ref,
+  });
+}
+
+function noteWorkRef(ctx: Ctx, session: SessionRow, ref: string): void {
+  audit(ctx, {
+    kind: "session.work_saved",
+    subject: { type: "session", id: session.id },
+    beadId: session.bead_id,
+    sessionId: session.id,
+    text: `Unfinished work is saved as ${ref}`,
+    data: { ref },
   });
 }
 

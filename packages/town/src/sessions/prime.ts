@@ -123,12 +123,12 @@ type AttemptRow = {
 
 const reasonSchema = z.object({ message: z.string() });
 
-/** What earlier sessions at this bead did, the newest first. */
+/** What earlier sessions at this bead did, the newest first. One whose start was refused did nothing. */
 function attempts(ctx: Ctx, bead: BeadRow, session: SessionRow): PrimeContext["attempts"] {
   return ctx.sql
     .all<AttemptRow>(
       `select outcome, reason, status_text, checkpoint, work_ref from sessions
-       where bead_id = ? and id <> ? and state = 'ended' order by started_at desc limit ?`,
+       where bead_id = ? and id <> ? and state = 'ended' and outcome is not 'refused' order by started_at desc limit ?`,
       bead.id,
       session.id,
       MAX_ATTEMPTS_TOLD,

@@ -4,9 +4,10 @@ import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { townRow } from "../town-row.ts";
+import { WORK_UNSAVED } from "./unsaved-work.ts";
 
 /** They say nothing about the work: it is simply tried later. */
-export const UNCOUNTED: readonly string[] = ["draining", "at_capacity", "model_unavailable"];
+export const UNCOUNTED: readonly string[] = ["draining", "at_capacity", "model_unavailable", WORK_UNSAVED];
 
 /** Every bead of the rig would meet them: they count on the rig, which becomes `broken`. */
 export const RIG_WIDE: readonly string[] = [
