@@ -22,6 +22,17 @@ function failure(fn: () => unknown): unknown {
   return undefined;
 }
 
+describe("a row", () => {
+  it("has the columns that its table has by now, also where the statement was used before", () => {
+    const sql = nodeSql(db);
+    sql.run(insert, "x");
+    expect(sql.get("select * from t")).toEqual({ text: "x" });
+    sql.exec("alter table t add column more text; alter table t rename column text to words");
+    expect(sql.get("select * from t")).toEqual({ words: "x", more: null });
+    expect(sql.all("select * from t")).toEqual([{ words: "x", more: null }]);
+  });
+});
+
 describe("a full disk", () => {
   it("is told as that, with what to do, and nothing of the transaction stays", () => {
     const sql = nodeSql(db);

@@ -1,13 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import {
-  checkParameters,
-  checkScript,
-  checkSynchronous,
-  statementParameters,
-  type Row,
-  type Sql,
-  type SqlValue,
-} from "@gastown/town";
+import { checkScript, checkSynchronous, type Row, type Sql, type SqlValue } from "@gastown/town";
+import { Prepared } from "./prepared.ts";
 import { storageError } from "./storage-error.ts";
 
 const MAX_STATEMENTS = 500;
@@ -18,7 +11,6 @@ interface Frame {
   readonly commit: StatementSync;
   readonly rollback: string;
 }
-type Prepared = { readonly statement: StatementSync; readonly parameters: number };
 
 /**
  * The `Sql` port on `node:sqlite`. The database must have been opened with
@@ -50,7 +42,7 @@ export function nodeSql(db: DatabaseSync): Sql {
   const prepare = (text: string): Prepared => {
     const known = statements.get(text);
     if (known !== undefined) return known;
-    const prepared = { parameters: statementParameters(text), statement: db.prepare(text) };
+    const prepared = new Prepared(db, text);
     if (statements.size >= MAX_STATEMENTS)
       for (const oldest of statements.keys()) {
         statements.delete(oldest);
@@ -58,12 +50,6 @@ export function nodeSql(db: DatabaseSync): Sql {
       }
     statements.set(text, prepared);
     return prepared;
-  };
-
-  const bound = (text: string, values: SqlValue[]): StatementSync => {
-    const { statement, parameters } = prepare(text);
-    checkParameters(text, parameters, values);
-    return statement;
   };
 
   const frames: Frame[] = [];
@@ -102,13 +88,15 @@ export function nodeSql(db: DatabaseSync): Sql {
     exec: (script) => {
       checkScript(script);
       guarded(() => db.exec(script));
+      // It may have changed the columns that a statement gives.
+      statements.clear();
     },
     all: <T extends Row>(text: string, ...values: SqlValue[]) =>
-      guarded(() => bound(text, values).all(...values)) as T[],
+      guarded(() => prepare(text).all(values)) as T[],
     get: <T extends Row>(text: string, ...values: SqlValue[]) =>
-      guarded(() => bound(text, values).get(...values)) as T | undefined,
+      guarded(() => prepare(text).get(values)) as T | undefined,
     run: (text, ...values) => {
-      guarded(() => bound(text, values).run(...values));
+      guarded(() => prepare(text).run(values));
     },
     transaction,
   };
