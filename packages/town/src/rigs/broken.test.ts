@@ -76,6 +76,36 @@ describe("a broken repository", () => {
       expect(h.town.bead(h.bead("x").id).status).toBe("closed");
     }));
 
+  it("is tried for a convoy that has only to land there, all of its beads being done", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const missing = { code: "runtime_missing", message: "no such agent", action: "Install it." } as const;
+      // The members are let through; of the landing's reviewer the runtime has gone.
+      const isLanding = (id: string | null | undefined): boolean =>
+        sql.get("select 1 from merge_requests where bead_id = ? and lands_convoy = 1", id ?? "") !==
+        undefined;
+      h.on.start_session = ({ plan }) =>
+        isLanding(plan.bead?.id) ? { type: "refused", reason: missing } : { type: "done" };
+      h.town.slingConvoy(
+        {
+          title: "c",
+          rigId: h.rig,
+          tasks: [{ title: "a" }],
+          mode: "review-then-land",
+          parallel: true,
+          staged: false,
+        },
+        PERSON,
+      );
+      h.settle();
+      expect([h.bead("a").status, h.town.rig(h.rig).state]).toEqual(["closed", "broken"]);
+      delete h.on.start_session;
+      h.advance(10 * MINUTE);
+      expect(h.town.rig(h.rig).state).toBe("ready");
+      expect(h.town.escalations({ open: true })).toEqual([]);
+      expect(h.bead("c").status).toBe("closed");
+    }));
+
   it("that work waits for is tried after 1, 2, 4 … minutes, at most an hour apart", () =>
     withBroken((h, tries) => {
       h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON);

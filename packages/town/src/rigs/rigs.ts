@@ -6,6 +6,7 @@ import {
   type SecretChange,
   type Formula,
   type FormulaProblem,
+  type MergeState,
 } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
@@ -190,15 +191,24 @@ export function rigController(ctx: Ctx, id: string): number | null {
   return null;
 }
 
-/** With nothing to do there, a broken repository is left alone: a town without work makes no ticks. */
+/**
+ * With nothing to do there, a broken repository is left alone: a town without work makes no ticks. The landing of
+ * a convoy waits when all of its beads are closed.
+ */
 function isWaitedFor(ctx: Ctx, rigId: string): boolean {
   return (
     ctx.sql.get(
-      "select id from beads where rig_id = ? and type = 'issue' and status in ('open', 'in_progress', 'in_review') limit 1",
+      `select id from beads where rig_id = ?1 and type = 'issue' and status in ('open', 'in_progress', 'in_review')
+       union all
+       select bead_id from merge_requests where rig_id = ?1 and state in (${UNDER_WAY}) limit 1`,
       rigId,
     ) !== undefined
   );
 }
+
+const UNDER_WAY = (["queued", "reviewing", "changes_requested", "approved", "landing"] satisfies MergeState[])
+  .map((state) => `'${state}'`)
+  .join(", ");
 
 /** Work came for a broken rig. It has a time for its next try, or one is under way, or this is the first to ask. */
 export function wantBrokenRig(ctx: Ctx, rigId: string): void {
