@@ -22,6 +22,7 @@ import {
   scopesOf,
   spent,
   used,
+  type Amount,
   type Charged,
   type Scope,
 } from "./spend.ts";
@@ -96,26 +97,54 @@ export function watchAllBudgets(ctx: Ctx): void {
 }
 
 function watch(ctx: Ctx, scope: Scope, id: string, rigId: string | null): void {
-  const budget = budgetOf(ctx, scope, rigId);
   const before = levelOf(ctx, scope, id);
-  if (budget === null && before === 0) return;
+  const limits = limitsOf(ctx, scope, id, rigId);
+  if (limits.every(({ budget }) => budget === null) && before === 0) return;
   const amount = used(ctx, scope, id);
-  const filled = budget === null ? 0 : share(budget, amount);
+  if (limits.some(({ budget }) => budget?.hard)) stopAtHardLimit(ctx, scope, id);
+  const { filled, budget, ...limit } = fullest(limits, amount);
   const level: Level = filled >= 1 ? 2 : filled >= WARNING ? 1 : 0;
-  if (budget?.hard && share(budget, spent(ctx, scope, id)) >= 1) stopAll(ctx, scope, id);
   if (level === before) return;
   ctx.sql.run(
     `insert into budget_levels (scope, id, rig_id, level) values (?1, ?2, ?3, ?4)
-     on conflict (scope, id) do update set level = ?4`,
+     on conflict (scope, id) do update set rig_id = ?3, level = ?4`,
     scope,
     id,
-    rigId,
+    limit.rigId,
     level,
   );
-  tell(ctx, { scope, id, rigId, budget, text: budget === null ? "" : told(budget, amount) }, before, level);
+  const text = budget === null ? "" : told(budget, amount);
+  tell(ctx, { scope, id, rigId: limit.rigId, budget, text }, before, level);
   wakeDispatchers(ctx);
   if (scope === "bead") schedule(ctx, "bead", id);
   if (scope === "convoy") wakeMembersOf(ctx, id);
+}
+
+interface Limit {
+  readonly rigId: string | null;
+  readonly budget: Budget | null;
+}
+
+/** What limits a scope. The repositories of a convoy may each say something else of it. */
+function limitsOf(ctx: Ctx, scope: Scope, id: string, rigId: string | null): Limit[] {
+  const rigs = scope === "convoy" ? new Set([rigId, ...rigsOfConvoy(ctx, id)]) : [rigId];
+  return [...rigs].map((one) => ({ rigId: one, budget: budgetOf(ctx, scope, one) }));
+}
+
+function rigsOfConvoy(ctx: Ctx, convoyId: string): (string | null)[] {
+  return ctx.sql
+    .all<{ rig_id: string | null }>(
+      "select distinct rig_id from beads where convoy_id = ? and status <> 'closed'",
+      convoyId,
+    )
+    .map(({ rig_id }) => rig_id);
+}
+
+/** Of several limits the one that is told: that of which the most is used. */
+function fullest(limits: readonly Limit[], amount: Amount): Limit & { filled: number } {
+  return limits
+    .map((limit) => ({ ...limit, filled: limit.budget === null ? 0 : share(limit.budget, amount) }))
+    .reduce((most, one) => (one.filled > most.filled ? one : most));
 }
 
 function levelOf(ctx: Ctx, scope: Scope, id: string): Level {
@@ -189,11 +218,17 @@ function record(ctx: Ctx, kind: string, { scope, id, rigId, budget }: Told, text
   });
 }
 
-/** At most the turns that run now go on: each agent reports its cost when a turn ends. */
-function stopAll(ctx: Ctx, scope: Scope, id: string): void {
+/**
+ * At most the turns that run now go on: each agent reports its cost when a turn ends. Whether the limit is hard
+ * is said by the rig of each session, and by no other.
+ */
+function stopAtHardLimit(ctx: Ctx, scope: Scope, id: string): void {
+  const amount = spent(ctx, scope, id);
   for (const session of liveSessions(ctx)) {
+    const budget = budgetOf(ctx, scope, session.rig_id);
     const concerned = scopesOf(ctx, chargedOf(session)).some(([one, of]) => one === scope && of === id);
-    if (concerned && session.stop_requested === null)
+    if (!concerned || session.stop_requested !== null) continue;
+    if (budget?.hard && share(budget, amount) >= 1)
       requestStop(ctx, session, "now", `the hard budget of the ${SCOPE_NAMES[scope]} is used up`);
   }
 }

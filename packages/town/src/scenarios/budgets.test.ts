@@ -189,6 +189,38 @@ describe("a budget of a convoy", () => {
       expect(h.bead("b").waitingOn).toMatchObject({ code: "budget", limit: "budgets.convoy" });
       expect(h.town.convoy(convoy.id).usage.tokensIn).toBe(500);
     }));
+
+  /** "a" in a rig that sets the budget, "b" in one that sets none. */
+  function overTwoRigs(h: Harness, hard: boolean): void {
+    const other = h.town.addRig({ name: "other", gitUrl: "/repo/other.git" }, PERSON).id;
+    h.town.setRigConfig(h.rig, { budgets: { convoy: { tokens: 500, hard } } }, PERSON);
+    h.auto.done = false;
+    const tasks = [{ title: "a" }, { title: "b", rigId: other }];
+    h.town.slingConvoy({ title: "c", rigId: h.rig, tasks, parallel: true, staged: false }, PERSON);
+    h.settle();
+    expect(working(h)).toEqual(["a", "b"]);
+  }
+
+  it("that only one of its rigs makes hard stops that rig's sessions, whoever used it up", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      overTwoRigs(h, true);
+      h.cost(sessionOf(h, "b"), 600);
+      h.settle();
+      expect(working(h)).toEqual(["b"]);
+      expect(h.bead("a").waitingOn).toMatchObject({ code: "budget", limit: "budgets.convoy" });
+    }));
+
+  it("that only one of its rigs sets stays used up when another rig's session reports", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      overTwoRigs(h, false);
+      h.cost(sessionOf(h, "a"), 500);
+      h.cost(sessionOf(h, "b"), 100);
+      h.settle();
+      expect(events(h, "budget.")).toEqual(["The budget of the convoy is used up: 500 of 500 tokens"]);
+      expect(h.town.escalations({ open: true }).map((one) => one.category)).toEqual(["budget"]);
+    }));
 });
 
 describe("costs", () => {
