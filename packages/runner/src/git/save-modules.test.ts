@@ -196,6 +196,38 @@ test("a head that names what only this machine has is not handed in, nor by the 
   });
 });
 
+test.each([
+  ["moves one that was there", false],
+  ["brings one with it", true],
+])(
+  "a published head of a submodule that %s to what only this machine has is not handed in",
+  async (_how, isNew) => {
+    const inner = library("inner");
+    const lib = library("lib");
+    added("inner", inner, join(f.base, "lib-clone"));
+    if (!isNew) added("lib", lib);
+    const dir = await prepared();
+    const module = join(dir, "lib");
+    if (isNew) {
+      git(dir, ...local, "submodule", "--quiet", "add", lib, "lib");
+      git(module, ...local, "submodule", "--quiet", "update", "--init");
+    }
+    // Its own remote has the library's new head, and nobody the commit that this names.
+    const hidden = commitFiles(join(module, "inner"), { "inner.txt": "2\n" });
+    commitFiles(module, { "lib.txt": "2\n" });
+    git(module, "push", "--quiet", "origin", "HEAD:refs/heads/main");
+    git(module, "fetch", "--quiet", "origin");
+    expect(await f.workspace.settle(settleOptions(f, dir, { rig }))).toMatchObject({
+      result: "error",
+      error: { kind: "other", message: expect.stringContaining(`lib/inner (${hidden.slice(0, 8)}`) },
+    });
+    expect(f.remoteHead("refs/heads/gt/toast/1")).toBeNull();
+    git(join(module, "inner"), "push", "--quiet", "origin", "HEAD:refs/heads/main");
+    git(join(module, "inner"), "fetch", "--quiet", "origin");
+    expect(await f.workspace.settle(settleOptions(f, dir, { rig }))).toMatchObject({ result: "pushed" });
+  },
+);
+
 test("a repository that lies in the worktree and is no submodule is not handed in", async () => {
   const dir = await prepared();
   git(dir, "clone", "--quiet", library("lib"), "vendored");
