@@ -43,7 +43,7 @@ export const envMap = z
       .string()
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
       .max(200),
-    // 8,192 of a person's; a secret is longer where it is stored, sealed.
+    // `VALUE_BYTES` of a person's; a secret is longer where it is stored, sealed.
     text(0, 12_288),
   )
   .refine((env) => Object.keys(env).length <= 100, "at most 100 variables")

@@ -3,9 +3,8 @@
  * of them is ever stored or shown with the others: each is sealed by itself, and a reader sees `****`.
  */
 import { z } from "zod";
-import { text } from "./text.ts";
+import { secretText, text } from "./text.ts";
 
-const secret = text(1, 8_192);
 /** Ids of a GitHub App or of its installation: digits, or an app's client id. */
 const id = z.union([z.int().min(1), text(1, 100)]);
 
@@ -17,12 +16,12 @@ const forgeUrl = z
   .refine((url) => url.length <= 500 && !url.includes("@"), "must be an https url without a user");
 
 export const townCredentials = z.strictObject({
-  github_cli_pat: secret.optional(),
+  github_cli_pat: secretText.optional(),
   github_app: z
-    .strictObject({ id: id.optional(), installation: id.optional(), key: secret.optional() })
+    .strictObject({ id: id.optional(), installation: id.optional(), key: secretText.optional() })
     .optional(),
-  github_token: secret.optional(),
-  gitlab_token: secret.optional(),
+  github_token: secretText.optional(),
+  gitlab_token: secretText.optional(),
   gitlab_url: forgeUrl.optional(),
 });
 export type TownCredentials = z.infer<typeof townCredentials>;
@@ -32,9 +31,9 @@ export const rigCredentials = z.strictObject({
   github_app: z.strictObject({ installation: id.optional() }).optional(),
   /** For a host that is neither GitHub nor GitLab; they count for the host of the rig's url only. */
   git_username: text(1, 200).optional(),
-  git_password: secret.optional(),
+  git_password: secretText.optional(),
   /** What the rig's forge signs its webhooks with; without it none is believed. */
-  webhook_secret: secret.optional(),
+  webhook_secret: secretText.optional(),
 });
 export type RigCredentials = z.infer<typeof rigCredentials>;
 

@@ -9,6 +9,25 @@ export function text(min: number, max: number): z.ZodString {
   return z.string().min(min).max(max).regex(NO_NUL, "must not contain NUL");
 }
 
+/** What a person may give as the value of a variable, or as a secret, in bytes of UTF-8. Sealed it is longer. */
+export const VALUE_BYTES = 8_192;
+
+/** How many bytes of UTF-8 it has. */
+export function utf8Bytes(value: string): number {
+  let bytes = 0;
+  for (const char of value) {
+    const point = char.codePointAt(0) ?? 0;
+    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+/** Text that is kept sealed: what counts there is its bytes, not its characters. */
+export const secretText: z.ZodString = text(1, VALUE_BYTES).refine(
+  (value) => utf8Bytes(value) <= VALUE_BYTES,
+  `must be at most ${VALUE_BYTES} bytes of UTF-8`,
+);
+
 export const title: z.ZodString = text(1, 300).regex(/\S/, "must not be empty");
 export const body: z.ZodString = text(0, 64_000);
 export const name: z.ZodString = z

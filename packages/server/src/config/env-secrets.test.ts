@@ -65,13 +65,34 @@ describe("a secret variable", () => {
           status: 400,
           body: { error: { code: "validation_failed" } },
         });
-      const long = await set(host, { env: { CITY: "x".repeat(8_193) } });
-      expect(long.status).toBe(400);
       const copied = "sealed:****abcd:v1.s1.AAAA.BBBB";
       await set(host, { env: { COPIED: copied } });
       expect(await shown(host)).toEqual({ COPIED: "****BBBB" });
       const settings = await start(host, await host.readyRig());
       expect(settings["env"]).toEqual({ COPIED: copied });
+    }));
+
+  it("may have as many bytes as any other, in every script, and the error speaks of bytes", () =>
+    withTown(async (host) => {
+      const rig = await host.readyRig();
+      const longest = "\u5b57".repeat(2_730);
+      expect(
+        (await set(host, { env: { CITY: longest, API_KEY: longest }, $secret: ["env.CITY"] })).status,
+      ).toBe(200);
+      expect((await start(host, rig))["env"]).toEqual({ CITY: longest, API_KEY: longest });
+      for (const value of ["x".repeat(8_193), `${longest}\u5b57`, "\u5b57".repeat(20_000)]) {
+        const answer = await set(host, { env: { CITY: value }, $secret: ["env.CITY"] });
+        expect(answer).toMatchObject({ status: 400, body: { error: { code: "validation_failed" } } });
+        expect(JSON.stringify(answer.body)).toMatch(
+          /env\.CITY has \d+ bytes of UTF-8; a variable may have 8192\./,
+        );
+        expect(JSON.stringify(answer.body)).not.toContain(value.slice(0, 20));
+      }
+      const token = await set(host, { credentials: { github_token: `${longest}\u5b57` } });
+      expect(token.status).toBe(400);
+      expect(JSON.stringify(token.body)).toContain(
+        "credentials.github_token: must be at most 8192 bytes of UTF-8",
+      );
     }));
 
   it("that this host cannot open lets nothing begin without it, and says what to do", () =>

@@ -2,15 +2,13 @@
  * Secret values of `env` settings (spec/api.md §2.9): sealed before they are stored, shown as their mask, and
  * opened only in what leaves for the runner. A stored one is `sealed:<mask>:<sealed text>`.
  */
-import { envMap, GastownError, type FailureReason } from "@gastown/protocol";
+import { envMap, GastownError, limits, type FailureReason } from "@gastown/protocol";
 import { seal, unseal, type SealingKey } from "../credentials/seal.ts";
 import type { ServerPorts } from "../ports.ts";
 
 type Env = Readonly<Record<string, string>>;
 
 const STORED = /^sealed:(\*{4}.{0,4}):(v1\..+)$/s;
-/** What a person may send; sealed it is longer. */
-const LONGEST = 8_192;
 const ENV = "env.";
 
 const SECRET_NAME = /token|secret|password|passwd|key|auth|credential|dsn|private/i;
@@ -50,22 +48,37 @@ export function flaggedNames(flags: readonly string[], env: unknown): ReadonlySe
 
 type SealPorts = Pick<ServerPorts, "sealingKeys" | "randomBytes">;
 
-/** `env` of a change with its secrets sealed. What is not valid stays as it is, and is refused with the rest. */
+/**
+ * `env` of a change with its secrets sealed. What is not valid stays as it is, and is refused with the rest;
+ * what is too long throws `validation_failed`.
+ */
 export async function sealEnv(
   ports: SealPorts,
   townId: string,
   env: unknown,
   flagged: ReadonlySet<string>,
 ): Promise<unknown> {
+  mustFit(env);
   const parsed = envMap.safeParse(env);
   if (!parsed.success) return env;
   const sealed = Object.entries(parsed.data).map(async ([name, value]): Promise<[string, string]> => {
-    if (value.length > LONGEST)
-      throw new GastownError("validation_failed", `env.${name}: at most ${LONGEST} characters.`);
     const wanted = !isMasked(value) && (flagged.has(name) || isSecretEntry(name, value));
     return [name, wanted ? await sealValue(ports, townId, name, value) : value];
   });
   return Object.fromEntries(await Promise.all(sealed));
+}
+
+/** Before anything is sealed: how long that is would say nothing to whoever sent it. */
+function mustFit(env: unknown): void {
+  if (typeof env !== "object" || env === null) return;
+  for (const [name, value] of Object.entries(env)) {
+    const bytes = typeof value === "string" ? limits.utf8Bytes(value) : 0;
+    if (bytes <= limits.VALUE_BYTES) continue;
+    const what = `${bytes} bytes of UTF-8; a variable may have ${limits.VALUE_BYTES}`;
+    throw new GastownError("validation_failed", `${ENV}${name} has ${what}.`, {
+      issues: [{ path: ["env", name], code: "too_big", message: `has ${what}` }],
+    });
+  }
 }
 
 /** As it is stored. */
