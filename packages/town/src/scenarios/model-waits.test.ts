@@ -35,6 +35,25 @@ function refuse(h: Harness, until: number): void {
 const starts = (h: Harness): number => h.carriedOut.filter(({ kind }) => kind === "start_session").length;
 const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 
+/** What the feed has said, in order: that it waits (true), and that it does not any more. */
+const told = (h: Harness): unknown[] =>
+  h.town
+    .feed({ limit: 50, kind: "session.model_wait" })
+    .toSorted((a, b) => a.seq - b.seq)
+    .map(({ data }) => data["waits"]);
+
+/** For ten minutes it is refused, tries five seconds later, and is refused again. */
+function tryOften(h: Harness, session: string): { since: string } {
+  h.agents.model = limited(h, 5_000);
+  h.advance(30_000);
+  const since = h.town.session(session).waitingOn?.since ?? "";
+  for (let i = 0; i < 20; i += 1) {
+    h.agents.model = i % 2 === 0 ? null : limited(h, 5_000);
+    h.advance(30_000);
+  }
+  return { since };
+}
+
 describe("a session that waits for its model", () => {
   it("says so, with its time, wherever somebody asks why", () =>
     withSql((sql) => {
@@ -55,11 +74,40 @@ describe("a session that waits for its model", () => {
       expect(why.actions).toMatchObject([{ command: expect.stringContaining("default_model") }]);
       expect(h.town.status().working).toMatchObject([{ status: expect.stringContaining("anthropic") }]);
       h.agents.model = null;
-      h.advance(MINUTE);
+      h.advance(30_000);
       expect(h.town.bead(bead).waitingOn).toBeUndefined();
-      const told = h.town.feed({ limit: 50, kind: "session.model_wait" }).map(({ data }) => data["waits"]);
-      expect(told).toHaveLength(2);
-      expect(new Set(told)).toEqual(new Set([true, false]));
+      h.advance(MINUTE);
+      expect(told(h)).toEqual([true, false]);
+    }));
+
+  it("is told once per trouble, however often its provider says to try again in a moment", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const { session } = working(h);
+      const { since } = tryOften(h, session);
+      expect(told(h)).toEqual([true]);
+      expect(h.town.session(session).waitingOn).toMatchObject({ since });
+      h.agents.model = null;
+      // The first heartbeat without a wait, and a minute from then.
+      h.advance(30_000);
+      expect(h.town.session(session).waitingOn).toBeUndefined();
+      h.advance(59_999);
+      expect(told(h)).toEqual([true]);
+      h.advance(30_001);
+      expect(told(h)).toEqual([true, false]);
+      h.agents.model = limited(h, MINUTE);
+      h.advance(30_000);
+      expect(told(h)).toEqual([true, false, true]);
+    }));
+
+  it("is told anew where it is another provider's", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const { session } = working(h);
+      tryOften(h, session);
+      h.agents.model = { ...limited(h, MINUTE), provider: "openai" };
+      h.advance(30_000);
+      expect(told(h)).toEqual([true, true]);
     }));
 
   it("is not taken for a silent one, and has all patience again afterwards", () =>

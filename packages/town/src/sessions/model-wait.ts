@@ -5,40 +5,77 @@
 import type { HeartbeatSession } from "@gastown/protocol";
 import { z } from "zod";
 import { audit } from "../audit/audit.ts";
-import type { Ctx } from "../kernel/context.ts";
+import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { iso } from "../kernel/iso.ts";
 import { fromJson, toJson } from "../kernel/json.ts";
 import type { SessionRow } from "./session-row.ts";
 
 const stored = z.object({
-  /** Epoch ms. */
+  /** Since when there is trouble, with what was only a moment without any (epoch ms). */
   since: z.number(),
   until: z.number(),
   provider: z.string(),
   message: z.string(),
+  /** Since when it does not wait any more (epoch ms); left out: it waits. */
+  over: z.number().optional(),
 });
-export type ModelWait = z.infer<typeof stored>;
+type Trouble = z.infer<typeof stored>;
+export type ModelWait = Omit<Trouble, "over">;
 
-/** Null: it waits for no model. */
-export function modelWaitOf(session: Pick<SessionRow, "model_wait">): ModelWait | null {
-  return fromJson(stored, session.model_wait);
+/**
+ * For so long nobody waits before it counts as over: a provider that names a short time refuses again a moment
+ * later, and people want to read of the trouble, not of each try.
+ */
+const QUIET = MINUTE;
+
+type Waiting = Pick<SessionRow, "model_wait">;
+
+const troubleOf = (session: Waiting): Trouble | null => fromJson(stored, session.model_wait);
+
+/** Null: it waits for no model now. */
+export function modelWaitOf(session: Waiting): ModelWait | null {
+  const trouble = troubleOf(session);
+  return trouble === null || trouble.over !== undefined ? null : trouble;
 }
 
-/** What a heartbeat says of it; a runner that says nothing has its answer. */
+/** What a heartbeat says of it; a runner that says nothing waits for no answer. */
 export function noteModelWait(
   ctx: Ctx,
   session: SessionRow,
   told: HeartbeatSession["waiting_for_model"],
 ): void {
-  const before = modelWaitOf(session);
-  if (told === undefined && before === null) return;
-  const next = told === undefined ? null : toJson({ since: before?.since ?? ctx.now, ...told });
+  const before = troubleOf(session);
+  if (told !== undefined) {
+    const goesOn = before?.provider === told.provider;
+    store(ctx, session, { since: goesOn ? before.since : ctx.now, ...told });
+    if (!goesOn)
+      say(ctx, session, told, `The agent waits for its model until ${iso(told.until)}: ${told.message}`);
+    return;
+  }
+  if (before === null) return;
+  if (before.over === undefined) {
+    store(ctx, session, { ...before, over: ctx.now });
+    // Patience with the agent begins anew: the silence until now was not its own.
+    ctx.sql.run("update sessions set last_event_at = ? where id = ?", ctx.now, session.id);
+    return;
+  }
+  if (ctx.now - before.over < QUIET) return;
+  store(ctx, session, null);
+  say(ctx, session, { ...before, until: null }, "The model answers again");
+}
+
+function store(ctx: Ctx, session: SessionRow, trouble: Trouble | null): void {
+  const next = trouble === null ? null : toJson(trouble);
   if (next === session.model_wait) return;
   ctx.sql.run("update sessions set model_wait = ? where id = ?", next, session.id);
-  // Patience with the agent begins anew: the silence until now was not its own.
-  if (told === undefined)
-    ctx.sql.run("update sessions set last_event_at = ? where id = ?", ctx.now, session.id);
-  if (told !== undefined && before !== null) return;
+}
+
+function say(
+  ctx: Ctx,
+  session: SessionRow,
+  { provider, until }: { provider: string; until: number | null },
+  text: string,
+): void {
   audit(ctx, {
     kind: "session.model_wait",
     subject: { type: "session", id: session.id },
@@ -46,10 +83,7 @@ export function noteModelWait(
     rigId: session.rig_id,
     agentId: session.agent_id,
     sessionId: session.id,
-    text:
-      told === undefined
-        ? "The model answers again"
-        : `The agent waits for its model until ${iso(told.until)}: ${told.message}`,
-    data: { waits: told !== undefined, provider: (told ?? before)?.provider, until: told?.until ?? null },
+    text,
+    data: { waits: until !== null, provider, until },
   });
 }

@@ -10,6 +10,7 @@ import { nudge } from "../nudges/nudges.ts";
 import { askTriage } from "../triage/requests.ts";
 import { townRow } from "../town-row.ts";
 import { z } from "zod";
+import { modelWaitOf } from "./model-wait.ts";
 import { pendingPermission } from "./permissions.ts";
 import type { SessionRow } from "./session-row.ts";
 
@@ -20,7 +21,7 @@ const tools = z.array(z.string());
 export function quietDueAt(ctx: Ctx, session: SessionRow): number | null {
   if (session.role === "mayor" || session.state !== "running" || session.stop_requested !== null) return null;
   if ((fromJson(tools, session.active_tools) ?? []).length > 0) return null;
-  if (session.model_wait !== null || pendingPermission(ctx, session.id) !== undefined) return null;
+  if (modelWaitOf(session) !== null || pendingPermission(ctx, session.id) !== undefined) return null;
   if (townRow(ctx).runner_draining === 1) return null;
   const next = TIERS[tierOf(session)];
   return next === undefined ? null : session.last_event_at + next;
