@@ -20,12 +20,11 @@ import {
   type SelfCommand,
   type SetTimer,
 } from "./runner-process.ts";
+import { standingOf } from "./runner-standing.ts";
 
 /** From the start of the process to its registration. */
 const START_MS = 60_000;
 const HEALTH_MS = 5_000;
-/** Refused or unanswered this often in a row, a runner that still runs is replaced. */
-const HEALTH_TRIES = 3;
 /** What a runner may take beyond the time that its turns are given, before it is ended. */
 const DRAIN_MARGIN_MS = 30_000;
 /** What a runner that was sent a signal may take to save what it has, before it is killed. */
@@ -85,7 +84,7 @@ export class Runners implements RunnerPort {
   readonly #beginning = new Set<string>();
   readonly #places: Places;
   readonly #giveWay: GiveWay;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: RunnersOptions) {
     this.#options = options;
@@ -167,7 +166,7 @@ export class Runners implements RunnerPort {
 
   /** Drains every runner, giving its turns so many milliseconds (`keep`: leaves them to the next host). */
   async close(how: "keep" | number): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await Promise.allSettled(this.#starting.values());
     const ids = this.townIds();
     if (how === "keep") for (const id of ids) this.#forget(id);
@@ -180,7 +179,7 @@ export class Runners implements RunnerPort {
     const living = await this.#healthy(townId);
     if (living !== undefined) return living;
     if (this.#retired.has(townId)) throw unavailable("This town is being deleted.");
-    if (this.#closed) throw unavailable("This host is stopping and starts no runner.");
+    if (this.#closing.signal.aborted) throw unavailable("This host is stopping and starts no runner.");
     await this.adopt(townId);
     await this.#stopping.get(townId);
     return this.current(townId) ?? this.#start(townId);
@@ -188,26 +187,42 @@ export class Runners implements RunnerPort {
 
   /** The current runner when it answers; ends it when it runs and does not. */
   async #healthy(townId: string): Promise<RunnerAddress | undefined> {
-    for (let attempt = 1; attempt <= HEALTH_TRIES; attempt += 1) {
-      const current = this.#current.get(townId);
-      if (current === undefined || !isRunning(current)) return undefined;
-      const health = await runnerHealth(current.address, HEALTH_MS);
-      if (health?.draining === false) return current.address;
-      if (health?.draining === true) {
-        // Somebody asked it to go. The next one begins when it has.
-        await this.#awaitEnd(townId, current, this.#options.drainWaitMs + DRAIN_MARGIN_MS);
-        return undefined;
-      }
-      await new Promise<void>((resolve) => {
-        this.#options.setTimer(500, resolve);
-      });
+    const current = this.#current.get(townId);
+    if (current === undefined) return undefined;
+    const standing = await standingOf({
+      isThere: () =>
+        !this.#closing.signal.aborted && this.#current.get(townId) === current && isRunning(current),
+      ask: () => runnerHealth(current.address, HEALTH_MS),
+      pause: (ms) => this.#pause(ms),
+    });
+    if (standing === "healthy") return current.address;
+    if (standing === "gone") return undefined;
+    if (standing === "draining") {
+      // Somebody asked it to go. The next one begins when it has.
+      await this.#awaitEnd(townId, current, this.#options.drainWaitMs + DRAIN_MARGIN_MS);
+      return undefined;
     }
-    const dead = this.#current.get(townId);
-    if (dead === undefined) return undefined;
-    this.#options.sink.log("warn", "A runner does not answer and is replaced.", { townId, pid: dead.pid });
+    this.#options.sink.log("warn", "A runner does not answer and is replaced.", {
+      townId,
+      pid: current.pid,
+    });
     this.#forget(townId);
-    await endProcess(dead, 5_000, this.#options.setTimer);
+    await endProcess(current, 5_000, this.#options.setTimer);
     return undefined;
+  }
+
+  /** Ends early where the host stops: nobody waits for a runner any more. */
+  #pause(milliseconds: number): Promise<void> {
+    const { signal } = this.#closing;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const over = (): void => resolve();
+    const cancel = this.#options.setTimer(milliseconds, over);
+    if (signal.aborted) over();
+    else signal.addEventListener("abort", over, { once: true });
+    return promise.finally(() => {
+      cancel();
+      signal.removeEventListener("abort", over);
+    });
   }
 
   async #start(townId: string): Promise<RunnerAddress> {
