@@ -265,6 +265,46 @@ describe("fencing", () => {
     }));
 });
 
+describe("a hand-in that its runner never answers", () => {
+  it("ends the session after ten minutes, and not before", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      const { bead, session } = working(h);
+      h.on.settle_session = () => ({ type: "accepted" });
+      h.town.requestDone(session.id, { summary: "did it" });
+      h.advance(600_000 - 1);
+      expect(h.town.session(session.id).state).toBe("settling");
+      h.auto.done = false;
+      h.advance(1);
+      expect(h.town.session(session.id)).toMatchObject({
+        state: "ended",
+        outcome: "lost",
+        reason: { message: "its work could not be settled within 10 min" },
+      });
+      expect(h.town.bead(bead.id)).toMatchObject({ status: "open", runFailures: 1 });
+    }));
+});
+
+describe("a runner that has work and is not heard of", () => {
+  it("is looked after when its heartbeat is 45 s late, and then as often", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      working(h);
+      h.advance(30_000);
+      h.auto.heartbeat = false;
+      const asked = (): number => h.carriedOut.filter(({ kind }) => kind === "ensure_runner").length;
+      const before = asked();
+      h.advance(45_000 - 1);
+      expect(asked()).toBe(before);
+      h.advance(1);
+      expect(asked()).toBe(before + 1);
+      h.advance(45_000 - 1);
+      expect(asked()).toBe(before + 1);
+      h.advance(1);
+      expect(asked()).toBe(before + 2);
+    }));
+});
+
 describe("attempts", () => {
   it("begin from the saved work and are told what came before", () =>
     withSql((sql) => {
