@@ -37,5 +37,6 @@ function lost(runtime: string): StartRefusal {
     code: "conversation_lost",
     phase: "handshake",
     message: `The agent "${runtime}" could not take up its conversation in a process with the new settings.`,
+    action: "Nothing has to be done: its next session begins a new conversation by itself.",
   });
 }

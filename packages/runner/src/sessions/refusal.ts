@@ -37,16 +37,20 @@ export function cleaned(reason: FailureReason, redactor: Pick<Redactor, "clean">
   };
 }
 
+/** What nobody has to mend, or what nobody foresaw. */
+const TRIED_AGAIN = "It is tried again by itself. The log of the runner says more.";
+
 function plainReason(thrown: unknown, phase: FailureReason["phase"]): FailureReason {
   if (thrown instanceof StartRefusal) return thrown.reason;
   if (thrown instanceof GitFailure) return thrown.failure;
+  const known = phase === undefined ? {} : { phase };
   if (thrown instanceof GastownError) {
     const action = thrown.details?.["action"];
-    const told = typeof action === "string" ? { action: action.slice(0, 1_000) } : {};
-    return { code: thrown.code, ...(phase === undefined ? {} : { phase }), message: thrown.message, ...told };
+    const told = typeof action === "string" ? action.slice(0, 1_000) : TRIED_AGAIN;
+    return { code: thrown.code, ...known, message: thrown.message, action: told };
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return { code: "runner_error", ...(phase === undefined ? {} : { phase }), message };
+  return { code: "runner_error", ...known, message, action: TRIED_AGAIN };
 }
 
 /** A request means another life of this session. */

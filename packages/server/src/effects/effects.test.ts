@@ -150,7 +150,10 @@ describe("start_session", () => {
     [503, "at_capacity"],
     [503, "model_unavailable"],
   ])("takes %i %s as a refusal with that reason", async (status, code) => {
-    expect((await run(start, refusal(status, code))).answer).toEqual(refused(code));
+    expect((await run(start, refusal(status, code))).answer).toEqual({
+      type: "refused",
+      reason: { code, phase: "process", message: `${code}.`, action: expect.stringContaining("by itself") },
+    });
   });
 
   it("passes on until when a model is not there, and what a person can do", async () => {
@@ -158,7 +161,7 @@ describe("start_session", () => {
     const error = { code: "model_unavailable", message: "over quota", details };
     expect((await run(start, json(503, { error }))).answer).toEqual({
       type: "refused",
-      reason: { code: "model_unavailable", message: "over quota", ...details },
+      reason: { code: "model_unavailable", phase: "process", message: "over quota", ...details },
     });
   });
 

@@ -17,7 +17,7 @@ export async function startSession(
   const runner = await ensuredRunner(context, { mayor: plan.role === "mayor" });
   if (!isRunner(runner)) return runner;
   const { request: body, refusal } = await startOf(context, context.townId, plan, context.now());
-  if (refusal !== null) return { type: "refused", reason: refusal };
+  if (refusal !== null) return { type: "refused", reason: { phase: PHASE, ...refusal } };
   const call = await context.client.call(runner, {
     method: "POST",
     path: "/agents/start",
@@ -34,15 +34,13 @@ export async function startSession(
   return { type: "refused", reason: reasonOf(call) };
 }
 
+/** What is refused before anything was done for it has come no further than to its process. */
+const PHASE = "process";
+const TRIED_AGAIN = "It is tried again by itself. The log of the runner says more.";
 const told = z.object({ until: z.int(), action: z.string() }).partial();
 
-/** With what the runner's error says of when it is worth trying again, and what to do. */
+/** With what the runner's error says of when it is worth trying again, and what to do (spec/runner.md §7). */
 function reasonOf({ code, message, details }: RunnerError): FailureReason {
-  const { until, action } = told.safeParse(details).data ?? {};
-  return {
-    code,
-    message,
-    ...(until === undefined ? {} : { until }),
-    ...(action === undefined ? {} : { action }),
-  };
+  const { until, action = TRIED_AGAIN } = told.safeParse(details).data ?? {};
+  return { code, phase: PHASE, message, action, ...(until === undefined ? {} : { until }) };
 }

@@ -81,7 +81,8 @@ function waitForRoom(ctx: Ctx, row: EffectRow, message: string): void {
     retryLater(ctx, row, { message, counted: false });
     return;
   }
-  const reason = { code: "at_capacity", phase: "process" as const, message };
+  const action = "It begins by itself when there is room; a host with more instances has more.";
+  const reason = { code: "at_capacity", phase: "process" as const, message, action };
   finish(ctx, row.id, reason.code);
   startRefused(ctx, row.subject, reason);
 }
