@@ -105,6 +105,48 @@ describe("a bead whose own work is not saved yet", () => {
     }));
 });
 
+describe("a mayor whose checkouts hold work that is not saved", () => {
+  it("rests, and begins as soon as its runner says where the work is", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.messageMayor({ message: "hello" }, PERSON);
+      h.settle();
+      const [mayor] = h.town.sessions({ live: true });
+      refuseIn(h, mayor?.agentId ?? "", 10 * MINUTE);
+      ended(h, mayor?.id ?? "", null);
+      h.town.messageMayor({ message: "are you there?" }, PERSON);
+      h.advance(MINUTE);
+      expect(starts(h)).toHaveLength(2);
+      delete h.on.start_session;
+      h.advance(5 * MINUTE);
+      expect(starts(h)).toHaveLength(2);
+      ended(h, mayor?.id ?? "", `refs/gastown/wip/${mayor?.id}`);
+      expect(starts(h)).toHaveLength(3);
+      expect(h.town.sessions({ live: true })).toMatchObject([{ role: "mayor", state: "running" }]);
+    }));
+});
+
+describe("a review in a directory with work that is not saved", () => {
+  it("goes on at once when it is", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.auto.verdict = false;
+      const first = h.town.sling(h.rig, { title: "x" }, { held: false }, PERSON).id;
+      h.settle();
+      const [review] = h.town.sessions({ live: true }).filter(({ role }) => role === "refinery");
+      refuseIn(h, review?.agentId ?? "", 10 * MINUTE);
+      ended(h, review?.id ?? "", null);
+      h.advance(MINUTE);
+      const before = starts(h).length;
+      expect(h.town.why(first).sentence).toContain("is not saved yet");
+      delete h.on.start_session;
+      h.advance(5 * MINUTE);
+      expect(starts(h)).toHaveLength(before);
+      ended(h, review?.id ?? "", `refs/gastown/wip/${review?.id}`);
+      expect(starts(h)).toHaveLength(before + 1);
+    }));
+});
+
 describe("another bead that was given that directory", () => {
   it("goes on in another one", () =>
     withSql((sql) => {

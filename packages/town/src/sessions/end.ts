@@ -14,9 +14,9 @@ import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
 import { tellOfMissingModel, tellOfProvider } from "./model-gone.ts";
-import { isModelMissing, isPassing, restAfter, RIG_WIDE } from "./refusals.ts";
+import { isModelMissing, isPassing, restAfter, RIG_WIDE, WORK_UNSAVED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
-import { isOfAnother, tellOfUnsaved, WORK_UNSAVED } from "./unsaved-work.ts";
+import { isOfAnother, tellOfUnsaved } from "./unsaved-work.ts";
 
 const FAILED: readonly SessionOutcome[] = ["failed", "lost", "refused"];
 

@@ -4,7 +4,9 @@ import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { townRow } from "../town-row.ts";
-import { WORK_UNSAVED } from "./unsaved-work.ts";
+
+/** The last session of that directory left work that is on no remote yet (`unsaved-work.ts`). */
+export const WORK_UNSAVED = "work_unsaved";
 
 /** They say nothing about the work: it is simply tried later. */
 export const UNCOUNTED: readonly string[] = ["draining", "at_capacity", "model_unavailable", WORK_UNSAVED];
@@ -41,26 +43,40 @@ export function restAfter(ctx: Ctx, reason: FailureReason): number {
   return Math.max(isModelMissing(reason) ? REST_WITHOUT_MODEL : REST, (reason.until ?? 0) - ctx.now);
 }
 
-/** Why the last start for this bead (or merge request) was refused for a passing cause; null: it was not. */
-export function passingRefusal(ctx: Ctx, beadId: string): FailureReason | null {
-  const last = ctx.sql.get<{ outcome: string | null; reason: string | null }>(
-    "select outcome, reason from sessions where bead_id = ? order by started_at desc limit 1",
+type LastSession = { agent_id: string; outcome: string | null; reason: string | null };
+
+/** The last start for this bead (or merge request), where it was refused for a passing cause; null: it was not. */
+function lastRefusal(ctx: Ctx, beadId: string): { agentId: string; reason: FailureReason } | null {
+  const last = ctx.sql.get<LastSession>(
+    "select agent_id, outcome, reason from sessions where bead_id = ? order by started_at desc limit 1",
     beadId,
   );
   const reason = last?.outcome === "refused" ? fromJson(failureReason, last.reason) : null;
-  return reason !== null && isPassing(reason) ? reason : null;
+  return last === undefined || reason === null || !isPassing(reason)
+    ? null
+    : { agentId: last.agent_id, reason };
+}
+
+/** Why it was refused. */
+export function passingRefusal(ctx: Ctx, beadId: string): FailureReason | null {
+  return lastRefusal(ctx, beadId)?.reason ?? null;
 }
 
 /**
- * Settings have changed: what was refused for its model may find another one now. A refusal costs little,
- * so all of them are tried.
+ * What was refused for this passing cause is tried now: there is a reason to think that it is gone.
+ * `agentId`: only what was to begin in that agent's directory.
  */
-export function endModelRests(ctx: Ctx): void {
+export function endRests(ctx: Ctx, code: string, agentId: string | null = null): void {
+  const isMeant = (beadId: string): boolean => {
+    const last = lastRefusal(ctx, beadId);
+    return last?.reason.code === code && (agentId === null || last.agentId === agentId);
+  };
   const rests = ctx.sql.all<{ id: string }>(
     `select id from beads where type = 'issue' and status = 'open' and waiting is not null
-       and json_extract(waiting, '$.code') = 'cooldown' and reason = 'model_unavailable'`,
+       and json_extract(waiting, '$.code') = 'cooldown' and reason = ?`,
+    code,
   );
-  for (const { id } of rests) {
+  for (const { id } of rests.filter((bead) => isMeant(bead.id))) {
     ctx.sql.run("update beads set cooldown_until = ? where id = ?", ctx.now, id);
     schedule(ctx, "bead", id);
   }
@@ -68,8 +84,7 @@ export function endModelRests(ctx: Ctx): void {
     "select bead_id, rig_id from merge_requests where review_wanted = 1 and +cooldown_until > ?",
     ctx.now,
   );
-  for (const { bead_id, rig_id } of reviews) {
-    if (passingRefusal(ctx, bead_id)?.code !== "model_unavailable") continue;
+  for (const { bead_id, rig_id } of reviews.filter((merge) => isMeant(merge.bead_id))) {
     ctx.sql.run("update merge_requests set cooldown_until = ? where bead_id = ?", ctx.now, bead_id);
     schedule(ctx, "dispatch", rig_id);
   }

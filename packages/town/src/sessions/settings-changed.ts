@@ -10,7 +10,7 @@ import { schedule } from "../kernel/schedule.ts";
 import { cancelPending, enqueue } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
 import { forgetProviders, namesOthers } from "./model-gone.ts";
-import { endModelRests } from "./refusals.ts";
+import { endRests } from "./refusals.ts";
 import { liveSessions, type SessionRow } from "./session-row.ts";
 
 /** The subject of the effect: one is carried out at a time. */
@@ -26,7 +26,7 @@ export function changeSettings(
   const before = settings(ctx, rigId);
   storeConfig(ctx, rigId, config, secrets);
   if (namesOthers(before, settings(ctx, rigId))) forgetProviders(ctx);
-  endModelRests(ctx);
+  endRests(ctx, "model_unavailable");
   tellLiveSessions(ctx);
 }
 

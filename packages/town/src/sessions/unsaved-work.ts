@@ -7,10 +7,8 @@ import type { FailureReason } from "@gastown/protocol";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
 import { MINUTE, type Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
+import { endRests, WORK_UNSAVED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
-
-/** The refusal's code, and the escalations' category. */
-export const WORK_UNSAVED = "work_unsaved";
 
 /** For so long a remote may be away before a person is asked. */
 const PATIENCE = 30 * MINUTE;
@@ -54,15 +52,9 @@ Nothing is lost: it stays where it is, and nobody else is given that directory. 
 /** What was left in that agent's directory is saved: who waits for it goes on at once. */
 export function unsavedIsSaved(ctx: Ctx, agentId: string): void {
   mootEscalations(ctx, agentId, WORK_UNSAVED);
-  const rests = ctx.sql.all<{ id: string }>(
-    `select id from beads b where type = 'issue' and status = 'open' and waiting is not null
-       and json_extract(waiting, '$.code') = 'cooldown' and reason = ?
-       and ? = (select agent_id from sessions s where s.bead_id = b.id order by s.started_at desc limit 1)`,
-    WORK_UNSAVED,
-    agentId,
-  );
-  for (const { id } of rests) {
-    ctx.sql.run("update beads set cooldown_until = ? where id = ?", ctx.now, id);
-    schedule(ctx, "bead", id);
-  }
+  endRests(ctx, WORK_UNSAVED, agentId);
+  const role = ctx.sql.get<{ role: string }>("select role from agents where id = ?", agentId)?.role;
+  if (role !== "mayor") return;
+  ctx.sql.run("update town set mayor_rest_until = 0 where id = 1");
+  schedule(ctx, "mayor", "mayor");
 }
