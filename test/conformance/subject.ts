@@ -8,11 +8,14 @@ import { AgentProcess } from "../../packages/runner/src/agents/agent-process.ts"
 import { launchSpec, type LaunchSpec } from "../../packages/runner/src/agents/launch-spec.ts";
 import { Redactor } from "../../packages/runner/src/agents/redact.ts";
 import { resolveRuntime } from "../../packages/runner/src/agents/resolve-runtime.ts";
+import type { ResolvedRuntime } from "../../packages/runner/src/agents/resolve-runtime.ts";
 import type { RuntimeOverride } from "../../packages/runner/src/agents/runtimes.ts";
 import { markedProcesses } from "../../packages/runner/src/processes/process-table.ts";
 import { answerPermission } from "../../packages/runner/src/sessions/permissions.ts";
 import { FakeTown } from "../../packages/runner/src/testing/fake-town.ts";
 import { SCRIPTED_PROGRAM, World } from "../../packages/runner/src/testing/harness.ts";
+import { ToolRelay } from "../../packages/runner/src/tools/relay.ts";
+import type { Relayed } from "../../packages/runner/src/tools/relay.ts";
 import { Facts } from "../../packages/runner/src/testing/wait-for.ts";
 import type { ModelServer } from "../real-agents/model-server.ts";
 import { Hold, promptOf, type Plans, type Step } from "./steps.ts";
@@ -35,6 +38,10 @@ export class Subject {
   readonly root: string = realpathSync(mkdtempSync(join(tmpdir(), "gastown-conformance-")));
   readonly town: FakeTown = new FakeTown();
   readonly facts: Facts = new Facts();
+  readonly #relay = new ToolRelay();
+  /** The tools of each session by its name. */
+  readonly #tools = new Map<string, Relayed>();
+  readonly #resolved: ResolvedRuntime;
   readonly #spec: LaunchSpec;
   readonly #world = new World();
   #instances = 0;
@@ -42,6 +49,7 @@ export class Subject {
 
   private constructor(options: SubjectOptions) {
     this.options = options;
+    this.#resolved = this.#resolve();
     this.#spec = this.#launchSpec();
     this.#process = this.#launch();
   }
@@ -49,18 +57,26 @@ export class Subject {
   static async start(options: SubjectOptions): Promise<Subject> {
     const subject = new Subject(options);
     await subject.town.start();
+    await subject.#relay.listen();
     return subject;
   }
 
-  #launchSpec(): LaunchSpec {
-    const { id, path, override, hostEnv } = this.options;
-    const places = {
-      path: path ?? process.env["PATH"] ?? "",
+  get #path(): string {
+    return this.options.path ?? process.env["PATH"] ?? "";
+  }
+
+  #resolve(): ResolvedRuntime {
+    const { id, override } = this.options;
+    return resolveRuntime(id, {
+      path: this.#path,
       scripted: { command: process.execPath, args: [SCRIPTED_PROGRAM] },
       overrides: override === undefined ? {} : { [id]: override },
-    };
+    });
+  }
+
+  #launchSpec(): LaunchSpec {
     return launchSpec({
-      resolved: resolveRuntime(id, places),
+      resolved: this.#resolved,
       role: "mayor",
       system: "You are under test.",
       modes: [],
@@ -68,7 +84,7 @@ export class Subject {
       smallModel: null,
       permission: "allow_in_worktree",
       townEnv: {},
-      hostEnv: { PATH: places.path, ...hostEnv },
+      hostEnv: { PATH: this.#path, ...this.options.hostEnv },
       townId: "town_test",
       apiUrl: "http://127.0.0.1:1",
       shims: null,
@@ -117,12 +133,19 @@ export class Subject {
     return new Conversation(this, { id: conversationId, name, cwd, options });
   }
 
+  /** Its tools as the runner relays them; those that the session had before are taken away. */
   server(name: string, token: string): ToolServer {
     // The scripted agent takes its role from here: a mayor does what its messages say.
     const start = this.#world.start("", { role: "mayor", bead: null, rig: null, prompt: null });
     const prime = this.#world.town.primes.get(start.session_id);
     if (prime !== undefined) this.town.primes.set(name, prime);
-    return { name: "gastown", url: `${this.town.url}/api/towns/t/sessions/${name}/mcp`, token };
+    this.#tools.get(name)?.close();
+    const url = `${this.town.url}/api/towns/t/sessions/${name}/mcp`;
+    const { mcpTransport: transport } = this.#resolved.runtime;
+    const endpoint = () => ({ url, token });
+    const tools = this.#relay.open("gastown", { sessionId: name, transport, endpoint });
+    this.#tools.set(name, tools);
+    return tools.server;
   }
 
   hold(): Hold {
@@ -133,6 +156,7 @@ export class Subject {
   async end(): Promise<void> {
     this.#process.kill("stopped");
     await this.#process.dead;
+    await this.#relay.close();
     await this.town.stop();
     await this.#world.close();
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });

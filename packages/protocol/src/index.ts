@@ -25,6 +25,7 @@ export * from "./runner-callbacks.ts";
 export * from "./runner-control.ts";
 export * from "./shapes.ts";
 export * from "./states.ts";
+export * from "./tool-effects.ts";
 export * from "./tools.ts";
 export * from "./triage.ts";
 export * from "./ui-action.ts";

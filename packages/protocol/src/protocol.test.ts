@@ -4,6 +4,7 @@ import { ensureError, ERROR_CODES, GastownError, isErrorCode, TerminalError } fr
 import { anyBeadId, idEnding, idSchema, shortId } from "./ids.ts";
 import { settleResult } from "./runner-callbacks.ts";
 import { branchName, metadata, title } from "./text.ts";
+import { isRepeatable } from "./tool-effects.ts";
 import { TOOLS, toolsOf } from "./tools.ts";
 
 const ID = "bead_01J9ZZZZZZZZZZZZZZZ7Q2M9K4";
@@ -106,5 +107,14 @@ describe("tools", () => {
   });
   it("refuse arguments that they do not have", () => {
     expect(TOOLS.gt_done.input.safeParse({ summary: "x", branch: "main" }).success).toBe(false);
+  });
+  it("are sent again unasked only where that changes nothing more", () => {
+    const never = Object.keys(TOOLS).filter((name) => !isRepeatable(name));
+    expect(never).toContain("gt_agent_reset");
+    expect(never).toContain("gt_bead_retry");
+    expect(never.filter((name) => /^gt_(list|done|approve|sling|mail|escalate$|prime)/.test(name))).toEqual(
+      [],
+    );
+    expect(isRepeatable("constructor")).toBe(false);
   });
 });

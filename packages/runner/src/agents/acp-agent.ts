@@ -12,6 +12,7 @@ import type {
   SessionUpdate,
 } from "@agentclientprotocol/sdk";
 import { z } from "zod";
+import type { McpTransport } from "./runtimes.ts";
 
 export interface SessionHandlers {
   update(update: SessionUpdate): void;
@@ -19,11 +20,13 @@ export interface SessionHandlers {
   permission(request: RequestPermissionRequest): Promise<RequestPermissionResponse>;
 }
 
-/** The session's MCP server with its token. */
+/** The session's tools as its agent reaches them: at this runner (`../tools/relay.ts`). */
 export interface ToolServer {
   readonly name: string;
   readonly url: string;
+  /** Of use only there. */
   readonly token: string;
+  readonly transport: McpTransport;
 }
 
 export interface TurnReply {
@@ -59,7 +62,8 @@ const MAX_EARLY = 500;
 
 function mcpServers(server: ToolServer): McpServer[] {
   const headers = [{ name: "Authorization", value: `Bearer ${server.token}` }];
-  return [{ type: "http", name: server.name, url: server.url, headers }];
+  const type = server.transport === "sse" ? "sse" : "http";
+  return [{ type, name: server.name, url: server.url, headers }];
 }
 
 export interface OpenedConversation {
@@ -128,8 +132,8 @@ export class AcpAgent {
   }
 
   /**
-   * Takes up an earlier conversation, or gives a live one a new token. Prefers `resume`, which
-   * replays nothing; what `load` replays is not handed to anybody, it is in the transcript already.
+   * Takes up an earlier conversation. Prefers `resume`, which replays nothing; what `load` replays is
+   * not handed to anybody, it is in the transcript already.
    */
   async reopen(conversationId: string, cwd: string, server: ToolServer): Promise<OpenedConversation> {
     const params = { sessionId: conversationId, cwd, mcpServers: mcpServers(server) };

@@ -52,6 +52,19 @@ describe("the environment of an agent", () => {
     expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);
   });
 
+  it("has a proxy that leaves out the runner, where the agent's tools are", () => {
+    const noProxy = (more: Partial<LaunchInput>) => {
+      const { env } = launchSpec(input("kilo", more));
+      return [env["NO_PROXY"], env["no_proxy"]];
+    };
+    const proxy = { HTTPS_PROXY: "http://proxy:3128" };
+    expect(noProxy({})).toEqual([undefined, undefined]);
+    expect(noProxy({ hostEnv: proxy })).toEqual(["127.0.0.1", undefined]);
+    expect(noProxy({ townEnv: { all_proxy: "socks5://p" } })).toEqual(["127.0.0.1", undefined]);
+    const lower = { ...proxy, no_proxy: "intranet" };
+    expect(noProxy({ hostEnv: lower })).toEqual([undefined, "intranet,127.0.0.1"]);
+  });
+
   it("has the runtime's own logins", () => {
     const hostEnv = { KILO_API_KEY: "k", ANTHROPIC_API_KEY: "a", CLAUDE_TOKEN: "c" };
     expect(launchSpec(input("kilo", { hostEnv })).env).toMatchObject({

@@ -89,6 +89,7 @@ export function launchSpec(input: LaunchInput): LaunchSpec {
   if (runtime.configVariable !== null) {
     env[runtime.configVariable] = agentConfig(input, env[runtime.configVariable]);
   }
+  reachRunner(env);
   const { modelBy } = runtime;
   if (modelBy === null || input.model === null)
     return { runtime: runtime.id, command, args: [...args], env, cwd: input.cwd };
@@ -96,6 +97,14 @@ export function launchSpec(input: LaunchInput): LaunchSpec {
   if (modelBy.env !== undefined) env[modelBy.env] = model;
   const modelArgs = (modelBy.args ?? []).map((arg) => arg.replaceAll("{model}", model));
   return { runtime: runtime.id, command, args: [...args, ...modelArgs], env, cwd: input.cwd };
+}
+
+/** Its tools are at this runner (`../tools/relay.ts`), whatever proxy stands before the rest of the world. */
+function reachRunner(env: Record<string, string>): void {
+  if (!Object.keys(env).some((name) => /^(http|https|all)_proxy$/i.test(name))) return;
+  const known = ["NO_PROXY", "no_proxy"].filter((name) => env[name] !== undefined);
+  for (const name of known.length === 0 ? ["NO_PROXY"] : known)
+    env[name] = [env[name], "127.0.0.1"].filter(Boolean).join(",");
 }
 
 /** The same for every session of this runner: which one asks is told by its directory. */

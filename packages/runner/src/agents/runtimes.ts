@@ -1,4 +1,10 @@
 /**
+ * In MCP's own names: streamable HTTP, or HTTP+SSE of the protocol version 2024-11-05, to which clients turn
+ * where the address of the former is answered 405.
+ */
+export type McpTransport = "streamable_http" | "sse";
+
+/**
  * Agent runtimes as data (spec/design.md "Agents", spec/agents-facts.md §5, §6, §12). A runtime is
  * a row here, never a class: whatever differs between agents is a field that the one client reads.
  */
@@ -26,6 +32,12 @@ export interface Runtime {
   readonly modelBy: { readonly env?: string; readonly args?: readonly string[] } | null;
   /** Whether a conversation can be taken up again by another process. */
   readonly supportsLoad: boolean;
+  /**
+   * By which transport it reaches its tools soonest. Kilo and OpenCode open the stream of streamable HTTP and
+   * list the tools at once, both under one lock, and whoever comes second sleeps for about 100 ms; by the
+   * older transport one comes after the other (docs/benchmarks.md).
+   */
+  readonly mcpTransport: McpTransport;
   /** Whether prompt replies carry token counts, so that zero means a failed model. */
   readonly reportsUsage: boolean;
   /** What the conformance suite (`test/conformance`) found; null: nobody has run it against this one. */
@@ -106,6 +118,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "agent_mode",
     modelBy: null,
     supportsLoad: true,
+    mcpTransport: "sse",
     reportsUsage: true,
     conformance: { version: "7.7.7", cannot: ["own_tools"] },
     versionArgs: ["--version"],
@@ -123,6 +136,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "agent_mode",
     modelBy: null,
     supportsLoad: true,
+    mcpTransport: "sse",
     reportsUsage: true,
     conformance: { version: "1.18.33", cannot: ["own_tools", "second_prompt"] },
     versionArgs: ["--version"],
@@ -140,6 +154,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     modelBy: { env: "ANTHROPIC_MODEL" },
     supportsLoad: true,
+    mcpTransport: "streamable_http",
     reportsUsage: false,
     conformance: null,
     versionArgs: ["--version"],
@@ -157,6 +172,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     modelBy: null,
     supportsLoad: true,
+    mcpTransport: "streamable_http",
     reportsUsage: false,
     conformance: null,
     versionArgs: ["--version"],
@@ -174,6 +190,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     modelBy: { args: ["--model", "{model}"] },
     supportsLoad: true,
+    mcpTransport: "streamable_http",
     reportsUsage: false,
     conformance: null,
     versionArgs: ["--version"],
@@ -191,6 +208,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "first_prompt",
     modelBy: null,
     supportsLoad: true,
+    mcpTransport: "streamable_http",
     reportsUsage: false,
     conformance: null,
     versionArgs: null,
@@ -208,6 +226,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
     rolePrompt: "none",
     modelBy: null,
     supportsLoad: true,
+    mcpTransport: "streamable_http",
     reportsUsage: true,
     conformance: {
       version: null,

@@ -22,6 +22,7 @@ import { directoryMarker } from "../processes/reap.ts";
 import { LaterSaves } from "../sessions/later-saves.ts";
 import { Registry } from "../sessions/registry.ts";
 import { SlotRecords } from "../sessions/slot-record.ts";
+import { ToolRelay } from "../tools/relay.ts";
 import { newId } from "../ulid.ts";
 
 export interface Parts {
@@ -36,6 +37,7 @@ export interface Parts {
   readonly slots: SlotRecords;
   readonly laterSaves: LaterSaves;
   readonly pool: Pool;
+  readonly tools: ToolRelay;
   readonly git: GitWorkspace;
   readonly logs: LogStore;
   readonly heartbeats: Heartbeats;
@@ -89,6 +91,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
         }),
   });
   const setTimer = options.setTimer ?? systemTimer;
+  const tools = new ToolRelay({ setTimer });
   const { minuteMs } = timing;
   const proceed = (): void => registry.proceed();
   const models = new ModelGate({ minuteMs, setTimer, onChange: proceed });
@@ -120,6 +123,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     },
     git,
     pool,
+    tools,
     access,
     redactor,
     outbox,
@@ -149,6 +153,7 @@ export function makeParts(options: RunnerOptions, root: string, makeGit: MakeGit
     slots,
     laterSaves,
     pool,
+    tools,
     git,
     logs,
     heartbeats,

@@ -129,9 +129,10 @@ export class Runner {
   }
 
   async listen(): Promise<void> {
-    const { bearer, registry, effects, git, logs, slots, town, redactor, instanceId, root, access } =
+    const { bearer, registry, effects, git, logs, slots, town, redactor, instanceId, root, access, tools } =
       this.#parts;
     await access?.listen();
+    await tools.listen();
     const app = controlApp({
       bearer,
       registry,
@@ -298,6 +299,7 @@ export class Runner {
     if (this.#patience.hurry.aborted) pool.kill();
     await pool.stop();
     await this.#parts.access?.close();
+    await this.#parts.tools.close();
     await this.#control?.close();
     removeRunnerFile(root, instanceId);
     outbox.close();

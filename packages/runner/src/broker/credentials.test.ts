@@ -109,7 +109,10 @@ describe("with one runner", () => {
       const seen = join(world.dir, "gh-seen");
       await until("gh", () => world.town.tokenRequests.some(({ purpose }) => purpose === "api"));
       await untilFile(join(worktreeOf(start), "..", "waiting"));
-      expect(processesWith(FORGE_TOKEN)).toEqual([]);
+      // Nor is the session's own, with which the runner calls the tools for its agent.
+      const secrets = [FORGE_TOKEN, start.mcp.token];
+      expect(secrets.map(processesWith)).toEqual([[], []]);
+      expect(world.town.calls.map(({ token }) => token)).toContain(start.mcp.token);
       writeFileSync(hold, "");
       await ended(start);
 
@@ -120,14 +123,15 @@ describe("with one runner", () => {
         .map((line) => JSON.parse(line) as GhSeen);
       // The search finds what there is: gh's own environment, while it ran.
       expect(gh?.carriers).toEqual([String(gh?.pid)]);
-      expect(filesWith(world.dir, FORGE_TOKEN).filter((file) => file !== "host-bin/gh")).toEqual([]);
+      const files = secrets.flatMap((secret) => filesWith(world.dir, secret));
+      expect(files.filter((file) => file !== "host-bin/gh")).toEqual([]);
       const told = JSON.stringify([
         world.logs,
         [...world.town.items.values()],
         world.town.ended,
         world.town.settles,
       ]);
-      expect(told).not.toContain(FORGE_TOKEN);
+      for (const secret of secrets) expect(told).not.toContain(secret);
       expect(world.logs).toContainEqual({
         event: "broker.asked",
         data: {

@@ -4,9 +4,10 @@ import type { z } from "zod";
 
 const LIMIT = 1_048_576;
 
-async function readText(request: Request): Promise<string> {
+/** A request's body, at most 1 MiB of it, counted while it is read. @throws GastownError `payload_too_large` */
+export async function readBytes(request: Request): Promise<Buffer> {
   const body: ReadableStream<Uint8Array> | null = request.body;
-  if (body === null) return "";
+  if (body === null) return Buffer.alloc(0);
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of body) {
@@ -14,7 +15,7 @@ async function readText(request: Request): Promise<string> {
     if (size > LIMIT) throw new GastownError("payload_too_large", "The body is larger than 1 MiB.");
     parts.push(part);
   }
-  return Buffer.concat(parts).toString("utf8");
+  return Buffer.concat(parts);
 }
 
 function parse(text: string): unknown {
@@ -31,7 +32,7 @@ function parse(text: string): unknown {
  * while it is read. Issues never repeat the values that were sent.
  */
 export async function jsonBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
-  return checked(schema.safeParse(parse(await readText(c.req.raw))), "body");
+  return checked(schema.safeParse(parse((await readBytes(c.req.raw)).toString("utf8"))), "body");
 }
 
 /** The query of a request by its schema. */

@@ -17,7 +17,6 @@ export class Conversation implements TurnAgent {
   #applied: Applied;
   #systemOwed: boolean;
   #recapOwed: boolean;
-  #newToken: string | null = null;
   #killed = false;
 
   /** `wantedKey`: of the process that the session should be in, as its request stands. */
@@ -65,16 +64,10 @@ export class Conversation implements TurnAgent {
     return rolePrompt === "first_prompt" && this.#request.system !== this.#applied.system;
   }
 
-  /** A renewed token, handed on before the next prompt: it means opening the conversation anew. */
-  renew(token: string): void {
-    this.#newToken = token;
-  }
-
   /** The same conversation in another process. */
   moved(opened: Opened): void {
     this.#opened = opened;
     this.#applied = { model: opened.model, system: opened.system };
-    this.#newToken = null;
   }
 
   /** Sets the wanted model now, also while a turn runs: the agent's next request uses it. */
@@ -87,9 +80,6 @@ export class Conversation implements TurnAgent {
   }
 
   async prompt(text: string): Promise<TurnReply> {
-    const token = this.#newToken;
-    this.#newToken = null;
-    if (token !== null) await this.#reopen(token);
     await this.applyModel();
     return this.#opened.agent.prompt(this.id, [...this.#owed(), text].join("\n\n"));
   }
@@ -105,12 +95,6 @@ export class Conversation implements TurnAgent {
     this.#recapOwed = false;
     this.#applied.system = system;
     return parts;
-  }
-
-  async #reopen(token: string): Promise<void> {
-    const { agent, cwd } = this.#opened;
-    if (!agent.capabilities.load && !agent.capabilities.resume) return;
-    await agent.reopen(this.id, cwd, { ...this.#request.mcp, token });
   }
 
   cancel(): Promise<void> {

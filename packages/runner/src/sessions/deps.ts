@@ -12,6 +12,7 @@ import type { LogStore } from "../logs/log-store.ts";
 import type { ModelGate } from "../models/model-gate.ts";
 import type { RunnerOptions, SetTimer, Timing } from "../options.ts";
 import type { LaterSaves } from "./later-saves.ts";
+import type { ToolRelay } from "../tools/relay.ts";
 import type { SlotRecords } from "./slot-record.ts";
 
 export type Verdict = HeartbeatAnswer["sessions"][number]["verdict"];
@@ -30,6 +31,7 @@ export interface SessionDeps {
   readonly places: RuntimePlaces;
   readonly git: GitWorkspace;
   readonly pool: Pool;
+  readonly tools: ToolRelay;
   /** Null: git and gh as the host has them. */
   readonly access: Access | null;
   readonly redactor: Redactor;

@@ -185,19 +185,30 @@ describe("the mayor's session", () => {
     );
   });
 
-  it("uses a renewed token from its next turn on", async () => {
+  it("uses a renewed token from its very next call on, and nothing is opened again", async () => {
     const start = await mayor();
-    await send(start, "m1", "hello");
-    await world.town.facts.until("its turn", turnOf("m1"));
-    world.town.renewals.set(start.session_id, "renewed-token-of-the-mayor");
+    const go = join(world.dir, "go");
+    const status = { call: { tool: "gt_status", args: { message: "at it" } } };
+    await send(start, "m1", script({ steps: [status, { wait_for: go }, status] }));
+    await world.town.facts.until("its call", () => world.town.calls.some(({ tool }) => tool === "gt_status"));
+    const renewed = "renewed-token-of-the-mayor";
+    world.town.renewals.set(start.session_id, renewed);
+    await world.town.facts.until("the renewal", () => world.town.renewals.size === 0);
+    // The runner has read that answer when it sends the next heartbeat.
     const before = world.town.heartbeats.length;
     await world.town.facts.until("a heartbeat", () => world.town.heartbeats.length > before);
-    await world.town.facts.until("the renewal", () => world.town.renewals.size === 0);
+    writeFileSync(go, "");
     await send(start, "m2", "again");
-    await world.town.facts.until("its turn", turnOf("m2"));
-    expect(world.town.calls.map(({ token }) => token)).toEqual([
-      start.mcp.token,
-      "renewed-token-of-the-mayor",
+    await world.town.facts.until("its turns", turnOf("m2"));
+    const [prime, used, ...later] = world.town.calls.map(({ tool, token }) => [tool, token]);
+    expect([prime, used]).toEqual([
+      ["gt_prime", start.mcp.token],
+      ["gt_status", start.mcp.token],
     ]);
+    expect(later).toEqual([
+      ["gt_status", renewed],
+      ["gt_prime", renewed],
+    ]);
+    expect(world.town.mcpRequests.filter(({ method }) => method === "initialize")).toHaveLength(1);
   });
 });

@@ -36,6 +36,8 @@ export interface OpenOptions {
   /** Told as soon as each exists, so that a start that fails later can be undone. */
   readonly onLease: (lease: Lease) => void;
   readonly onDirectories: (directories: Directories) => void;
+  /** The tools for an agent of this runtime, the only ones of the session from then on. */
+  readonly toolServer: (runtime: Runtime) => ToolServer;
   /** What becomes of work that was to be handed over and whose worktree is gone. */
   readonly readBack: (settling: Settling) => Promise<Ending>;
 }
@@ -200,7 +202,7 @@ function tooLate({ request, deps }: OpenOptions, phase: StartPhase, stderrTail: 
       code: "tools_missing",
       phase,
       message: `The agent "${runtime}" did not list this session's tools ${within}.`,
-      action: `Check that the agent can reach ${mcp.url} and speaks MCP over HTTP.`,
+      action: `Check that the agent speaks MCP over HTTP and reaches this runner on 127.0.0.1, and the runner ${mcp.url}.`,
       ...tail,
     });
   const what = phase === "process" ? "did not answer initialize" : "did not open a session with its tools";
@@ -230,12 +232,12 @@ function withLogin(thrown: unknown, runtime: string, stderrTail: string): unknow
 }
 
 async function converse(
-  { request, notice }: OpenOptions,
+  { request, notice, toolServer }: OpenOptions,
   agent: AcpAgent,
   runtime: Runtime,
   cwd: string,
 ): Promise<OpenedConversation & { loaded: boolean }> {
-  const server: ToolServer = request.mcp;
+  const server = toolServer(runtime);
   const { load, resume } = agent.capabilities;
   if (request.resume_from !== null && runtime.supportsLoad && (load || resume)) {
     try {

@@ -15,6 +15,7 @@ import type { Ending } from "./leaving.ts";
 import { moveConversation } from "./move.ts";
 import { openSession } from "./open-session.ts";
 import type { OpenOptions } from "./open-session.ts";
+import type { Relayed } from "../tools/relay.ts";
 import { startFields, type Transcript } from "./transcript.ts";
 import type { UsageMeter } from "./usage-meter.ts";
 import { WorkKeeper } from "./work-keeper.ts";
@@ -43,7 +44,7 @@ export class Place {
   #directories: Directories | null = null;
   #conversation: Conversation | null = null;
   #moving: Promise<void> | null = null;
-  #newToken: string | null = null;
+  #tools: Relayed | null = null;
   #readyAt: string | null = null;
   #setupLog: string | null = null;
   /** Those that it has had, the present one last. */
@@ -100,7 +101,6 @@ export class Place {
     const conversation = new Conversation(request, opened, () => wantedKey(request, deps));
     this.#conversation = conversation;
     this.#readyAt = new Date().toISOString();
-    if (this.#newToken !== null) conversation.renew(this.#newToken);
     this.#watch(opened.lease);
     this.record();
     return conversation;
@@ -133,13 +133,11 @@ export class Place {
     deps.proceed();
   }
 
-  /** A renewed token: the next opening and the next prompt use it. */
+  /** A renewed token: the next call of a tool uses it. */
   renew(token: string): void {
     const { request, deps } = this.#options;
     deps.redactor.add(token);
     request.mcp = { ...request.mcp, token };
-    this.#newToken = token;
-    this.#conversation?.renew(token);
   }
 
   /** Notes what the slot holds, for whoever comes after (spec/runner.md §2). */
@@ -149,8 +147,9 @@ export class Place {
     recordSlot(deps, request, this.#directories, { conversation: this.#conversation, usage, saved: false });
   }
 
-  /** Its work is saved, and then the town told of its end. */
+  /** Its turn is over: its tools are taken away, its work is saved, and then the town told of its end. */
   async saveAndReport(ending: Ending): Promise<void> {
+    this.#tools?.close();
     await this.keeper.end();
     await leave({
       ...this.#options,
@@ -170,7 +169,9 @@ export class Place {
   /** A process that the session has left may die without it. */
   #watch(lease: Lease): void {
     const onDeath = (death: Death): void => {
-      if (lease === this.#lease) this.#options.onDeath(death);
+      if (lease !== this.#lease) return;
+      this.#tools?.close();
+      this.#options.onDeath(death);
     };
     void lease.process.dead.then(onDeath);
   }
@@ -191,6 +192,13 @@ export class Place {
       onLease: (lease) => {
         this.#lease = lease;
         this.#processes.add(lease.process);
+      },
+      toolServer: ({ mcpTransport: transport }) => {
+        this.#tools?.close();
+        const { session_id: sessionId, mcp } = request;
+        this.#tools = deps.tools.open(mcp.name, { sessionId, transport, endpoint: () => request.mcp });
+        deps.redactor.add(this.#tools.server.token);
+        return this.#tools.server;
       },
       onSetupLog: (logId) => {
         this.#setupLog = logId;

@@ -61,7 +61,7 @@ describe("an agent that", () => {
       code: "tools_missing",
       phase: "tools",
       message: 'The agent "scripted" did not list this session\'s tools within 3 s.',
-      action: `Check that the agent can reach ${start.mcp.url} and speaks MCP over HTTP.`,
+      action: `Check that the agent speaks MCP over HTTP and reaches this runner on 127.0.0.1, and the runner ${start.mcp.url}.`,
       stderr_tail: expect.stringContaining("[scripted] I do not ask for my tools."),
     });
   });

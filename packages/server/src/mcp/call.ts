@@ -1,5 +1,5 @@
 /** One call of a tool: does it exist, are its arguments right, was it made before, what came of it. */
-import { ensureError, GastownError, toolsOf, type ToolSpec } from "@gastown/protocol";
+import { ensureError, GastownError, isOutcome, toolsOf, type ToolSpec } from "@gastown/protocol";
 import type { SessionContext, Town } from "@gastown/town";
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { validationError } from "../http/errors.ts";
@@ -9,7 +9,7 @@ import type { ServerPorts } from "../ports.ts";
 import type { TownActor } from "../towns/actor.ts";
 import { once } from "./once.ts";
 import { failure, success, type ToolResult } from "./result.ts";
-import { handlerOf, isOutcome, type ToolCall } from "./handlers.ts";
+import { handlerOf, type ToolCall } from "./handlers.ts";
 
 const MAX_ARGUMENTS = 65_536;
 

@@ -128,23 +128,8 @@ const HANDLERS: Record<ToolName, Handler> = {
 };
 
 const isToolName = (name: string): name is ToolName => Object.hasOwn(TOOLS, name);
-const OUTCOMES = new Set(["gt_done", "gt_approve", "gt_request_changes"]);
-const READS = new Set([
-  "gt_prime",
-  "gt_bead_status",
-  "gt_convoy_status",
-  "gt_why",
-  "gt_mol_current",
-  "gt_pr_threads",
-  "gt_gate_log",
-]);
 
 export function handlerOf(name: string): Handler {
   if (!isToolName(name)) throw new Error(`no handler for ${name}`);
   return HANDLERS[name];
 }
-
-/** The calls that an ended session may repeat, to read what was recorded. */
-export const isOutcome = (name: string): boolean => OUTCOMES.has(name);
-
-export const isReadOnly = (name: string): boolean => READS.has(name) || name.startsWith("gt_list_");

@@ -1,10 +1,9 @@
 /** What one message of an agent can ask for: the role's tools, and calls of them. */
 import type { Role } from "@gastown/protocol";
-import { primeContext, toolsOf } from "@gastown/protocol";
+import { isReadOnly, primeContext, toolsOf } from "@gastown/protocol";
 import { Server, type Tool } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { callTool, type CallPorts } from "./call.ts";
-import { isReadOnly } from "./handlers.ts";
 
 /** A server of the library over one session; with `session: null` every call is fenced. */
 export function mcpServer(context: CallPorts): Server {
