@@ -84,7 +84,10 @@ export interface Listening {
 
 /** Listens on a free port of 127.0.0.1. */
 export function listen(app: Hono): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: app.fetch, hostname: "127.0.0.1" });
+  // Host and agents are few and here. A connection that the server closes for being idle may be taken for
+  // the next request at the same moment, which then fails.
+  const serverOptions = { keepAliveTimeout: 0 };
+  const server = createAdaptorServer({ fetch: app.fetch, hostname: "127.0.0.1", serverOptions });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => {
