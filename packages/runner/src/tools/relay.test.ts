@@ -208,6 +208,8 @@ describe("a town that is away", () => {
     expect(text).toContain("runner_unavailable: The town cannot be reached (ECONNREFUSED");
     expect(text).toContain("this call was not carried out. Go on with what needs no tool, and call again");
     expect(text).not.toContain(token);
+    const told = await send(tools, '{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    expect([told.status, await told.text()]).toEqual([502, ""]);
     const list = await send(tools, '{"jsonrpc":"2.0","id":"a","method":"tools/list"}');
     expect(await list.json()).toMatchObject({
       id: "a",

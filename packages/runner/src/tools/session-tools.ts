@@ -29,7 +29,10 @@ export interface Posted {
   readonly gone: AbortSignal;
 }
 
-const ACCEPTED: TownAnswer = { status: 202, contentType: null, body: Buffer.alloc(0) };
+const NOTHING = { contentType: null, body: Buffer.alloc(0) };
+const ACCEPTED: TownAnswer = { status: 202, ...NOTHING };
+/** For what has no number, to which no answer can be given. */
+const NOT_TAKEN: TownAnswer = { status: 502, ...NOTHING };
 
 export class SessionTools {
   readonly bearer: string = randomBytes(32).toString("base64url");
@@ -108,6 +111,7 @@ export class SessionTools {
     } catch (thrown) {
       // Who took it back, or is gone, hears no more of it.
       if (signal.aborted && !this.signal.aborted) return ACCEPTED;
+      if (message.id === null) return NOT_TAKEN;
       const { code, message: text } = ensureError(thrown);
       return json(200, failureOf(message, code, text));
     } finally {
