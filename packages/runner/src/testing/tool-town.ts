@@ -1,6 +1,7 @@
 /** The town's end of a relayed call, for tests: what it heard, byte for byte, and what each test has it answer. */
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 
 export interface Heard {
   readonly body: string;
@@ -53,9 +54,7 @@ export class ToolTown {
     const closed = new Promise<void>((done) => {
       response.once("close", done);
     });
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(Buffer.from(part));
-    const heard = { body: Buffer.concat(parts).toString("utf8"), headers: request.headers, closed };
+    const heard = { body: await text(request), headers: request.headers, closed };
     this.heard.push(heard);
     for (const wake of this.#waiting.splice(0)) wake();
     this.answer(heard, response);

@@ -153,11 +153,10 @@ describe("a bearer", () => {
 describe("a town that is away", () => {
   it("is waited for, whatever the call is", async () => {
     await town.stop();
-    const back = new Promise<void>((done, failed) => {
-      onTry = (count) => {
-        if (count === 3) town.start().then(done, failed);
-      };
-    });
+    let back: Promise<void> = Promise.resolve();
+    onTry = (count) => {
+      if (count === 3) back = town.start();
+    };
     const answer = await send(open(), call("gt_agent_reset"));
     await back;
     expect(await answer.json()).toMatchObject({ id: 7, result: { answered: 7 } });

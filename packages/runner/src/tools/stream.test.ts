@@ -58,12 +58,13 @@ class Client {
       headers: headersOf(to),
       signal: leaving.signal,
     });
-    expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream"]);
-    if (body === null) throw new Error("There is no stream.");
+    const type = headers.get("content-type");
+    if (body === null || status !== 200 || type !== "text/event-stream")
+      throw new Error(`There is no stream: ${status} ${type}`);
     const client = new Client(body.pipeThrough(new TextDecoderStream()).getReader(), leaving);
-    const [event, path] = /^event: (endpoint)\ndata: (.+)$/.exec((await client.next()) ?? "")?.slice(1) ?? [];
-    expect(event).toBe("endpoint");
-    client.endpoint = new URL(path ?? "", to.server.url).href;
+    const path = /^event: endpoint\ndata: (.+)$/.exec((await client.next()) ?? "")?.[1];
+    if (path === undefined) throw new Error("The first event names no endpoint.");
+    client.endpoint = new URL(path, to.server.url).href;
     return client;
   }
 
