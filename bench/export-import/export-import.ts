@@ -22,9 +22,10 @@ import { rounded } from "../lib/statistics.ts";
 import { clientOf, up } from "../lib/town-api.ts";
 import { addClosedBeads } from "../history-scale/closed-beads.ts";
 
-const SIZES = [1_000, 100_000] as const;
-/** For a hundred times as much. It is not 1: what a collector leaves lying grows with how long it is at work. */
-const MAX_RATIO = 3;
+/** The smaller one is large enough for the collector to be at work: what it leaves lying is in both figures. */
+const SIZES = [10_000, 100_000] as const;
+/** For ten times as much. */
+const MAX_RATIO = 2;
 const MB = 1_000_000;
 /** What an import changes is elsewhere: it is paused, and its record says that it was imported. */
 const KEPT = /^\{"table":"(beads|merge_requests|sessions|dependencies|transcript|messages)"/;

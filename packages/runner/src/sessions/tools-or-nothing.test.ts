@@ -18,7 +18,7 @@ let control: Control;
 beforeAll(async () => {
   world = new World();
   await world.town.start();
-  control = new Control(await world.runner({ toolsMs: 3_000, initializeMs: 6_000 }));
+  control = new Control(await world.runner({ toolsMs: 3_000, initializeMs: 12_000 }));
   for (const kind of KINDS) starts.set(kind, misbehaving(kind));
   starts.set("resumed", { ...misbehaving("no_tools"), resume: true, resume_from: "scripted-1-1" });
   await Promise.all([...starts.values()].map((start) => control.post("/agents/start", start)));
