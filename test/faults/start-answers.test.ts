@@ -136,7 +136,7 @@ describe("a start", () => {
       code: "tools_missing",
       phase: "tools",
       message: 'The agent "scripted" did not list this session\'s tools within 3 s.',
-      action: expect.stringContaining("Check that the agent can reach"),
+      action: expect.stringContaining("Check that the agent speaks MCP"),
       stderrTail: expect.stringContaining("I do not ask for my tools."),
     };
     expect(event).toMatchObject({ beadId: bead, data: why });
@@ -148,7 +148,7 @@ describe("a start", () => {
     const logs = await world.must(["session", "logs", session.id]);
     for (const { stdout } of [shown, logs]) {
       expect(stdout).toContain("(tools_missing, phase tools)");
-      expect(stdout).toContain("To do: Check that the agent can reach");
+      expect(stdout).toContain("To do: Check that the agent speaks MCP");
       expect(stdout).toContain("I do not ask for my tools.");
     }
     await api().raw("PATCH", config, { body: { env: {} } });
