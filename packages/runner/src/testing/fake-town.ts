@@ -340,6 +340,10 @@ export class FakeTown {
     // A token of this session, first or renewed; not one that the scripted agent made up.
     if (c.req.header("authorization") === "Bearer of-somebody-else")
       return c.json({ error: { code: "scope_mismatch", message: "another session's token" } }, 403);
+    // What the town's transport insists on, whatever it answers in.
+    const accept = c.req.header("accept") ?? "";
+    if (!accept.includes("application/json") || !accept.includes("text/event-stream"))
+      return c.body(null, 406);
     const began = performance.now();
     const message = rpc.parse(await c.req.json());
     try {

@@ -29,6 +29,8 @@ export interface Posted {
   readonly gone: AbortSignal;
 }
 
+/** Without it the town refuses a message (406), and clients of the older transport do not say it. */
+const ACCEPT = "application/json, text/event-stream";
 const NOTHING = { contentType: null, body: Buffer.alloc(0) };
 const ACCEPTED: TownAnswer = { status: 202, ...NOTHING };
 /** For what has no number, to which no answer can be given. */
@@ -77,7 +79,8 @@ export class SessionTools {
     const stream = this.#streams.get(streamId);
     if (stream === undefined)
       throw new GastownError("not_found", "This stream has ended. Open it again, and post to its endpoint.");
-    void this.#answerOn(stream, readMessage(body), { body, headers, gone: stream.signal });
+    const asked = { ...headers, accept: ACCEPT };
+    void this.#answerOn(stream, readMessage(body), { body, headers: asked, gone: stream.signal });
   }
 
   /** Nothing of it goes on: the session is over, or its agent is. */

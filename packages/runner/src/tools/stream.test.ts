@@ -113,7 +113,10 @@ describe("the older transport", () => {
     expect(new URL(client.endpoint).origin).toBe(new URL(tools.server.url).origin);
     expect(await client.post(call(1))).toBe(202);
     expect(await client.message()).toEqual({ jsonrpc: "2.0", id: 1, result: { answered: 1 } });
-    expect(town.heard).toMatchObject([{ body: call(1), headers: { authorization: `Bearer ${TOKEN}` } }]);
+    const accept = "application/json, text/event-stream";
+    expect(town.heard).toMatchObject([
+      { body: call(1), headers: { authorization: `Bearer ${TOKEN}`, accept } },
+    ]);
   });
 
   it("brings answers one by one as they come, each with its id, whatever still waits", async () => {
