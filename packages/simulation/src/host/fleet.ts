@@ -10,6 +10,8 @@ import type { World } from "../world/world.ts";
 import type { Host } from "./host.ts";
 
 const START_TIMEOUT = 60 * SECOND;
+/** A runner that drains is ended when it takes longer. */
+const DRAIN_LIMIT = 120 * SECOND;
 
 export class Fleet {
   current: Runner | null = null;
@@ -19,6 +21,8 @@ export class Fleet {
   readonly #network: Network;
   readonly #host: () => Host;
   #starting: Runner | null = null;
+  /** It leaves, and somebody waits for the next one. */
+  #awaited: Runner | null = null;
   #waiting: { ready: () => void; failed: () => void }[] = [];
   #disk = new Disk();
   readonly disks = [this.#disk];
@@ -44,9 +48,20 @@ export class Fleet {
       // Unreachable for a while is enough to be believed dead; the old one goes on elsewhere.
       if (!faults.hit("two_runners")) return ready();
       this.#newDisk();
+    } else if (this.current?.alive) {
+      // One that drains keeps the lock of its work directory: the next one begins when it has gone.
+      this.#waiting.push({ ready, failed });
+      this.#awaitEnd(this.current);
+      return;
     } else if (this.current && !this.current.alive && faults.hit("disk_lost")) this.#newDisk();
     this.#waiting.push({ ready, failed });
     this.#start();
+  }
+
+  #awaitEnd(leaving: Runner): void {
+    if (this.#awaited === leaving) return;
+    this.#awaited = leaving;
+    this.#world.time.after(DRAIN_LIMIT, () => leaving.kill());
   }
 
   #newDisk(): void {
@@ -66,12 +81,14 @@ export class Fleet {
   /** The host begins anew: who waited in its memory is gone. */
   hostCrashed(): void {
     this.#waiting = [];
+    this.#awaited = null;
   }
 
   /** The machine of all of them went dark: nothing goes on, nothing was said, their disks remain. */
   powerLost(): void {
     for (const runner of this.alive()) runner.vanish();
     this.#starting = null;
+    this.#awaited = null;
     this.current = null;
   }
 
@@ -114,6 +131,9 @@ export class Fleet {
   /** Its process ended. The host sees that, unless it was away just then. */
   #gone(runner: Runner, expected: boolean): void {
     if (this.#starting === runner) this.#failed();
+    const isAwaited = this.#awaited === runner;
+    if (isAwaited) this.#awaited = null;
+    if (isAwaited && this.#starting === null && this.#waiting.length > 0) this.#start();
     if (this.current !== runner) return;
     if (expected || this.#world.faults.hit("runner_unnoticed")) return;
     this.#world.time.after(SECOND, () => {
