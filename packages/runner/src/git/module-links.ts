@@ -96,7 +96,16 @@ async function movedInside(l: Looking, place: Place, before: string | null): Pro
   const named = [...(await namedPaths(l, place))];
   if (named.length === 0) return [];
   const args = ["ls-tree", "-z", "--full-tree", place.commit, "--", ...named];
-  return listedLinks((await l.context.git({ at, args, signal: l.signal })).stdout);
+  const listed = await l.context.git({ at, args, signal: l.signal });
+  if (!listed.ok)
+    throw unknown(`The submodules inside ${place.path} could not be listed`, listed, "Hand in again.");
+  return listedLinks(listed.stdout);
+}
+
+/** What git did not answer is not taken for "none". */
+function unknown(what: string, answer: Parameters<typeof gitWords>[0], action: string): GitFailure {
+  const message = `${what}: ${gitWords(answer)}`;
+  return new GitFailure({ phase: "worktree", code: "git_failed", message, action });
 }
 
 /** Goes only where a clone is, each time further inside: there are as many steps as clones at most. */
@@ -130,12 +139,11 @@ export async function linksNobodyHas(l: Looking, base: string): Promise<Link[]> 
   const args = [...RAW, `${base}...${l.head}`, "--"];
   const diff = await l.context.git({ at: inWorktree(l.tree), args, signal: l.signal });
   if (!diff.ok)
-    throw new GitFailure({
-      phase: "worktree",
-      code: "git_failed",
-      message: `The work could not be compared with ${base}: ${gitWords(diff)}`,
-      action: "Begin the branch at a commit of its target, and hand in again.",
-    });
+    throw unknown(
+      `The work could not be compared with ${base}`,
+      diff,
+      "Begin the branch at a commit of its target, and hand in again.",
+    );
   const moved = movedLinks(diff.stdout);
   if (moved.length === 0) return [];
   const modules = await modulesOf(l.context, l.tree, l.signal);

@@ -125,19 +125,27 @@ interface Limit {
   readonly budget: Budget | null;
 }
 
-/** What limits a scope. The repositories of a convoy may each say something else of it. */
+/** What limits a scope. The other repositories of a convoy may each say something else of it. */
 function limitsOf(ctx: Ctx, scope: Scope, id: string, rigId: string | null): Limit[] {
-  const rigs = scope === "convoy" ? new Set([rigId, ...rigsOfConvoy(ctx, id)]) : [rigId];
-  return [...rigs].map((one) => ({ rigId: one, budget: budgetOf(ctx, scope, one) }));
+  const own: Limit = { rigId, budget: budgetOf(ctx, scope, rigId) };
+  if (scope !== "convoy") return [own];
+  const known = JSON.stringify(own.budget);
+  const others = ctx.sql
+    .all<{ id: string }>("select id from rigs")
+    .map((rig): Limit & { rigId: string } => ({ rigId: rig.id, budget: budgetOf(ctx, scope, rig.id) }))
+    // Where all rigs have what the town says, and mostly that is nothing, no member is looked for.
+    .filter(({ budget }) => budget !== null && JSON.stringify(budget) !== known);
+  return [own, ...others.filter((other) => isInConvoy(ctx, id, other.rigId))];
 }
 
-function rigsOfConvoy(ctx: Ctx, convoyId: string): (string | null)[] {
-  return ctx.sql
-    .all<{ rig_id: string | null }>(
-      "select distinct rig_id from beads where convoy_id = ? and status <> 'closed'",
+function isInConvoy(ctx: Ctx, convoyId: string, rigId: string): boolean {
+  return (
+    ctx.sql.get(
+      "select 1 from beads where convoy_id = ? and rig_id = ? and status <> 'closed' limit 1",
       convoyId,
-    )
-    .map(({ rig_id }) => rig_id);
+      rigId,
+    ) !== undefined
+  );
 }
 
 /** Of several limits the one that is told: that of which the most is used. */
