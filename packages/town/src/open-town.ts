@@ -119,7 +119,9 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townHistory({ read, write }),
 
     tick: () => {
+      const before = lastTime;
       lastTime = followClock(sql, ports.now(), lastTime);
+      if (lastTime < before) write(TOWN_ACTOR, watchAllBudgets);
       return write(TOWN_ACTOR, runTick);
     },
     nextWakeAt: () => read(nextWakeAt),

@@ -25,16 +25,7 @@ interface Limit {
   value: string | number;
 }
 
-/** Within a day of a clock that was set back, today is another day than the one in which money was spent. */
-function isDayKnown(sql: Sql, now: number): boolean {
-  const since = now - DAY;
-  return (
-    sql.get("select 1 from audit where at > ? and kind = 'town.clock_moved_back' limit 1", since) ===
-    undefined
-  );
-}
-
-function limitsOf(town: Town, sql: Sql, session: Session, now: number): Limit[] {
+function limitsOf(town: Town, session: Session, now: number): Limit[] {
   const { budgets } =
     session.rig_id === null ? town.config().effective : town.rigConfig(session.rig_id).effective;
   const day = town.config().effective.budgets.town_day;
@@ -42,7 +33,7 @@ function limitsOf(town: Town, sql: Sql, session: Session, now: number): Limit[] 
     ["bead", budgets.bead, "charged_bead = ?", session.charged_bead],
     ["convoy", budgets.convoy, "charged_convoy = ?", session.charged_convoy],
     ["rig", budgets.rig, "rig_id = ?", session.rig_id],
-    ["town_day", isDayKnown(sql, now) ? day : null, "(state <> 'ended' or ended_at >= ?)", now - (now % DAY)],
+    ["town_day", day, "(state <> 'ended' or ended_at >= ?)", now - (now % DAY)],
   ];
   return limits.flatMap(([scope, budget, where, value]) =>
     budget === null || value === null ? [] : [{ scope, budget, where, value }],
@@ -76,7 +67,7 @@ const liveAtLeast = (reserved: string, used: string): string =>
 export function startedWithinBudget(town: Town, sql: Sql, sessionId: string, now: number): void {
   const session = sql.get<Session>("select * from sessions where id = ?", sessionId);
   if (!session) return;
-  for (const limit of limitsOf(town, sql, session, now)) {
+  for (const limit of limitsOf(town, session, now)) {
     const counts = session.role !== "mayor" || limit.budget.hard === true;
     if (counts && isUsedUp(sql, limit, true, sessionId))
       throw new ViolationFound(16, `${sessionId} began though the budget of its ${limit.scope} is used up`);
@@ -87,7 +78,7 @@ export function startedWithinBudget(town: Town, sql: Sql, sessionId: string, now
 export function stoppedAtHardBudgets(town: Town, sql: Sql, now: number): void {
   const live = sql.all<Session>("select * from sessions where state <> 'ended' and stop_requested is null");
   for (const session of live)
-    for (const limit of limitsOf(town, sql, session, now))
+    for (const limit of limitsOf(town, session, now))
       if (limit.budget.hard === true && isUsedUp(sql, limit, false, "~"))
         throw new ViolationFound(16, `${session.id} goes on over the hard budget of its ${limit.scope}`);
 }

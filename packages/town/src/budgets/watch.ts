@@ -84,12 +84,11 @@ export function watchBudgets(ctx: Ctx, session: SessionRow): void {
   for (const [scope, id] of scopesOf(ctx, chargedOf(session))) watch(ctx, scope, id, session.rig_id);
 }
 
-/** A setting has changed: what was told may not be true any more, and the other way round. */
+/** A setting has changed, or what day it is: what was told may not be true any more, and the other way round. */
 export function watchAllBudgets(ctx: Ctx): void {
-  ctx.sql.run(
-    "delete from budget_levels where scope in ('town_day', 'triage_day') and id <> ?",
-    dayOf(ctx.now),
-  );
+  const today = dayOf(ctx.now);
+  ctx.sql.run("delete from budget_levels where scope in ('town_day', 'triage_day') and id <> ?", today);
+  for (const scope of ["town_day", "triage_day"] as const) watch(ctx, scope, today, null);
   for (const row of ctx.sql.all<LevelRow>("select * from budget_levels")) {
     watch(ctx, row.scope, row.id, row.rig_id);
   }

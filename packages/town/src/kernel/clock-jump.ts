@@ -2,6 +2,7 @@
  * The town's time never runs backwards. A wall clock that falls far behind would make everything wait
  * for it, so every time that lies ahead is moved back by the difference, once (spec/town.md §4, time).
  */
+import { moveSpentDays } from "../budgets/moved-days.ts";
 import { SECOND } from "./context.ts";
 import type { Sql } from "./sql.ts";
 
@@ -73,6 +74,7 @@ export function followClock(sql: Sql, wall: number, lastTime: number): number {
       for (const column of columns)
         sql.run(`update ${table} set ${column} = ${column} - ?1 where ${column} > ?2`, behind, wall);
     }
+    moveSpentDays(sql, lastTime, wall);
     sql.run("update town set last_time = ? where id = 1", wall);
     sql.run(
       `insert into audit (at, actor, subject_type, subject_id, kind, text, data)

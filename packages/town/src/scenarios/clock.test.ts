@@ -14,6 +14,16 @@ function cooling(h: Harness) {
   return bead;
 }
 
+/** A bead that is done, and what it cost. */
+function work(h: Harness, title: string, tokens: number): void {
+  h.auto.done = false;
+  h.town.sling(h.rig, { title }, { held: false }, PERSON);
+  h.settle();
+  h.cost(h.session(h.bead(title).id), tokens);
+  h.auto.done = true;
+  h.advance(1_000);
+}
+
 describe("a clock that goes back a day", () => {
   it("moves what waits with it, once, and says so", () =>
     withSql((sql) => {
@@ -65,6 +75,21 @@ describe("a clock that goes back a day", () => {
         "select opened_at, counted_from, probe_at from breaker",
       );
       expect(row).toEqual({ opened_at: h.now(), counted_from: h.now(), probe_at: h.now() + 300_000 });
+    }));
+
+  it("has spent today what it spent on the days that are yet to come", () =>
+    withSql((sql) => {
+      const h = harness(sql);
+      h.town.setConfig({ budgets: { town_day: { tokens: 1_000 } } }, PERSON);
+      work(h, "today", 400);
+      h.setClock(h.now() + DAY);
+      work(h, "tomorrow", 600);
+      h.setClock(h.now() - DAY);
+      h.town.sling(h.rig, { title: "today again" }, { held: false }, PERSON);
+      h.settle();
+      expect(h.bead("today again").waitingOn).toMatchObject({ code: "budget", limit: "budgets.town_day" });
+      expect(h.town.feed({ limit: 10, kind: "budget.exhausted" })).toHaveLength(1);
+      expect(h.town.checkInvariants()).toEqual([]);
     }));
 
   it("moves every column of a time that something is decided by", () =>
