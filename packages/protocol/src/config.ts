@@ -19,7 +19,7 @@ export const setupSpec = z.strictObject({
 export type SetupSpec = z.infer<typeof setupSpec>;
 
 const model = text(0, 200);
-const runtimeId = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/);
+export const runtimeId = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/);
 const permission = permissionPolicy;
 const instruction = text(0, 2_000);
 

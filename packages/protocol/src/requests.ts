@@ -1,5 +1,6 @@
 /** Bodies and queries of the routes (spec/api.md §3): `camelCase`, strict, without defaults. */
 import { z } from "zod";
+import { runtimeId } from "./config.ts";
 import { formulaName, formulaVars, stepSpecs } from "./formulas.ts";
 import { anyBeadId, idSchema } from "./ids.ts";
 import { beadKind, beadStatus, beadType, convoyMode, nudgeMode, priority, waitingCode } from "./states.ts";
@@ -16,6 +17,9 @@ export const checkRepositoryBody = z.strictObject({
 export const createRigBody = z.strictObject({ name, gitUrl, defaultBranch: branchName.optional() });
 export type CreateRigBody = z.infer<typeof createRigBody>;
 
+/** With what its agents are started, in place of what the settings say for their role. */
+const launchChoice = { model: text(1, 200).optional(), runtime: runtimeId.optional() };
+
 export const slingBody = z.strictObject({
   title,
   body: body.optional(),
@@ -27,6 +31,7 @@ export const slingBody = z.strictObject({
   steps: stepSpecs.optional(),
   formula: formulaName.optional(),
   vars: formulaVars.optional(),
+  ...launchChoice,
 });
 export type SlingBody = z.infer<typeof slingBody>;
 /** `start: false` (the default): the bead is held until a person or the mayor starts it. */
@@ -45,6 +50,7 @@ export const convoyTask = z.strictObject({
   steps: stepSpecs.optional(),
   formula: formulaName.optional(),
   vars: formulaVars.optional(),
+  ...launchChoice,
 });
 export const slingConvoyBody = z.strictObject({
   title,
@@ -86,6 +92,9 @@ export const updateBeadBody = z
     parentId: anyBeadId.nullable().optional(),
     dependsOn: z.array(anyBeadId).max(50).optional(),
     rigId: idSchema("rig").optional(),
+    /** For its next session; null: what the settings say. */
+    model: launchChoice.model.nullable(),
+    runtime: launchChoice.runtime.nullable(),
   })
   .refine((change) => Object.keys(change).length > 0, "at least one field to change");
 export type UpdateBeadBody = z.infer<typeof updateBeadBody>;

@@ -217,6 +217,9 @@ export const feedEntry = z.object({
 export type FeedEntry = z.infer<typeof feedEntry>;
 
 export const beadDetail = beadShape.extend({
+  /** What it is worked on with in place of what the settings say; null: that. */
+  model: z.string().nullable(),
+  runtime: z.string().nullable(),
   timeline: z.array(feedEntry),
   dependencies: z.object({
     blockedBy: z.array(

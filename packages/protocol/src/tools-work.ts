@@ -15,6 +15,7 @@ export const convoyTaskArgs = z.strictObject({
   rig_id: ref.optional(),
   priority: priority.optional(),
   labels: labels.optional(),
+  model: text(1, 200).optional(),
   formula: text(1, 60).optional(),
   vars: z.record(z.string().max(60), text(0, 2_000)).optional(),
 });

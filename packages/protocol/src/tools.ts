@@ -180,6 +180,7 @@ export const TOOLS = {
       labels: labels.optional(),
       metadata: metadata.optional(),
       depends_on: z.array(ref).max(50).optional(),
+      model: text(1, 200).optional(),
       formula: text(1, 60).optional(),
       vars: z.record(z.string().max(60), text(0, 2_000)).optional(),
       allow_duplicate: z.boolean().optional(),
@@ -267,7 +268,8 @@ export const TOOLS = {
   },
   gt_bead_update: {
     roles: ["mayor"],
-    description: "Change what a bead says or waits for (depends_on replaces; [] clears).",
+    description:
+      "Change what a bead says or waits for (depends_on replaces; [] clears; model null: the one that is set).",
     input: z.strictObject({
       bead_id: ref,
       title: title.optional(),
@@ -277,6 +279,7 @@ export const TOOLS = {
       metadata: metadata.optional(),
       depends_on: z.array(ref).max(50).optional(),
       rig_id: ref.optional(),
+      model: text(1, 200).nullable().optional(),
     }),
     makesSomething: false,
   },

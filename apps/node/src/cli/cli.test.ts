@@ -110,22 +110,16 @@ describe("work", () => {
   });
 
   it("that is held waits, is started, held again and closed", async () => {
-    const held = await done(beadShape, "sling", "Not yet", "--hold");
+    const held = await done(beadShape, "sling", "Not yet", "--hold", "--model", "acme/nine");
     expect(held).toMatchObject({ status: "open", held: true });
     const after = await done(beadShape, "sling", "Afterwards", "--after", held.shortId);
-    expect(
-      (await done(beadDetail, "bead", "show", after.id)).dependencies.blockedBy.map((one) => one.id),
-    ).toEqual([held.id]);
-    const waited = await world.run([
-      "sling",
-      "Later still",
-      "--after",
-      held.id,
-      "--wait",
-      "--timeout",
-      "0.3",
-      "--json",
-    ]);
+    const { blockedBy } = (await done(beadDetail, "bead", "show", after.id)).dependencies;
+    expect(blockedBy.map((one) => one.id)).toEqual([held.id]);
+    expect((await world.must(["bead", "show", held.id])).stdout).toContain("Model: acme/nine");
+    await world.must(["bead", "edit", held.id, "--model", "default", "--runtime", "kilo"]);
+    expect(await done(beadDetail, "bead", "show", held.id)).toMatchObject({ model: null, runtime: "kilo" });
+    const late = ["--wait", "--timeout", "0.3", "--json"];
+    const waited = await world.run(["sling", "Later still", "--after", held.id, ...late]);
     expect(waited.code).toBe(7);
     expect(waited.json(errorAnswer).error.message).toMatch(/is not done yet: open.*Not yet/);
     await world.must(["bead", "close", after.id]);

@@ -139,6 +139,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--priority <priority>", "low, medium, high or critical"],
       ["--label <label...>", "labels"],
       ["--after <bead...>", "beads that must be done before"],
+      ["--model <model>", "the model for it, as its agent calls it: provider/model"],
+      ["--runtime <runtime>", "the agent for it: kilo, opencode, …"],
       ["--formula <name>", "with the steps of this formula of the repository"],
       ["--var <name=value...>", "values for the formula"],
       ["--hold", "do not start it yet"],

@@ -79,6 +79,8 @@ export const WORK_COMMANDS: readonly CommandSpec[] = [
       ["--label <label...>", "its labels, all of them"],
       ["--after <bead...>", "what it waits for, all of it"],
       ["--after-nothing", "it waits for nothing any more"],
+      ["--model <model>", "the model of its next session; default: the one that is set"],
+      ["--runtime <runtime>", "the agent of its next session; default: the one that is set"],
     ],
     operations: ["beads.list", "beads.update"],
     load: async () => (await import("../commands/bead-change.ts")).beadEdit,

@@ -14,6 +14,7 @@ export const beadEdit: Run = async (context, [ref = ""], options) => {
   const body = textOption(options, "body");
   const urgency = choiceOption(options, "priority", priority.options);
   const labels = listOption(options, "label");
+  const [model, runtime] = [textOption(options, "model"), textOption(options, "runtime")];
   const after = listOption(options, "after");
   const nothing = options["afterNothing"] === true;
   if (nothing && after.length > 0) throw usageError("Give --after or --after-nothing, not both.");
@@ -24,6 +25,8 @@ export const beadEdit: Run = async (context, [ref = ""], options) => {
     ...(urgency === undefined ? {} : { priority: urgency }),
     ...(labels.length === 0 ? {} : { labels }),
     ...(nothing || dependsOn.length > 0 ? { dependsOn } : {}),
+    ...(model === undefined ? {} : { model: orUsual(model) }),
+    ...(runtime === undefined ? {} : { runtime: orUsual(runtime) }),
   };
   if (Object.keys(change).length === 0)
     throw usageError("Say what to change: --title, --body, --priority, …");
@@ -31,6 +34,9 @@ export const beadEdit: Run = async (context, [ref = ""], options) => {
   context.out.result(bead, `Changed: ${bead.title}`);
   return EXIT.done;
 };
+
+/** `default` gives a bead back what the settings say. */
+const orUsual = (value: string): string | null => (value === "default" ? null : value);
 
 export const beadReassign: Run = async (context, [ref = ""], options) => {
   const api = await context.api();

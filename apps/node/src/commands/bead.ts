@@ -65,6 +65,8 @@ function describe({ out }: Context, bead: BeadDetail): string {
   if (bead.body !== "") lines.push("", bead.body);
   for (const [i, step] of (bead.molecule?.steps ?? []).entries())
     lines.push(`Step ${i + 1}: ${step.title} (${step.state})`);
+  if (bead.runtime !== null) lines.push(`Agent: ${bead.runtime}`);
+  if (bead.model !== null) lines.push(`Model: ${bead.model}`);
   for (const blocker of bead.dependencies.blockedBy)
     lines.push(`After: ${blocker.title} (${blocker.status})`);
   if (bead.mergeRequest !== undefined)

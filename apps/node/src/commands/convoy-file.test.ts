@@ -9,13 +9,13 @@ describe("a convoy file", () => {
       title: "T",
       tasks: [
         { title: "Last", after: ["one", "Second title"] },
-        { name: "one", title: "First", body: "Do", priority: "high", labels: ["a"] },
+        { name: "one", title: "First", body: "Do", priority: "high", labels: ["a"], model: "acme/nine" },
         { title: "Second title", after: "one" },
       ],
     });
     expect(tasks).toEqual([
       { title: "Last", dependsOn: [1, 2] },
-      { title: "First", body: "Do", priority: "high", labels: ["a"] },
+      { title: "First", body: "Do", priority: "high", labels: ["a"], model: "acme/nine" },
       { title: "Second title", dependsOn: [1] },
     ]);
   });

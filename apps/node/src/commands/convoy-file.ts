@@ -14,6 +14,9 @@ const task = z.strictObject({
   rig: z.string().optional(),
   priority: priority.optional(),
   labels: z.array(z.string()).optional(),
+  /** With what it is worked on, in place of what is set. */
+  model: z.string().optional(),
+  runtime: z.string().optional(),
   /** A formula of its rig gives it steps. */
   formula: z.string().optional(),
   vars: z.record(z.string(), z.string()).optional(),
@@ -44,14 +47,9 @@ export function tasksOf(
   file: ConvoyFile,
   rigIds: ReadonlyMap<string, string> = new Map(),
 ): SlingConvoyBody["tasks"] {
-  return file.tasks.map(({ title, body, priority: level, labels, after, rig, formula, vars }, index) => ({
-    title,
+  return file.tasks.map(({ name: _own, after, rig, ...task }, index) => ({
+    ...task,
     ...(rig === undefined ? {} : { rigId: rigIds.get(rig) ?? rig }),
-    ...(body === undefined ? {} : { body }),
-    ...(level === undefined ? {} : { priority: level }),
-    ...(labels === undefined ? {} : { labels }),
-    ...(formula === undefined ? {} : { formula }),
-    ...(vars === undefined ? {} : { vars }),
     ...(after === undefined ? {} : { dependsOn: after.map((name) => positionOf(file, name, index)) }),
   }));
 }

@@ -19,12 +19,15 @@ export const sling: Run = async (context, [title = ""], options) => {
   const bodyText = textOption(options, "body");
   const after = await Promise.all(listOption(options, "after").map((ref) => findBead(context, town.id, ref)));
   const level = choiceOption(options, "priority", priority.options);
+  const [model, runtime] = [textOption(options, "model"), textOption(options, "runtime")];
   const request = {
     title,
     ...(bodyText === undefined ? {} : { body: await textOrFile(bodyText, context.cwd) }),
     ...(level === undefined ? {} : { priority: level }),
     ...(listOption(options, "label").length === 0 ? {} : { labels: listOption(options, "label") }),
     ...(after.length === 0 ? {} : { dependsOn: after.map((bead) => bead.id) }),
+    ...(model === undefined ? {} : { model }),
+    ...(runtime === undefined ? {} : { runtime }),
     ...formulaOf(options),
   };
   const held = options["hold"] === true;

@@ -22,7 +22,11 @@ describe("gt_sling", () => {
   it("makes a bead in a rig that is named by its name, and returns an unfinished twin", () =>
     withTown(async (host) => {
       const agent = await mayor(host);
-      const first = await agent.call("gt_sling", { rig_id: "web", title: "Add a  Search box" });
+      const first = await agent.call("gt_sling", {
+        rig_id: "web",
+        title: "Add a  Search box",
+        model: "acme/nine",
+      });
       expect(first).toMatchObject({
         isError: false,
         data: { duplicate: false, bead: { title: "Add a  Search box", priority: "medium" } },
@@ -37,7 +41,10 @@ describe("gt_sling", () => {
       });
       expect(forced).toMatchObject({ data: { duplicate: false } });
       expect((forced.data["bead"] as { id: string }).id).not.toBe(id);
-      expect(host.actor.read((town) => town.bead(id).createdBy.kind)).toBe("agent");
+      expect(host.actor.read((town) => town.bead(id))).toMatchObject({
+        createdBy: { kind: "agent" },
+        model: "acme/nine",
+      });
     }));
 
   it("forgets a twin after a day", () =>

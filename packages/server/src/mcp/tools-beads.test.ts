@@ -22,6 +22,8 @@ describe("the mayor", () => {
       expect(await call("gt_bead_update", { priority: "high", depends_on: [] })).toMatchObject({
         data: { bead: { priority: "high" } },
       });
+      expect(await call("gt_bead_update", { model: "acme/nine" })).toMatchObject({ isError: false });
+      expect(host.actor.read((town) => town.bead(later).model)).toBe("acme/nine");
       expect(await call("gt_bead_update", { depends_on: [later] })).toMatchObject({ isError: true });
       expect(await call("gt_bead_fail", { note: "not wanted" })).toMatchObject({
         data: { bead: { status: "failed" } },

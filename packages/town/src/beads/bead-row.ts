@@ -46,6 +46,9 @@ export type BeadRow = Row & {
   /** Whom a person wants for it, and whom not. */
   prefer_agent: string | null;
   avoid_agent: string | null;
+  /** With what it is worked on; null: what the settings say. */
+  model: string | null;
+  runtime: string | null;
   note: string | null;
   summary: string | null;
   version: number;
@@ -105,14 +108,16 @@ export interface NewBead {
   metadata?: Record<string, unknown>;
   held?: string | null;
   convoyAt?: number;
+  model?: string | null | undefined;
+  runtime?: string | null | undefined;
 }
 
 /** Stores a bead as `open`. The caller writes the audit row that says why it was made. */
 export function insertBead(ctx: Ctx, id: string, bead: NewBead): void {
   ctx.sql.run(
     `insert into beads (id, ending, type, kind, status, title, body, rig_id, convoy_id, parent_id, priority, labels,
-       metadata, held, created_by, created_at, updated_at, dispatch_class, convoy_at)
-     values (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       metadata, held, created_by, created_at, updated_at, dispatch_class, convoy_at, model, runtime)
+     values (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     idEnding(id),
     bead.type,
@@ -131,6 +136,8 @@ export function insertBead(ctx: Ctx, id: string, bead: NewBead): void {
     ctx.now,
     isFix(bead) ? FIX_CLASS : WORK_CLASS,
     bead.convoyAt ?? ctx.now,
+    bead.model ?? null,
+    bead.runtime ?? null,
   );
 }
 

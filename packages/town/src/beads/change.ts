@@ -12,6 +12,7 @@ import { dismissMerge } from "../reviews/fail.ts";
 import { liveMergeOf } from "../reviews/merge-row.ts";
 import { findRig } from "../rigs/rigs.ts";
 import { closeSession } from "../sessions/close.ts";
+import { choiceChanged } from "../sessions/model-gone.ts";
 import { liveSessionOfBead } from "../sessions/session-row.ts";
 import { requestStop } from "../sessions/stop.ts";
 import { findBead, PRIORITIES, setVersion, type BeadRow } from "./bead-row.ts";
@@ -22,8 +23,8 @@ export function updateBead(ctx: Ctx, ref: string, body: UpdateBeadBody): string 
   const bead = findBead(ctx, ref);
   const priority = body.priority === undefined ? bead.priority : PRIORITIES.indexOf(body.priority);
   ctx.sql.run(
-    `update beads set title = ?, body = ?, priority = ?, labels = ?, metadata = ?, parent_id = ?, rig_id = ?
-     where id = ?`,
+    `update beads set title = ?, body = ?, priority = ?, labels = ?, metadata = ?, parent_id = ?, rig_id = ?,
+       model = ?, runtime = ? where id = ?`,
     body.title?.trim() ?? bead.title,
     body.body ?? bead.body,
     priority,
@@ -31,9 +32,12 @@ export function updateBead(ctx: Ctx, ref: string, body: UpdateBeadBody): string 
     body.metadata === undefined ? bead.metadata : toJson(body.metadata),
     body.parentId === undefined ? bead.parent_id : parentOf(ctx, bead, body.parentId),
     body.rigId === undefined ? bead.rig_id : rigOf(ctx, bead, body.rigId),
+    body.model === undefined ? bead.model : body.model,
+    body.runtime === undefined ? bead.runtime : body.runtime,
     bead.id,
   );
   if (body.dependsOn !== undefined) replaceBlockers(ctx, bead, body.dependsOn);
+  if (body.model !== undefined || body.runtime !== undefined) choiceChanged(ctx, bead.id);
   const merge = liveMergeOf(ctx, bead.id);
   if (merge) ctx.sql.run("update merge_requests set priority = ? where bead_id = ?", priority, merge.bead_id);
   const keys = Object.keys(body);

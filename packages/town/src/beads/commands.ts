@@ -45,6 +45,8 @@ export function sling(ctx: Ctx, rigRef: string, body: SlingBody, held: boolean):
     labels: body.labels ?? [],
     metadata: body.metadata ?? {},
     held: held ? "created_held" : null,
+    model: body.model,
+    runtime: body.runtime,
   });
   for (const on of blockers) addBlocker(ctx, id, on.id);
   if (steps) storeSteps(ctx, id, steps);

@@ -7,7 +7,7 @@
  *   probing → closed   the probe ended well, or still runs after 10 min; counting begins anew
  *   probing → open     the probe failed: the next wait is longer
  */
-import type { FailureReason, Role, SessionOutcome } from "@gastown/protocol";
+import type { FailureReason, SessionOutcome } from "@gastown/protocol";
 import { audit } from "../audit/audit.ts";
 import { wakeDispatchers } from "../dependents.ts";
 import { escalate, mootEscalations } from "../escalations/escalations.ts";
@@ -16,7 +16,8 @@ import { iso } from "../kernel/iso.ts";
 import { reschedule, unschedule } from "../kernel/schedule.ts";
 import type { Row } from "../kernel/sql.ts";
 import { tellNotifiers } from "../notify/tell.ts";
-import { RIG_WIDE, UNCOUNTED } from "../sessions/refusals.ts";
+import { isRigWide, UNCOUNTED } from "../sessions/refusals.ts";
+import type { SessionRow } from "../sessions/session-row.ts";
 
 type BreakerRow = Row & {
   /** Null: closed. */
@@ -76,8 +77,8 @@ interface End {
 }
 
 /** Every end of a session comes here: it may be the one failure too many, or the probe's. */
-export function breakerSawEnd(ctx: Ctx, session: { id: string; role: Role }, end: End): void {
-  const counts = isCounted(session.role, end);
+export function breakerSawEnd(ctx: Ctx, session: SessionRow, end: End): void {
+  const counts = isCounted(ctx, session, end);
   if (counts) ctx.sql.run("update sessions set counted = 1 where id = ?", session.id);
   const row = breakerRow(ctx);
   if (row.probe_session === session.id) return probeEnded(ctx, row, end, counts);
@@ -88,9 +89,9 @@ export function breakerSawEnd(ctx: Ctx, session: { id: string; role: Role }, end
  * Lost, failed and refused sessions. Not the mayor's (it has a limit of its own), not what counts on
  * a rig, and not the refusals that are nobody's failure.
  */
-function isCounted(role: Role, { outcome, reason }: End): boolean {
-  if (role === "mayor" || reason.code === "push_failed") return false;
-  if (outcome === "refused") return !UNCOUNTED.includes(reason.code) && !RIG_WIDE.includes(reason.code);
+function isCounted(ctx: Ctx, session: SessionRow, { outcome, reason }: End): boolean {
+  if (session.role === "mayor" || reason.code === "push_failed") return false;
+  if (outcome === "refused") return !UNCOUNTED.includes(reason.code) && !isRigWide(ctx, session, reason);
   return outcome === "lost" || outcome === "failed";
 }
 

@@ -129,6 +129,8 @@ export function insertTask(
     priority: task.priority ? PRIORITIES.indexOf(task.priority) : DEFAULT_PRIORITY,
     labels: task.labels ?? [],
     metadata: task.metadata ?? {},
+    model: task.model,
+    runtime: task.runtime,
   });
   if (steps) storeSteps(ctx, id, steps);
   const seq = audit(ctx, {

@@ -32,6 +32,7 @@ import { sessionLogs } from "./0028-session-logs.ts";
 import { runnerLosses } from "./0029-runner-losses.ts";
 import { mayorRest } from "./0030-mayor-rest.ts";
 import { pollIndex } from "./0031-poll-index.ts";
+import { beadLaunch } from "./0032-bead-launch.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -66,6 +67,7 @@ export const MIGRATIONS: readonly string[] = [
   runnerLosses,
   mayorRest,
   pollIndex,
+  beadLaunch,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -3,7 +3,7 @@ import type { NeedsYouAction, NeedsYouKind } from "@gastown/protocol";
 import { choicesOf, sourceOf, type EscalationRow } from "../escalations/escalations.ts";
 import type { Ctx } from "../kernel/context.ts";
 import { mergeRow } from "../reviews/merge-row.ts";
-import { MODEL_GONE } from "../sessions/model-gone.ts";
+import { BEAD_MODEL_GONE, MODEL_GONE } from "../sessions/model-gone.ts";
 import { action, type Item } from "./item.ts";
 
 const LISTED = 500;
@@ -73,8 +73,10 @@ function question(ctx: Ctx, row: EscalationRow): Item {
   };
 }
 
-/** A setting that ends what it is about, rather than an answer to it. */
-function remedyOf(kind: NeedsYouKind, { category }: EscalationRow): NeedsYouAction | null {
+/** A change that ends what it is about, rather than an answer to it. */
+function remedyOf(kind: NeedsYouKind, { category, subject }: EscalationRow): NeedsYouAction | null {
+  if (category === BEAD_MODEL_GONE)
+    return action("Choose another model", "beads.update", { beadId: subject });
   if (kind === "credential") return action("Replace credential", "config.update", { key: "credentials" });
   if (category !== MODEL_GONE) return null;
   return action("Choose another model", "config.update", { key: "default_model" });

@@ -111,6 +111,8 @@ export function makeFix(ctx: Ctx, merge: MergeRow, order: WorkOrder): string {
     priority: merge.priority,
     metadata: { workOrder: order },
     convoyAt: merge.convoy_at,
+    model: source?.model,
+    runtime: source?.runtime,
   });
   blockBy(ctx, merge, id);
   const rounds = [

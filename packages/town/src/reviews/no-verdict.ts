@@ -2,7 +2,7 @@
 import { attemptBackoff, type Ctx } from "../kernel/context.ts";
 import { rigFailed } from "../rigs/rigs.ts";
 import type { SessionEnd } from "../sessions/close.ts";
-import { restAfter, RIG_WIDE, UNCOUNTED } from "../sessions/refusals.ts";
+import { isRigWide, restAfter, UNCOUNTED } from "../sessions/refusals.ts";
 import type { SessionRow } from "../sessions/session-row.ts";
 import { escalate } from "../escalations/escalations.ts";
 import { failMerge } from "./fail.ts";
@@ -36,7 +36,7 @@ export function doneWithoutBead(ctx: Ctx, session: SessionRow, merge: MergeRow):
 export function reviewEndedWithoutVerdict(ctx: Ctx, session: SessionRow, end: SessionEnd): void {
   const merge = session.bead_id ? mergeRow(ctx, session.bead_id) : undefined;
   if (!merge || merge.state !== "reviewing") return;
-  const rigWide = end.outcome === "refused" && RIG_WIDE.includes(end.reason.code);
+  const rigWide = end.outcome === "refused" && isRigWide(ctx, session, end.reason);
   const counted =
     !rigWide &&
     end.outcome !== "stopped" &&

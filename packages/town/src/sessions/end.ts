@@ -14,7 +14,7 @@ import { rigFailed } from "../rigs/rigs.ts";
 import { triageSessionEnded } from "../triage/requests.ts";
 import { closeSession, type SessionEnd } from "./close.ts";
 import { tellOfMissingModel, tellOfProvider } from "./model-gone.ts";
-import { isModelMissing, isPassing, restAfter, RIG_WIDE, WORK_UNSAVED } from "./refusals.ts";
+import { isModelMissing, isPassing, isRigWide, restAfter, WORK_UNSAVED } from "./refusals.ts";
 import type { SessionRow } from "./session-row.ts";
 import { isOfAnother, tellOfUnsaved } from "./unsaved-work.ts";
 
@@ -89,7 +89,7 @@ function releaseRefused(ctx: Ctx, session: SessionRow, bead: BeadRow, reason: Fa
     reopen(ctx, bead, reason.code, `${bead.title} waits: ${reason.message}`);
     return;
   }
-  if (RIG_WIDE.includes(reason.code) && session.rig_id) {
+  if (session.rig_id && isRigWide(ctx, session, reason)) {
     reopen(ctx, bead, reason.code, `${bead.title} waits for its rig: ${reason.message}`);
     rigFailed(ctx, session.rig_id, { message: reason.message, action: reason.action ?? "" });
     return;

@@ -1,9 +1,12 @@
 /** Refusals of a start that are nobody's failed attempt (spec/town.md §5). */
 import { failureReason, type FailureReason } from "@gastown/protocol";
+import { settings } from "../config/store.ts";
 import { MINUTE, SECOND, type Ctx } from "../kernel/context.ts";
 import { fromJson } from "../kernel/json.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { townRow } from "../town-row.ts";
+import { choiceOf } from "./chosen.ts";
+import type { SessionRow } from "./session-row.ts";
 
 /** The last session of that directory left work that is on no remote yet (`unsaved-work.ts`). */
 export const WORK_UNSAVED = "work_unsaved";
@@ -11,14 +14,24 @@ export const WORK_UNSAVED = "work_unsaved";
 /** They say nothing about the work: it is simply tried later. */
 export const UNCOUNTED: readonly string[] = ["draining", "at_capacity", "model_unavailable", WORK_UNSAVED];
 
-/** Every bead of the rig would meet them: they count on the rig, which becomes `broken`. */
-export const RIG_WIDE: readonly string[] = [
+const RIG_WIDE: readonly string[] = [
   "runtime_missing",
   "repository_unusable",
   "no_token",
   "auth",
   "secret_unreadable",
 ];
+
+/**
+ * Whether every bead of the rig would meet it: it counts on the rig, which becomes `broken`. A runtime that
+ * only this bead wants concerns no other.
+ */
+export function isRigWide(ctx: Ctx, session: SessionRow, { code }: FailureReason): boolean {
+  if (!RIG_WIDE.includes(code)) return false;
+  const { runtime } = choiceOf(ctx, session);
+  const usual = settings(ctx, session.rig_id).role_runtimes[session.role];
+  return code !== "runtime_missing" || runtime === null || runtime === usual;
+}
 
 export function isPassing(refusal: FailureReason): boolean {
   return UNCOUNTED.includes(refusal.code);

@@ -9,6 +9,7 @@ import type { Ctx } from "../kernel/context.ts";
 import { schedule } from "../kernel/schedule.ts";
 import { cancelPending, enqueue } from "../outbox/outbox.ts";
 import { townRow } from "../town-row.ts";
+import { chosenLaunch, choiceOf } from "./chosen.ts";
 import { forgetProviders, namesOthers } from "./model-gone.ts";
 import { endRests } from "./refusals.ts";
 import { liveSessions, type SessionRow } from "./session-row.ts";
@@ -39,14 +40,15 @@ function tellLiveSessions(ctx: Ctx): void {
   enqueue(ctx, { kind: "sync_config", subject: SETTINGS, key: `sync:${townRow(ctx).config_version}` });
 }
 
-/** The model of the settings, also none; not where a person chose one for this session. */
+/** The model of the settings, also none; not where a person chose one for this session, or for its bead. */
 function followModel(ctx: Ctx, session: SessionRow): void {
   if (session.model_pinned === 1) return;
-  const { models, role_runtimes } = settings(ctx, session.rig_id);
-  const { role } = session;
+  const choice = choiceOf(ctx, session);
+  if (choice.model !== null) return;
+  const { model, runtime } = chosenLaunch(settings(ctx, session.rig_id), session.role, choice);
   // Another runtime takes effect with the next session, and a model's name means something to one only.
-  if (role_runtimes[role] !== session.runtime) return;
-  ctx.sql.run("update sessions set model = ? where id = ?", models[role] || null, session.id);
+  if (runtime !== session.runtime) return;
+  ctx.sql.run("update sessions set model = ? where id = ?", model, session.id);
 }
 
 /** The runner has the settings: what waited for that may go on. */

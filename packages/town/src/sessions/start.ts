@@ -17,6 +17,7 @@ import { mayRewrite, type MergeRow } from "../reviews/merge-row.ts";
 import type { RigRow } from "../rigs/rigs.ts";
 import { move } from "../status.ts";
 import { townRow } from "../town-row.ts";
+import { chosenLaunch, NO_CHOICE, type Choice } from "./chosen.ts";
 import { LEASE, nextEpoch, sessionRow, START_DEADLINE } from "./session-row.ts";
 
 interface Place {
@@ -44,6 +45,7 @@ export function startPolecat(ctx: Ctx, bead: BeadRow, rig: RigRow, fixes: MergeR
     rigId: rig.id,
     charged: chargedForBead(ctx, bead),
     place,
+    choice: bead,
   });
   ctx.sql.run(
     "update beads set sessions_count = sessions_count + 1, fresh = 0, prefer_agent = null, avoid_agent = null where id = ?",
@@ -189,11 +191,13 @@ interface NewSession {
   rigId: string | null;
   charged: Charged;
   place: Place;
+  /** What its bead says of its runtime and model. */
+  choice?: Choice;
 }
 
 function insertSession(ctx: Ctx, input: NewSession): string {
   const id = ctx.id("session");
-  const config = settings(ctx, input.rigId);
+  const { runtime, model } = chosenLaunch(settings(ctx, input.rigId), input.role, input.choice ?? NO_CHOICE);
   const reserved = estimate(ctx, input.role);
   ctx.sql.run(
     `insert into sessions (id, ending, agent_id, role, bead_id, rig_id, epoch, state, lease_expires_at, last_event_at,
@@ -208,8 +212,8 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     nextEpoch(ctx),
     ctx.now + LEASE,
     ctx.now,
-    config.role_runtimes[input.role],
-    config.models[input.role] || null,
+    runtime,
+    model,
     input.place.branch,
     input.place.startPoint,
     input.place.target,
@@ -233,7 +237,7 @@ function insertSession(ctx: Ctx, input: NewSession): string {
     text: `${input.role} session created`,
     data: {
       role: input.role,
-      runtime: config.role_runtimes[input.role],
+      runtime,
       config: townRow(ctx).config_version,
     },
   });

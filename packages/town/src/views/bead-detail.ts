@@ -22,6 +22,8 @@ export function toBeadDetail(ctx: Ctx, row: BeadRow): BeadDetail {
   const sessions = sessionsOfBead(ctx, row.id);
   return {
     ...toBead(ctx, row),
+    model: row.model,
+    runtime: row.runtime,
     timeline: readFeed(
       ctx,
       row.type === "convoy" ? { convoyId: row.id, limit: 50 } : { beadId: row.id, limit: 50 },
