@@ -13,6 +13,7 @@ export * from "./live.ts";
 export * from "./mail.ts";
 export * from "./merge-requests.ts";
 export * from "./merge-shapes.ts";
+export * from "./dead-letters.ts";
 export * from "./needs-you.ts";
 export * from "./notify.ts";
 export * from "./nudges.ts";

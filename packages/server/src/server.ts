@@ -4,6 +4,7 @@ import { agentRoutes } from "./agents/routes.ts";
 import { createLoginLink } from "./auth/users.ts";
 import { beadRoutes } from "./beads/routes.ts";
 import { configRoutes } from "./config/routes.ts";
+import { adminRoutes } from "./admin/routes.ts";
 import { needsYouRoutes } from "./needs-you/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { createForgeTokens } from "./credentials/tokens.ts";
@@ -65,6 +66,7 @@ export function createServer(ports: ServerPorts): GastownServer {
   configRoutes(on, ports);
   notifyRoutes(on, ports);
   needsYouRoutes(on);
+  adminRoutes(on);
   beadRoutes(on);
   convoyRoutes(on);
   mergeRoutes(on, ports);

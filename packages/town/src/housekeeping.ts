@@ -4,6 +4,7 @@ import { forgetAgent } from "./agents/commands.ts";
 import { settings } from "./config/store.ts";
 import { DAY, HOUR, type Ctx } from "./kernel/context.ts";
 import { expireNudges } from "./nudges/nudges.ts";
+import { pruneDeadEffects } from "./outbox/dead-letters.ts";
 import { townRow } from "./town-row.ts";
 
 export function housekeeping(ctx: Ctx): void {
@@ -13,6 +14,7 @@ export function housekeeping(ctx: Ctx): void {
   const old = ctx.now - retention.inbox_days * DAY;
   ctx.sql.run("delete from inbox where at < ? and state = 'applied'", old);
   ctx.sql.run("delete from outbox where created_at < ? and state = 'done'", old);
+  pruneDeadEffects(ctx, old);
   ctx.sql.run("delete from nudges where created_at < ? and state in ('delivered', 'expired')", old);
   ctx.sql.run("delete from audit where at < ?", ctx.now - retention.audit_days * DAY);
   ctx.sql.run(

@@ -38,6 +38,7 @@ import { townMail } from "./mail/town-mail.ts";
 import { mayorMethods } from "./mayor/methods.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { townMolecules } from "./molecules/town-molecules.ts";
+import { townDeadLetters } from "./outbox/dead-letters.ts";
 import { townNeedsYou } from "./needs-you/town-needs-you.ts";
 import { townNotify } from "./notify/town-notify.ts";
 import { townNudges } from "./nudges/town-nudges.ts";
@@ -108,6 +109,7 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     ...townNudges({ read, write }),
     ...townNotify({ read, write }),
     ...townNeedsYou({ read, write }),
+    ...townDeadLetters({ read, write }),
     ...townMail({ read, write }),
     ...townChanges({ read, write }),
     ...townConvoys({ read, write }),

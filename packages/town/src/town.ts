@@ -63,6 +63,7 @@ import type { TownMolecules } from "./molecules/town-molecules.ts";
 import type { TownRunner } from "./runner/town-runner.ts";
 import type { TriageResult } from "./triage/resolve.ts";
 import type { NotifyRequest } from "./notify/request.ts";
+import type { TownDeadLetters } from "./outbox/dead-letters.ts";
 import type { TownNeedsYou } from "./needs-you/town-needs-you.ts";
 import type { TownNotify } from "./notify/town-notify.ts";
 import type { TownNudges } from "./nudges/town-nudges.ts";
@@ -211,6 +212,7 @@ export interface Town
     TownNudges,
     TownNotify,
     TownNeedsYou,
+    TownDeadLetters,
     TownUsage,
     TownMail,
     TownChanges,

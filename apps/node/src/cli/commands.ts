@@ -1,6 +1,7 @@
 import type { Context } from "./context.ts";
 import { MERGE_COMMANDS } from "./merge-commands.ts";
 import { READING_COMMANDS } from "./reading-commands.ts";
+import { DEBUG_COMMANDS } from "./debug-commands.ts";
 import { SETTINGS_COMMANDS } from "./settings-commands.ts";
 import { WORK_COMMANDS } from "./work-commands.ts";
 
@@ -324,6 +325,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("../commands/config.ts")).configUnset,
   },
   ...SETTINGS_COMMANDS,
+  ...DEBUG_COMMANDS,
   {
     usage: "events",
     summary: "What happened, one line each",

@@ -353,7 +353,10 @@ describe("what is done when the runner says so, or knows nothing of it", () => {
     const { answer, seen } = await run(interrupt, json(202, {}));
     expect(answer).toEqual({ type: "done" });
     expect(seen).toMatchObject([{ url: `${address.url}/agents/${SESSION}/interrupt`, body: { epoch: 4 } }]);
-    expect((await run(interrupt, refusal(404, "not_found"))).answer).toEqual(refused("not_found"));
+    expect((await run(interrupt, refusal(404, "not_found"))).answer).toEqual({ type: "done" });
+    expect((await run(interrupt, refusal(400, "validation_failed"))).answer).toEqual(
+      refused("validation_failed"),
+    );
   });
 
   it("a runner's beginning and end", async () => {

@@ -2,7 +2,7 @@ import type { EffectAnswer } from "@gastown/town";
 import { failedWork } from "./answers.ts";
 import { currentRunner, isRunner, type EffectContext, type RequestOf } from "./context.ts";
 
-/** Ends the turn that runs. Where none runs any more there is nothing to do, so a repeat is harmless. */
+/** Ends the turn that runs. Where none runs any more, or the session is gone, there is nothing to do, so a repeat is harmless. */
 export async function interruptSession(
   context: EffectContext,
   { sessionId, epoch }: RequestOf<"interrupt_session">,
@@ -15,5 +15,6 @@ export async function interruptSession(
     body: { epoch },
     signal: context.signal,
   });
-  return call.type === "ok" ? { type: "done" } : failedWork(call);
+  const gone = call.type === "error" && call.status === 404;
+  return call.type === "ok" || gone ? { type: "done" } : failedWork(call);
 }

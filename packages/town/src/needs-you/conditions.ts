@@ -4,6 +4,7 @@ import type { BeadRow } from "../beads/bead-row.ts";
 import { SCOPE_NAMES, told } from "../budgets/budgets.ts";
 import { isDaily } from "../budgets/spend.ts";
 import type { Ctx } from "../kernel/context.ts";
+import { reasonText, UNTOLD_DEAD } from "../outbox/dead-letters.ts";
 import type { Row } from "../kernel/sql.ts";
 import { attention } from "../reviews/attention.ts";
 import { budgetStates } from "../views/usage.ts";
@@ -116,7 +117,7 @@ type Dead = Row & { id: string; what: string; at: number; result: string | null 
 
 function deadLetters(ctx: Ctx): Item[] {
   const effects = ctx.sql.all<Dead>(
-    "select id, kind as what, created_at as at, result from outbox where state = 'dead' order by id desc limit ?",
+    `select id, kind as what, created_at as at, result from outbox where ${UNTOLD_DEAD} order by id desc limit ?`,
     LISTED,
   );
   const facts = ctx.sql.all<Dead>(
@@ -130,25 +131,24 @@ function deadLetters(ctx: Ctx): Item[] {
 }
 
 function deadLetter(type: "effect" | "inbox", row: Dead, became: string): Item {
+  const box = type === "effect" ? "outbox" : "inbox";
+  const letter: Record<string, string> = type === "effect" ? { effectId: row.id } : { inboxSeq: row.id };
   return {
     kind: "dead_letter",
     question: `${row.what.replaceAll("_", " ")} ${became}`,
-    because: messageOf(row.result),
+    because: reasonText(row.result) ?? "",
     since: row.at,
     severity: "low",
     object: { type, id: row.id },
     rigId: null,
     convoyId: null,
     holds: null,
-    primary: action("See what happened", "events.list", {
-      kind: type === "effect" ? "outbox." : "reconciler.",
-    }),
-    others: [],
+    primary: action("Try again", `admin.${box}.retry`, letter),
+    others: [
+      action("Discard", `admin.${box}.discard`, letter),
+      action("See what happened", "events.list", {
+        kind: type === "effect" ? "outbox." : "reconciler.",
+      }),
+    ],
   };
-}
-
-/** The reason of a dead effect is stored as an object, an error of the inbox as text. */
-function messageOf(result: string | null): string {
-  const found = /"message":"((?:[^"\\]|\\.)*)"/.exec(result ?? "");
-  return (found?.[1] ?? result ?? "").slice(0, 500);
 }

@@ -20,7 +20,6 @@ import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
 import { backToAgent, settleCommitted } from "../sessions/settle.ts";
-import { UNCOUNTED } from "../sessions/refusals.ts";
 import { modelRefused } from "../sessions/model.ts";
 import { settingsApplied } from "../sessions/settings-changed.ts";
 import { sessionRow } from "../sessions/session-row.ts";
@@ -50,9 +49,7 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
       else finish(ctx, row.id, answer.answer.of);
       return deliverForge(ctx, row, answer.answer);
     case "refused":
-      // A start that has to wait is no dead letter: it comes again by itself.
-      if (row.kind === "start_session" && UNCOUNTED.includes(answer.reason.code))
-        finish(ctx, row.id, answer.reason.code);
+      if (isAnswer(row)) finish(ctx, row.id, answer.reason.code);
       else bury(ctx, row, answer.reason);
       return refused(ctx, row, answer.reason);
     case "no_room":
@@ -64,6 +61,11 @@ export function effectAnswered(ctx: Ctx, effectId: string, attempt: number, answ
       bury(ctx, row, { code: "gave_up", message: answer.message });
       return refused(ctx, row, { code: "gave_up", message: answer.message });
   }
+}
+
+/** That it has no such session, or will not begin one, is a runner's answer, and nothing that was given up. */
+function isAnswer({ kind }: EffectRow): boolean {
+  return kind === "start_session" || kind === "check_session";
 }
 
 /**
