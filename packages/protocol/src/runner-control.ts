@@ -234,11 +234,14 @@ const effect = { effect_id: idSchema("effect"), attempt: z.int().min(1) };
 export const setupRigRequest = z.strictObject({ ...effect, rig: rigRef });
 export type SetupRigRequest = z.infer<typeof setupRigRequest>;
 
-/** `POST /git/branch`. Create: already at or beyond `from` is success. Delete: only while at `expected_head`. */
+/**
+ * `POST /git/branch`. Create: already at or beyond `from` is success. Delete: only while at `expected_head`. Forget:
+ * saved work, whatever stands there; `branch` is its full ref, and nothing but the names of saved work is taken.
+ */
 export const branchRequest = z.strictObject({
   ...effect,
   rig: rigRef,
-  operation: z.enum(["create", "delete"]),
+  operation: z.enum(["create", "delete", "forget"]),
   branch: branchName,
   /** Create: the ref or commit it begins at. */
   from: z.string().nullable(),

@@ -5,6 +5,7 @@ import { settings } from "./config/store.ts";
 import { DAY, HOUR, type Ctx } from "./kernel/context.ts";
 import { expireNudges } from "./nudges/nudges.ts";
 import { pruneDeadEffects } from "./outbox/dead-letters.ts";
+import { forgetOldRefs } from "./sessions/old-refs.ts";
 import { townRow } from "./town-row.ts";
 
 export function housekeeping(ctx: Ctx): void {
@@ -25,6 +26,7 @@ export function housekeeping(ctx: Ctx): void {
   ctx.sql.run("delete from idempotency where at < ?", ctx.now - DAY);
   expireNudges(ctx);
   forgetIdleAgents(ctx);
+  forgetOldRefs(ctx);
   pruneTranscripts(ctx, last, retention.transcript_days * DAY);
   ctx.sql.run("update town set pruned_at = ? where id = 1", ctx.now);
 }

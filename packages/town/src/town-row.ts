@@ -16,6 +16,9 @@ export type TownRow = Row & {
   runner_wanted_at: number | null;
   runner_draining: number;
   pruned_at: number;
+  /** The last closed bead of which saved work and branches were forgotten (`sessions/old-refs.ts`). */
+  refs_forgotten_at: number;
+  refs_forgotten_bead: string;
   /** Triage starts no session before this time. */
   triage_rest_until: number;
   /** Why the host has no room for this town's runner, and since when; null while it has. */

@@ -79,6 +79,20 @@ test("the mirror's own branch goes too, unless a worktree stands on it", async (
   expect(git(dir, "branch", "--list", "done")).toBe("");
 });
 
+test("saved work is forgotten whatever stands there, and nothing else is taken for it", async () => {
+  const head = f.personPushes("done", { "d.txt": "d" });
+  const forget = { operation: "forget" as const, from: null, expected_head: null };
+  for (const ref of ["refs/gastown/wip/session_1", "refs/heads/gastown-wip/session_1"]) {
+    git(f.remote, "update-ref", ref, head);
+    expect(await branch({ ...forget, branch: ref })).toEqual({ outcome: "branch_done", head_sha: null });
+    expect(f.remoteHead(ref)).toBeNull();
+    expect(await branch({ ...forget, branch: ref })).toEqual({ outcome: "branch_done", head_sha: null });
+  }
+  for (const ref of ["done", "refs/heads/done", "refs/gastown/other"])
+    expect(await branch({ ...forget, branch: ref })).toMatchObject({ outcome: "rejected" });
+  expect(f.remoteHead("refs/heads/done")).toBe(head);
+});
+
 test("a hook refuses", async () => {
   writeFileSync(join(f.remote, "hooks", "update"), "#!/bin/sh\necho 'no such names'\nexit 1\n", {
     mode: 0o755,

@@ -6,7 +6,7 @@ import type { GitContext } from "./context.ts";
 import { effectFailure } from "./outcomes.ts";
 import { push } from "./push.ts";
 import type { PushOutcome } from "./push.ts";
-import { branchRef, isCommitId, isFullRef } from "./refs.ts";
+import { branchRef, isCommitId, isFullRef, isSavedRef } from "./refs.ts";
 import type { RemoteOf } from "./remotes.ts";
 import { listWorktrees } from "./worktrees.ts";
 
@@ -101,6 +101,18 @@ async function remove(b: Branching): Promise<EffectOutcome> {
   return { outcome: "branch_done", head_sha: null };
 }
 
+/** Saved work of a session is nobody's branch, and moves no more when it is old. */
+async function forget(b: Branching): Promise<EffectOutcome> {
+  const ref = b.request.branch;
+  if (!isSavedRef(ref)) return { outcome: "rejected", reason: `${ref} is no ref of saved work.` };
+  const expected = (await b.context.remotes.heads(b.of, [ref], b.signal)).get(ref) ?? null;
+  if (expected === null) return { outcome: "branch_done", head_sha: null };
+  const result = await push(b.context.git, b.context.remotes, b.of, { ref, to: null, expected }, b.signal);
+  return pushed(result, null);
+}
+
+const OPERATIONS = { create, delete: remove, forget } as const;
+
 /** See `GitWorkspace.branch`. */
 export async function branch(
   context: GitContext,
@@ -110,7 +122,7 @@ export async function branch(
   try {
     const of = await context.mirrors.of(request.rig);
     const branching: Branching = { context, of, request, signal };
-    return await (request.operation === "create" ? create(branching) : remove(branching));
+    return await OPERATIONS[request.operation](branching);
   } catch (error) {
     return effectFailure(error);
   }

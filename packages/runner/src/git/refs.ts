@@ -20,6 +20,13 @@ export function wipBranchRef(sessionId: string): string {
   return `refs/heads/gastown-wip/${sessionId}`;
 }
 
+/** Whether it is a full ref name that only saved work has. */
+export function isSavedRef(ref: string): boolean {
+  return (
+    isFullRef(ref) && ["refs/gastown/wip/", "refs/heads/gastown-wip/"].some((start) => ref.startsWith(start))
+  );
+}
+
 /** Where the mirror notes `ref` of the remote; worktrees' own branches live elsewhere. */
 export function trackingRef(ref: string): string {
   for (const [remote, local] of TRACKING) {

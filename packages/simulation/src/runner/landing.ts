@@ -45,8 +45,12 @@ export class Landing {
   branch(body: BranchRequest): Reply<unknown> {
     return this.#once(body.effect_id, body.attempt, 5 * SECOND, () => {
       const remote = this.#runner.world.remote(body.rig.id);
-      const ref = `refs/heads/${body.branch}`;
+      const ref = body.operation === "forget" ? body.branch : `refs/heads/${body.branch}`;
       const there = remote.read(ref);
+      if (body.operation === "forget") {
+        if (there !== null) remote.swap(ref, there, null);
+        return { outcome: "branch_done", head_sha: null };
+      }
       if (body.operation === "delete") {
         if (there !== null && there === body.expected_head) remote.swap(ref, there, null);
         return { outcome: "branch_done", head_sha: null };

@@ -55,6 +55,7 @@ export const MOVED_TIMES: Readonly<Record<string, readonly string[]>> = {
     "no_room_at",
     "paused_at",
     "pruned_at",
+    "refs_forgotten_at",
     "room_wanted_at",
     "runner_rest_until",
     "runner_seen_at",

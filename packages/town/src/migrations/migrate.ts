@@ -33,6 +33,7 @@ import { runnerLosses } from "./0029-runner-losses.ts";
 import { mayorRest } from "./0030-mayor-rest.ts";
 import { pollIndex } from "./0031-poll-index.ts";
 import { beadLaunch } from "./0032-bead-launch.ts";
+import { oldRefs } from "./0033-old-refs.ts";
 
 /** In order, and append-only: `landed.ts` has the hash of each. */
 export const MIGRATIONS: readonly string[] = [
@@ -68,6 +69,7 @@ export const MIGRATIONS: readonly string[] = [
   mayorRest,
   pollIndex,
   beadLaunch,
+  oldRefs,
 ];
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -19,6 +19,7 @@ import { countFailedStart } from "../runner/replacements.ts";
 import { noRoom } from "../runner/room.ts";
 import { endSession } from "../sessions/end.ts";
 import { renewLease } from "../sessions/lease.ts";
+import { forgettingEnded } from "../sessions/old-refs.ts";
 import { backToAgent, settleCommitted } from "../sessions/settle.ts";
 import { modelRefused } from "../sessions/model.ts";
 import { settingsApplied } from "../sessions/settings-changed.ts";
@@ -164,6 +165,8 @@ function branchResult(ctx: Ctx, payload: ReturnType<typeof payloadOf>, outcome: 
   const { operation, rigId, branch, expectedHead, failures = 0 } = payload;
   if (operation === "delete" && rigId && branch && expectedHead)
     return deletionEnded(ctx, { rigId, branch, expectedHead, failures }, outcome);
+  if (operation === "forget" && rigId && branch && payload.sessionId)
+    return forgettingEnded(ctx, { rigId, sessionId: payload.sessionId, ref: branch, failures }, outcome);
   if (operation !== "create" || !payload.convoyId || !payload.rigId) return;
   // Another one is wanted by now: this answer is about none.
   if (branchOf(ctx, payload.convoyId, payload.rigId)?.branch !== branch) return;

@@ -4,7 +4,7 @@ import { retryBackoff, type Ctx } from "../kernel/context.ts";
 import { enqueue } from "../outbox/outbox.ts";
 
 /** So often it is tried again where the remote cannot be reached: for about an hour. */
-const TRIES = 20;
+export const DELETION_TRIES = 20;
 
 export interface Deletion {
   rigId: string;
@@ -15,19 +15,21 @@ export interface Deletion {
   failures: number;
 }
 
-export function deleteBranch(ctx: Ctx, deletion: Deletion): void {
+/** `restMs`: that there is no hurry. */
+export function deleteBranch(ctx: Ctx, deletion: Deletion, restMs = 0): void {
   const { rigId, branch, failures } = deletion;
+  const wait = failures === 0 ? restMs : retryBackoff(failures);
   enqueue(ctx, {
     kind: "branch",
     subject: `branch:${rigId}:${branch}`,
     key: `branch:delete:${rigId}:${branch}`,
     payload: { operation: "delete", ...deletion },
-    ...(failures === 0 ? {} : { dueAt: ctx.now + retryBackoff(failures) }),
+    dueAt: ctx.now + wait,
   });
 }
 
 /** What may pass is tried again; a branch that moved, or a remote that says no, keeps it. */
 export function deletionEnded(ctx: Ctx, deletion: Deletion, outcome: EffectOutcome): void {
   const failures = deletion.failures + 1;
-  if (outcome.outcome === "error" && failures < TRIES) deleteBranch(ctx, { ...deletion, failures });
+  if (outcome.outcome === "error" && failures < DELETION_TRIES) deleteBranch(ctx, { ...deletion, failures });
 }

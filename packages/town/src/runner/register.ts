@@ -9,6 +9,7 @@ import { waitingNudges } from "../nudges/nudges.ts";
 import { finishKind, requeueAccepted, underWay } from "../outbox/outbox.ts";
 import { runnerIsGone, runnerSeen, wakeStarters } from "../controllers/runner.ts";
 import { launchPlan } from "../sessions/launch.ts";
+import { forgetOldRefs } from "../sessions/old-refs.ts";
 import { heartbeat, renewLease, touch } from "../sessions/lease.ts";
 import { providerAnswers } from "../sessions/model-gone.ts";
 import { decisionsFor, withdrawPermissions } from "../sessions/permissions.ts";
@@ -65,6 +66,7 @@ export function registerRunner(ctx: Ctx, instanceId: string): Registered {
     if (session.role === "mayor") mayorLostItsRunner(ctx, session);
   }
   wakeStarters(ctx);
+  forgetOldRefs(ctx);
   return { epoch, desired: desired(ctx), known: known(ctx) };
 }
 
