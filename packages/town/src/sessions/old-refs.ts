@@ -1,10 +1,9 @@
 /**
  * Saved work and the branches of attempts go from the remote 30 days after their bead was closed (spec/town.md §5,
  * housekeeping). Those of a failed bead stay: whoever retries it wants what was done. A branch with a pull request
- * that may be open is that one's, and one that is merged goes or stays as `review.delete_branch` says.
+ * that may be open is that one's, and of a merged one `review.delete_branch` said at once whether it goes.
  */
 import type { EffectOutcome } from "@gastown/protocol";
-import { settings } from "../config/store.ts";
 import { DAY, MINUTE, retryBackoff, type Ctx } from "../kernel/context.ts";
 import type { Row } from "../kernel/sql.ts";
 import { enqueue } from "../outbox/outbox.ts";
@@ -13,7 +12,7 @@ import { townRow } from "../town-row.ts";
 
 const KEPT = 30 * DAY;
 /** Beads that are looked at at once, and deletions that are asked for; the next time goes on from there. */
-const BEADS = 500;
+const BEADS = 100;
 const DELETIONS = 20;
 /** A runner that has just begun has agents to start first. */
 const REST = MINUTE;
@@ -39,15 +38,18 @@ export function forgetOldRefs(ctx: Ctx): void {
     BEADS,
   );
   let asked = 0;
+  let last: Closed | undefined;
   for (const bead of beads) {
     if (asked >= DELETIONS) break;
     asked += forgetRefsOf(ctx, bead);
-    ctx.sql.run(
-      "update town set refs_forgotten_at = ?, refs_forgotten_bead = ? where id = 1",
-      bead.closed_at,
-      bead.id,
-    );
+    last = bead;
   }
+  if (last === undefined) return;
+  ctx.sql.run(
+    "update town set refs_forgotten_at = ?, refs_forgotten_bead = ? where id = 1",
+    last.closed_at,
+    last.id,
+  );
 }
 
 /** How many deletions it asked for. */
@@ -112,7 +114,7 @@ function branchLeft(
     branch,
   );
   if (merge === undefined) return head_sha === null ? null : { branch, expectedHead: head_sha };
-  if (merge.state === "merged" && !settings(ctx, bead.rig_id).review.delete_branch) return null;
+  if (merge.state === "merged") return null;
   const mayBeOpen = merge.pr_url !== null && merge.pr_state !== "merged" && merge.pr_state !== "closed";
   return mayBeOpen ? null : { branch, expectedHead: merge.head_sha };
 }
