@@ -163,6 +163,9 @@ describe("a notifier", () => {
       h.town.acknowledgeEscalation(id, PERSON);
       const [dead] = h.town.feed({ limit: 1, kind: "outbox.effect_dead" });
       expect(dead?.text).toBe("notify was given up: It answered 404.");
+      const letter = h.town.outbox({ kind: "notify" })[0]?.id ?? "";
+      h.on.notify = () => ({ type: "retry", message: "no network", counted: false });
+      expect(h.town.retryEffect(letter, PERSON)).toMatchObject({ state: "pending" });
       h.advance(25 * HOUR);
       expect(
         sql.get(

@@ -208,7 +208,9 @@ function retryEffect(ctx: Ctx, id: string): OutboxEntry {
       `The same (${kind}) is under way already as ${other.id}; discard this one.`,
     );
   ctx.sql.run(
-    "update outbox set state = 'pending', failures = 0, due_at = ?, give_up_at = null where id = ?",
+    // What had a day to succeed has another one.
+    `update outbox set state = 'pending', failures = 0, due_at = ?1, give_up_at = ?1 + (give_up_at - created_at)
+     where id = ?2`,
     ctx.now,
     id,
   );
