@@ -15,6 +15,7 @@ export * from "./merge-requests.ts";
 export * from "./merge-shapes.ts";
 export * from "./dead-letters.ts";
 export * from "./needs-you.ts";
+export * from "./rig-branches.ts";
 export * from "./notify.ts";
 export * from "./nudges.ts";
 export * from "./mayor.ts";

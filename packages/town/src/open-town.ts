@@ -48,6 +48,7 @@ import { credentialsChanged } from "./reviews/credentials-changed.ts";
 import { findMerge, type MergeRow } from "./reviews/merge-row.ts";
 import { mergeCommands } from "./reviews/merge-commands.ts";
 import { repair } from "./repair.ts";
+import { askedRefs, forgetBranches } from "./rigs/forget-branches.ts";
 import { removeRig } from "./rigs/remove.ts";
 import { addRig, askForSetup, findRig, rigRows, toRig } from "./rigs/rigs.ts";
 import { endRest } from "./runner/replacements.ts";
@@ -144,6 +145,8 @@ export function openTown(ports: TownPorts, create?: NewTown): Town {
     rigs: () => read((ctx) => rigRows(ctx).map((rig) => toRig(ctx, rig))),
     rig: (ref) => read((ctx) => toRig(ctx, findRig(ctx, ref))),
     removeRig: (ref, options, actor) => write(actor, (ctx) => removeRig(ctx, ref, options.force)),
+    forgetBranches: (ref, actor) => write(actor, (ctx) => forgetBranches(ctx, ref)),
+    askedRefs: (asked) => read((ctx) => askedRefs(ctx, asked)),
     verifyRig: (ref, actor) =>
       write(actor, (ctx) => {
         const rig = findRig(ctx, ref);

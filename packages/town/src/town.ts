@@ -45,6 +45,7 @@ import type {
   TurnEnded,
   UpdateBranchRequest,
   Why,
+  LeftRef,
 } from "@gastown/protocol";
 import type { TownConvoys } from "./convoys/town-convoys.ts";
 import type { TownChanges } from "./beads/town-changes.ts";
@@ -63,6 +64,7 @@ import type { TownMolecules } from "./molecules/town-molecules.ts";
 import type { TownRunner } from "./runner/town-runner.ts";
 import type { TriageResult } from "./triage/resolve.ts";
 import type { NotifyRequest } from "./notify/request.ts";
+import type { AskedRef } from "./rigs/forget-branches.ts";
 import type { TownDeadLetters } from "./outbox/dead-letters.ts";
 import type { TownNeedsYou } from "./needs-you/town-needs-you.ts";
 import type { TownNotify } from "./notify/town-notify.ts";
@@ -251,6 +253,10 @@ export interface Town
   rigs(): Rig[];
   /** By id, id ending or name. Throws `not_found`. */
   rig(ref: string): Rig;
+  /** What the town made on its remote goes. Throws `has_live_work`, `not_found`. */
+  forgetBranches(ref: string, actor: Actor): AskedRef[];
+  /** What has become of them by now. */
+  askedRefs(asked: readonly AskedRef[]): LeftRef[];
   removeRig(ref: string, options: { force: boolean }, actor: Actor): void;
   verifyRig(ref: string, actor: Actor): Rig;
   config(): { version: number; config: TownConfig; effective: EffectiveConfig };

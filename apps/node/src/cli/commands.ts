@@ -88,8 +88,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "town delete <town>",
     summary: "Delete a town: its work is saved, its runner ends, nothing of it stays but what was pushed",
-    options: [["--force", "also while agents work in it"]],
-    operations: ["towns.list", "towns.delete"],
+    options: [
+      ["--force", "also while agents work in it"],
+      ["--branches", "delete what it made on its remotes first: branches and saved work"],
+    ],
+    operations: ["towns.list", "rigs.list", "rigs.forgetBranches", "towns.delete"],
     load: async () => (await import("../commands/town.ts")).townDelete,
   },
   {
@@ -128,8 +131,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     usage: "rig remove <rig>",
     summary: "Remove a repository from the town; its remote stays as it is",
-    options: [["--force", "also while agents work on it"]],
-    operations: ["rigs.delete"],
+    options: [
+      ["--force", "also while agents work on it"],
+      ["--branches", "delete what the town made there first: branches and saved work"],
+    ],
+    operations: ["rigs.delete", "rigs.forgetBranches"],
     load: async () => (await import("../commands/rig.ts")).rigRemove,
   },
   {

@@ -10,6 +10,7 @@ import { waitFor } from "../cli/live.ts";
 import { duration, table } from "../cli/output.ts";
 import { listRigs, theRig, theTown } from "../cli/target.ts";
 import { textOption, timeoutOption } from "../cli/values.ts";
+import { branchesAway } from "./branches-away.ts";
 import { forgeNote } from "./forge-note.ts";
 import { withoutSecrets } from "../host/sink.ts";
 
@@ -151,12 +152,14 @@ export const rigRemove: Run = async (context, [ref = ""], options) => {
   const api = await context.api();
   const town = await theTown(context);
   const rig = await theRig(context, town.id, ref);
+  const asked = options["branches"] === true ? await branchesAway(context, town.id, rig) : [];
+  const gone = asked.filter(({ state }) => state === "gone").length;
   await api.call(z.unknown(), "DELETE", `/api/towns/${town.id}/rigs/${rig.id}`, {
     query: options["force"] === true ? { force: true } : {},
   });
   context.out.result(
-    { deleted: 1, id: rig.id },
-    `Removed the rig ${rig.name}. Its repository stays as it is.`,
+    { deleted: 1, id: rig.id, branches: asked },
+    `Removed the rig ${rig.name}. ${gone > 0 ? `${gone} branches that the town had made are gone from its repository.` : "Its repository stays as it is."}`,
   );
   return EXIT.done;
 };

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Run } from "../cli/commands.ts";
 import { EXIT } from "../cli/failure.ts";
 import { table } from "../cli/output.ts";
-import { choose, listTowns } from "../cli/target.ts";
+import { choose, listRigs, listTowns } from "../cli/target.ts";
+import { branchesAway } from "./branches-away.ts";
 
 export const townList: Run = async (context) => {
   const towns = await listTowns(await context.api());
@@ -21,6 +22,8 @@ export const townList: Run = async (context) => {
 export const townDelete: Run = async (context, [ref = ""], options) => {
   const api = await context.api();
   const town = choose("town", ref, await listTowns(api));
+  if (options["branches"] === true)
+    for (const rig of await listRigs(api, town.id)) await branchesAway(context, town.id, rig);
   const answer = await api.call(
     z.object({ deleted: z.int() }),
     "DELETE",

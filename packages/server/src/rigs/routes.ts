@@ -1,11 +1,14 @@
 /** Rigs: the repositories of a town (spec/api.md §3.4). */
 import { hostOf } from "@gastown/forge";
-import { createRigBody, rigShape } from "@gastown/protocol";
+import { createRigBody, leftRefs, rigShape, type LeftRef } from "@gastown/protocol";
 import { z } from "zod";
 import { sealUrl } from "../credentials/git-url.ts";
 import type { ServerPorts } from "../ports.ts";
 import type { Endpoints } from "../http/endpoint.ts";
 import { complete, flag, listOf, noBody } from "../http/query.ts";
+
+/** Below what proxies and clients wait for an answer. */
+const FORGET_WAIT_MS = 20_000;
 
 const rigs = "/api/towns/{townId}/rigs";
 const rig = `${rigs}/{rigId}` as const;
@@ -69,6 +72,26 @@ export function rigRoutes(on: Endpoints, ports: ServerPorts): void {
     (town, { params, query, actor }) => {
       town.removeRig(params.rigId, { force: query.force ?? false }, actor);
       return { deleted: 1 };
+    },
+  );
+  on.town(
+    {
+      method: "post",
+      path: `${rig}/branches/forget`,
+      operation: "rigs.forgetBranches",
+      summary:
+        "Deletes what the town made on the remote: attempts' and feature branches, saved work. Waits a while for it.",
+      who: "owner",
+      body: noBody,
+      answer: leftRefs,
+    },
+    async ({ town, params, actor, c }) => {
+      const asked = town.run((open) => open.forgetBranches(params.rigId, actor));
+      const now = (): LeftRef[] => town.read((open) => open.askedRefs(asked));
+      const isOver = (): true | undefined =>
+        now().some(({ state }) => state === "pending") ? undefined : true;
+      await town.wait(isOver, FORGET_WAIT_MS, c.req.raw.signal);
+      return { items: now() };
     },
   );
   on.command(

@@ -15,13 +15,16 @@ export interface Deletion {
   failures: number;
 }
 
+/** Of the effect that deletes a branch. */
+export const deletionSubject = (rigId: string, branch: string): string => `branch:${rigId}:${branch}`;
+
 /** `restMs`: that there is no hurry. */
 export function deleteBranch(ctx: Ctx, deletion: Deletion, restMs = 0): void {
   const { rigId, branch, failures } = deletion;
   const wait = failures === 0 ? restMs : retryBackoff(failures);
   enqueue(ctx, {
     kind: "branch",
-    subject: `branch:${rigId}:${branch}`,
+    subject: deletionSubject(rigId, branch),
     key: `branch:delete:${rigId}:${branch}`,
     payload: { operation: "delete", ...deletion },
     dueAt: ctx.now + wait,

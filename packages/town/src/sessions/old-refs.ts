@@ -17,9 +17,15 @@ const DELETIONS = 20;
 /** A runner that has just begun has agents to start first. */
 const REST = MINUTE;
 
-type Closed = Row & { id: string; kind: string | null; rig_id: string; closed_at: number };
+export type Over = Row & { id: string; kind: string | null; rig_id: string; closed_at: number };
 type Attempt = Row & { id: string; branch: string | null; head_sha: string | null; work_ref: string | null };
-type Merged = Row & { state: string; head_sha: string; pr_url: string | null; pr_state: string | null };
+type Merge = Row & { state: string; head_sha: string; pr_url: string | null; pr_state: string | null };
+
+/** What one bead left on the remote. */
+interface Left {
+  saved: { sessionId: string; ref: string }[];
+  branches: { branch: string; expectedHead: string; merged: boolean; mayBeOpen: boolean }[];
+}
 
 /**
  * Hourly, and when a runner has come for other work, or a town that is never at it for an hour would forget nothing.
@@ -28,7 +34,7 @@ type Merged = Row & { state: string; head_sha: string; pr_url: string | null; pr
 export function forgetOldRefs(ctx: Ctx): void {
   const town = townRow(ctx);
   if (town.runner_seen_at === null || town.runner_draining === 1) return;
-  const beads = ctx.sql.all<Closed>(
+  const beads = ctx.sql.all<Over>(
     `select b.id, b.kind, b.rig_id, b.closed_at from beads b
      where b.status = 'closed' and (b.closed_at, b.id) > (?, ?) and b.closed_at <= ?
      order by b.closed_at, b.id limit ?`,
@@ -38,10 +44,11 @@ export function forgetOldRefs(ctx: Ctx): void {
     BEADS,
   );
   let asked = 0;
-  let last: Closed | undefined;
+  let last: Over | undefined;
   for (const bead of beads) {
     if (asked >= DELETIONS) break;
-    asked += forgetRefsOf(ctx, bead);
+    if (ctx.sql.get("select 1 from rigs where id = ?", bead.rig_id) !== undefined)
+      asked += forgetRefsOf(ctx, bead);
     last = bead;
   }
   if (last === undefined) return;
@@ -53,21 +60,46 @@ export function forgetOldRefs(ctx: Ctx): void {
 }
 
 /** How many deletions it asked for. */
-function forgetRefsOf(ctx: Ctx, bead: Closed): number {
-  if (ctx.sql.get("select 1 from rigs where id = ?", bead.rig_id) === undefined) return 0;
+function forgetRefsOf(ctx: Ctx, bead: Over): number {
+  const { rig_id: rigId } = bead;
+  const { saved, branches } = leftBy(ctx, bead);
+  const over = branches.filter(({ merged, mayBeOpen }) => !merged && !mayBeOpen);
+  for (const one of saved) forgetSaved(ctx, { rigId, ...one, failures: 0 }, REST);
+  for (const { branch, expectedHead } of over)
+    deleteBranch(ctx, { rigId, branch, expectedHead, failures: 0 }, REST);
+  return saved.length + over.length;
+}
+
+export function leftBy(ctx: Ctx, bead: Over): Left {
   const attempts = ctx.sql.all<Attempt>(
     "select id, branch, head_sha, work_ref from sessions where bead_id = ? and role in ('polecat', 'refinery')",
     bead.id,
   );
-  const saved = attempts.filter(({ work_ref }) => work_ref !== null);
-  for (const { id, work_ref } of saved)
-    forgetSaved(ctx, { rigId: bead.rig_id, sessionId: id, ref: work_ref ?? "", failures: 0 });
-  // A fix bead works on the branch of what it fixes, which may be a person's.
-  const pushed =
-    bead.kind === "work" ? attempts.flatMap((attempt) => branchLeft(ctx, bead, attempt) ?? []) : [];
-  for (const { branch, expectedHead } of pushed)
-    deleteBranch(ctx, { rigId: bead.rig_id, branch, expectedHead, failures: 0 }, REST);
-  return saved.length + pushed.length;
+  return {
+    saved: attempts.flatMap(({ id, work_ref }) =>
+      work_ref === null ? [] : [{ sessionId: id, ref: work_ref }],
+    ),
+    // A fix bead works on the branch of what it fixes, which may be a person's.
+    branches: bead.kind === "work" ? attempts.flatMap((attempt) => pushedBy(ctx, bead, attempt)) : [],
+  };
+}
+
+/** The branch that an attempt pushed, with the head that it was left at; none where it pushed nothing. */
+function pushedBy(ctx: Ctx, bead: Over, { branch, head_sha }: Attempt): Left["branches"] {
+  if (branch === null) return [];
+  const merge = ctx.sql.get<Merge>(
+    `select state, head_sha, pr_url, pr_state from merge_requests where source_id = ? and rig_id = ? and branch = ?
+     order by created_at desc limit 1`,
+    bead.id,
+    bead.rig_id,
+    branch,
+  );
+  if (merge === undefined)
+    return head_sha === null ? [] : [{ branch, expectedHead: head_sha, merged: false, mayBeOpen: false }];
+  const merged = merge.state === "merged";
+  const mayBeOpen =
+    !merged && merge.pr_url !== null && merge.pr_state !== "merged" && merge.pr_state !== "closed";
+  return [{ branch, expectedHead: merge.head_sha, merged, mayBeOpen }];
 }
 
 interface Forgetting {
@@ -78,14 +110,17 @@ interface Forgetting {
   failures: number;
 }
 
-/** A saved ref is nobody else's: it goes whatever stands there. */
-function forgetSaved(ctx: Ctx, { rigId, sessionId, ref, failures }: Forgetting): void {
+/** Of the effect that forgets a saved ref. */
+export const savedSubject = (rigId: string, ref: string): string => `ref:${rigId}:${ref}`;
+
+/** A saved ref is nobody else's: it goes whatever stands there. `restMs`: that there is no hurry. */
+export function forgetSaved(ctx: Ctx, { rigId, sessionId, ref, failures }: Forgetting, restMs = 0): void {
   enqueue(ctx, {
     kind: "branch",
-    subject: `ref:${rigId}:${ref}`,
+    subject: savedSubject(rigId, ref),
     key: `ref:forget:${rigId}:${ref}`,
     payload: { operation: "forget", rigId, branch: ref, sessionId, failures },
-    dueAt: ctx.now + (failures === 0 ? REST : retryBackoff(failures)),
+    dueAt: ctx.now + (failures === 0 ? restMs : retryBackoff(failures)),
   });
 }
 
@@ -97,24 +132,4 @@ export function forgettingEnded(ctx: Ctx, forgetting: Forgetting, outcome: Effec
     ctx.sql.run("update sessions set work_ref = null where id = ? and work_ref = ?", sessionId, ref);
   else if (outcome.outcome === "error" && failures < DELETION_TRIES)
     forgetSaved(ctx, { ...forgetting, failures });
-}
-
-/** What an attempt pushed and nobody needs any more, with the head that it was left at; null: nothing. */
-function branchLeft(
-  ctx: Ctx,
-  bead: Closed,
-  { branch, head_sha }: Attempt,
-): { branch: string; expectedHead: string } | null {
-  if (branch === null) return null;
-  const merge = ctx.sql.get<Merged>(
-    `select state, head_sha, pr_url, pr_state from merge_requests where source_id = ? and rig_id = ? and branch = ?
-     order by created_at desc limit 1`,
-    bead.id,
-    bead.rig_id,
-    branch,
-  );
-  if (merge === undefined) return head_sha === null ? null : { branch, expectedHead: head_sha };
-  if (merge.state === "merged") return null;
-  const mayBeOpen = merge.pr_url !== null && merge.pr_state !== "merged" && merge.pr_state !== "closed";
-  return mayBeOpen ? null : { branch, expectedHead: merge.head_sha };
 }
