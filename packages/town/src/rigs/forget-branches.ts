@@ -92,7 +92,8 @@ function stateOf(ctx: Ctx, ref: string, subject: string): LeftRef {
     "select state, result from outbox where subject = ? order by id desc limit 1",
     subject,
   );
-  if (row === undefined || row.result === "branch_done") return { ref, state: "gone", why: null };
+  if (row === undefined) return { ref, state: "kept", why: "nobody knows what became of its deletion" };
+  if (row.result === "branch_done") return { ref, state: "gone", why: null };
   if (row.state === "dead") return { ref, state: "kept", why: reasonText(row.result) };
   if (row.state !== "done") return { ref, state: "pending", why: null };
   return { ref, state: "kept", why: WHY[row.result ?? ""] ?? "it could not be deleted" };
